@@ -1,0 +1,85 @@
+//! What stopped us from doing our own part.
+//!
+//! An [`Error`] reads *doing what, on what: why*, and then, where there is one, *what to do about it*. It never holds a
+//! secret: whoever builds one names a file, a variable or a host, never what was found there. A request that the API
+//! refused is not an error; that is an `Outcome`. Exit codes are not known here: `outcome.rs` maps a [`Kind`] to one.
+
+use std::fmt;
+use std::io;
+
+/// Who is at fault, and so what a person would have to mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line asks for something that cannot be.
+    Usage,
+    /// The document is not JSON.
+    Data,
+    /// A file, a pipe or standard input cannot be read.
+    Input,
+    /// The spool, the cache, a lock or the output cannot be written.
+    Output,
+    /// The API, or what stands before it, was never reached; or another run holds the lock.
+    Unreached,
+    /// The token is refused by whoever hands out or checks tokens.
+    Denied,
+    /// A token, a certificate or a configuration file cannot be used as it is.
+    Config,
+}
+
+/// What stopped us, in words for the person who reads the log.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    what: String,
+    hint: Option<String>,
+}
+
+/// What our own part came to.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// `what` reads *doing what, on what: why*, in one line without a full stop.
+    pub fn new(kind: Kind, what: impl Into<String>) -> Error {
+        Error {
+            kind,
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    /// A failed system call: `doing` names the act and its object (`reading the token file 'x'`).
+    pub fn io(kind: Kind, doing: impl fmt::Display, why: &io::Error) -> Error {
+        Error::new(kind, format!("{doing}: {}", reason(why)))
+    }
+
+    /// Adds the remedy, in the imperative, without a full stop.
+    pub fn hint(mut self, remedy: impl Into<String>) -> Error {
+        self.hint = Some(remedy.into());
+        self
+    }
+
+    /// Who is at fault.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The remedy, where there is one.
+    pub fn remedy(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+/// An [`io::Error`] in words: `No such file or directory`, without Rust's `(os error 2)`.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
