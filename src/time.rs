@@ -1,9 +1,11 @@
-//! Time: the budget that every step draws from, and the only place that reads the clock or sleeps.
+//! Time: the budget that every step draws from, and the only place that reads a clock or sleeps.
 //!
 //! A [`Budget`] is an end on the monotonic clock. It is copied down to whoever has to wait, and only ever shrinks:
-//! nothing below can wait longer than what is left of it, however often it asks.
+//! nothing below can wait longer than what is left of it, however often it asks. Dates are for people and for
+//! `Retry-After`; nothing that must be right depends on the wall clock.
 
-use std::time::{Duration, Instant};
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long something may still take, as a fixed end on the monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,224 @@ impl Budget {
     }
 }
 
+/// What the delivery loop needs to know of time and chance, so that its tests need neither.
+pub trait Clock {
+    /// How long ago this clock was started.
+    fn elapsed(&self) -> Duration;
+    /// Seconds since 1970, by the wall clock.
+    fn unix(&self) -> u64;
+    /// Waits.
+    fn sleep(&self, time: Duration);
+    /// A number from 0 up to, but not including, 1.
+    fn chance(&self) -> f64;
+}
+
+/// The machine's own clocks.
+#[derive(Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// Starts now.
+    pub fn start() -> SystemClock {
+        SystemClock {
+            start: Instant::now(),
+        }
+    }
+}
+
+impl Clock for SystemClock {
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn unix(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs())
+    }
+
+    fn sleep(&self, time: Duration) {
+        sleep(time);
+    }
+
+    fn chance(&self) -> f64 {
+        // The upper 53 bits of a keyed hash: as many as the fraction of an f64 holds.
+        (RandomState::new().hash_one(0u8) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
 /// Waits for `time`.
 pub fn sleep(time: Duration) {
     std::thread::sleep(time);
+}
+
+/// `Retry-After` (RFC 9110, section 10.2.3): how long to wait, seen from `now` in seconds since 1970. A date in the
+/// past is no wait at all; what is neither seconds nor a date is `None`.
+pub fn retry_after(text: &str, now: u64) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    Some(Duration::from_secs(
+        http_date(text, now)?.saturating_sub(now),
+    ))
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// An HTTP date in any of the three forms of RFC 9110, section 5.6.7, in seconds since 1970:
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
+fn http_date(text: &str, now: u64) -> Option<u64> {
+    let words: Vec<_> = text
+        .split([' ', '-'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let (day, month, year, time) = match words[..] {
+        [_, day, month, year, time, "GMT"] => (day, month, year, time),
+        [_, month, day, time, year] => (day, month, year, time),
+        _ => return None,
+    };
+    let number = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse::<u64>().ok())?
+    };
+    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
+    let year = match (year.len(), number(year)?) {
+        (4, year) => year,
+        // Two digits mean the year that is at most 50 years ahead.
+        (2, year) => {
+            let this = civil_from_days(now / 86_400).0;
+            let year = this - this % 100 + year;
+            if year > this + 50 { year - 100 } else { year }
+        }
+        _ => return None,
+    };
+    let clock: Vec<_> = time.split(':').map(number).collect::<Option<_>>()?;
+    match (&clock[..], number(day)?) {
+        ([hour @ 0..24, minute @ 0..60, second @ 0..=60], day @ 1..=31) if year >= 1970 => {
+            Some(days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
+        }
+        _ => None,
+    }
+}
+
+/// Days since 1970 of a date in the Gregorian calendar, from 1970 on.
+fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
+    // Years that begin in March, so that the leap day comes last.
+    let year = if month > 2 { year } else { year - 1 };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719_468
+}
+
+/// The inverse of [`days_from_civil`]: year, month and day.
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+/// A moment in seconds since 1970, as people write it: `2026-11-20 03:00:00 UTC`.
+pub fn utc(unix: u64) -> String {
+    let (year, month, day) = civil_from_days(unix / 86_400);
+    let second = unix % 86_400;
+    format!(
+        "{year}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+/// A length of time as people say it: `250 ms`, `1.5 s`, `90 s`, `5 min`, `2 h`, `3 d`.
+pub fn spoken(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 => format!("{} ms", time.as_millis()),
+        1..10 => format!("{:.1} s", time.as_secs_f64()),
+        10..300 => format!("{seconds} s"),
+        300..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const NOW: u64 = 784_111_777; // Sun, 06 Nov 1994 08:49:37 GMT
+
+    #[test]
+    fn retry_after_takes_seconds_and_all_three_forms_of_a_date() {
+        let seconds = |text| retry_after(text, NOW - 90).map(|wait| wait.as_secs());
+        assert_eq!(seconds("120"), Some(120));
+        assert_eq!(seconds(" 0 "), Some(0));
+        assert_eq!(seconds("99999999999999999999999"), Some(u64::MAX));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:37 GMT"), Some(90));
+        assert_eq!(seconds("Sunday, 06-Nov-94 08:49:37 GMT"), Some(90));
+        assert_eq!(seconds("Sun Nov  6 08:49:37 1994"), Some(90));
+        assert_eq!(
+            seconds("Sat, 05 Nov 1994 08:49:37 GMT"),
+            Some(0),
+            "a date in the past is now"
+        );
+    }
+
+    #[test]
+    fn retry_after_ignores_garbage() {
+        for text in [
+            "",
+            "-1",
+            "+1",
+            "1.5",
+            "soon",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sun, 32 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Foo 1994 08:49:37 GMT",
+            "Sun, 06 Nov 194 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 06 Nov 1969 08:49:37 GMT",
+            "Sun, +6 Nov 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(retry_after(text, NOW), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn two_digit_years_lie_at_most_fifty_years_ahead() {
+        let y2026 = 1_795_000_000;
+        let year = |text| civil_from_days(http_date(text, y2026).unwrap() / 86_400).0;
+        assert_eq!(year("Sunday, 06-Nov-76 08:49:37 GMT"), 2076);
+        assert_eq!(year("Sunday, 06-Nov-77 08:49:37 GMT"), 1977);
+    }
+
+    #[test]
+    fn days_and_dates_are_inverse() {
+        for days in (0..200_000).step_by(13) {
+            let (year, month, day) = civil_from_days(days);
+            assert_eq!(days_from_civil(year, month, day), days);
+        }
+        assert_eq!(utc(NOW), "1994-11-06 08:49:37 UTC");
+        assert_eq!(utc(951_782_400), "2000-02-29 00:00:00 UTC");
+    }
+
+    #[test]
+    fn a_part_of_a_budget_never_outlives_it() {
+        let budget = Budget::of(Duration::from_millis(10));
+        assert!(budget.at_most(Duration::from_secs(9)).left() <= Duration::from_millis(10));
+        assert!(Budget::UNLIMITED.at_most(Duration::ZERO).is_over());
+        assert_eq!(Budget::UNLIMITED.left(), Duration::MAX);
+    }
 }

@@ -1,0 +1,222 @@
+//! One Job to its Outcome: when to try again, and when to stop.
+//!
+//! The loop draws everything from one budget: fetching the token, every attempt and every wait. It is told the time
+//! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `outcome.rs`.
+
+use std::time::Duration;
+
+use crate::error::{Kind, Result};
+use crate::http::{Answer, Attempt, Body, Client, Request};
+use crate::job::Job;
+use crate::outcome::{Again, Exit, Fate, Terms, Verdict, judge};
+use crate::plan::{Delivery, Target};
+use crate::time::{self, Budget, Clock};
+use crate::token::Credentials;
+
+/// What a delivery came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The judgement on the last attempt.
+    pub verdict: Verdict,
+    /// The last answer, if the last attempt had one.
+    pub answer: Option<Answer>,
+    /// How many attempts were made.
+    pub tries: u32,
+    /// How long it all took.
+    pub took: Duration,
+}
+
+/// Where attempts are made.
+pub trait Endpoint {
+    /// Fetches the token, unless it is at hand.
+    fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()>;
+    /// Fetches another token. Whether it differs from the one refused.
+    fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool>;
+    /// Sends the job once.
+    fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt;
+}
+
+/// The API of one target: a connection, and the credentials for it.
+#[derive(Debug)]
+pub struct Api {
+    client: Client,
+    credentials: Option<Credentials>,
+}
+
+impl Api {
+    /// Gets ready to reach `target`; connects to nothing yet.
+    ///
+    /// # Errors
+    /// As for [`Client::new`].
+    pub fn new(target: &Target) -> Result<Api> {
+        Ok(Api {
+            client: Client::new(&target.connection, &target.url)?,
+            credentials: None,
+        })
+    }
+}
+
+impl Endpoint for Api {
+    fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()> {
+        if self.credentials.is_none() {
+            self.credentials = Some(Credentials::obtain(&job.target, budget)?);
+        }
+        Ok(())
+    }
+
+    fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool> {
+        match &mut self.credentials {
+            Some(credentials) => credentials.renew(&job.target, budget),
+            None => Ok(false),
+        }
+    }
+
+    fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt {
+        let secrets = self
+            .credentials
+            .as_ref()
+            .map_or(&[][..], Credentials::headers);
+        let headers = job.headers();
+        let request = Request {
+            method: job.target.method.as_str(),
+            url: &job.target.url,
+            headers: &headers,
+            secrets,
+            body: Body::Json(&job.body),
+        };
+        self.client.attempt(&request, budget)
+    }
+}
+
+/// Delivers `job` within `limit`, and `tell`s of every try but the last in one line.
+///
+/// # Errors
+/// What keeps us from making the first attempt, a token that cannot be used above all.
+pub fn deliver(
+    job: &Job,
+    endpoint: &mut dyn Endpoint,
+    rules: &Delivery,
+    limit: Duration,
+    terms: Terms,
+    clock: &dyn Clock,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Outcome> {
+    let start = clock.elapsed();
+    let left = || limit.saturating_sub(clock.elapsed() - start);
+    let mut renewed = false;
+    for number in 1.. {
+        let (mut verdict, answer) = match endpoint.prepare(job, Budget::of(left())) {
+            Ok(()) => {
+                let attempt = endpoint.attempt(job, Budget::of(left()));
+                let verdict = judge(&attempt, number, terms);
+                match attempt {
+                    Attempt::Answered(answer) => (verdict, Some(answer)),
+                    Attempt::Unsent(_) | Attempt::Unanswered(_) => (verdict, None),
+                }
+            }
+            // The token's own source was not reached: nothing was sent, and a later try may reach it.
+            Err(error) if error.kind() == Kind::Unreached => (
+                Verdict {
+                    fate: Fate::Unsent,
+                    exit: Exit::TempFail,
+                    again: Again::Yes,
+                    why: error.to_string(),
+                    hint: error.remedy().map(str::to_owned),
+                },
+                None,
+            ),
+            Err(error) => return Err(error),
+        };
+        if verdict.again == Again::WithNewToken && !renewed && number < rules.tries {
+            renewed = true;
+            match endpoint.renew(job, Budget::of(left())) {
+                Ok(true) => {
+                    tell(&format!(
+                        "try {number}: {}; trying again with a new token",
+                        verdict.why
+                    ));
+                    continue;
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    verdict.why = format!("{}; a new token could not be had: {error}", verdict.why)
+                }
+            }
+        }
+        let asked = answer.as_ref().and_then(Answer::retry_after);
+        let asked = asked.and_then(|text| time::retry_after(text, clock.unix()));
+        match next(&verdict, asked, number, rules, left(), clock.chance()) {
+            Next::Wait(wait) => {
+                tell(&format!(
+                    "try {number}: {}; next in {}",
+                    verdict.why,
+                    time::spoken(wait)
+                ));
+                clock.sleep(wait);
+            }
+            Next::Stop(because) => {
+                if let Some(because) = because {
+                    verdict.why = format!("{} ({because})", verdict.why);
+                }
+                return Ok(Outcome {
+                    verdict,
+                    answer,
+                    tries: number,
+                    took: clock.elapsed() - start,
+                });
+            }
+        }
+    }
+    unreachable!("the last of all tries ends the loop")
+}
+
+/// What follows an attempt.
+#[derive(Debug, PartialEq)]
+enum Next {
+    /// Try again after this long.
+    Wait(Duration),
+    /// It was the last, with a reason that the attempt itself does not tell.
+    Stop(Option<String>),
+}
+
+/// What follows the `number`th attempt, when the API `asked` to wait so long and so much of the budget is `left`.
+fn next(
+    verdict: &Verdict,
+    asked: Option<Duration>,
+    number: u32,
+    rules: &Delivery,
+    left: Duration,
+    chance: f64,
+) -> Next {
+    let safe = match verdict.again {
+        Again::Yes => true,
+        Again::IfIdempotent => rules.idempotent,
+        Again::No | Again::WithNewToken => false,
+    };
+    if !safe {
+        return Next::Stop(None);
+    }
+    if number >= rules.tries {
+        return Next::Stop((number > 1).then(|| format!("{number} tries")));
+    }
+    if let Some(asked) = asked.filter(|asked| *asked >= left) {
+        let time = (time::spoken(asked), time::spoken(left));
+        return Next::Stop(Some(format!(
+            "it asks to wait {}, and only {} are left",
+            time.0, time.1
+        )));
+    }
+    // Full jitter: anything between nothing and a ceiling that doubles, so that a crowd of runs spreads out.
+    let ceiling = rules
+        .wait
+        .saturating_mul(1 << (number - 1).min(20))
+        .min(rules.max_wait);
+    let wait = ceiling.mul_f64(chance).max(asked.unwrap_or_default());
+    if wait >= left {
+        return Next::Stop(Some(match number {
+            1 => "no time is left for another try".to_owned(),
+            _ => format!("{number} tries, and no time is left for another"),
+        }));
+    }
+    Next::Wait(wait)
+}

@@ -1,0 +1,335 @@
+//! What the options say, one by one, until it becomes a [`Command`].
+//!
+//! Everything that concerns more than one option is decided here, once: defaults, what excludes what, and what would
+//! give a secret away.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Command, Flag, Shell, VERBS, Verb, shown, verb_row};
+use crate::body::Item;
+use crate::dns::Family;
+use crate::error::{Error, Kind, Result};
+use crate::json::{self, Pointer};
+use crate::plan::{
+    self, Auth, Connection, Delivery, Expect, Form, Input, Method, Output, Plan, Show, Source,
+    Target, Url,
+};
+
+/// The options as given; `None` and empty mean not given.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) page: Option<Page>,
+    verb: Option<Verb>,
+    /// The options given on the command line: those of the config file are for every verb they mean something to.
+    used: Vec<&'static Flag>,
+    url: Option<Url>,
+    items: Vec<Item>,
+    pub(super) data: Option<Input>,
+    pub(super) method: Option<Method>,
+    sources: Vec<Source>,
+    config_sources: Vec<Source>,
+    pub(super) scheme: Option<String>,
+    pub(super) auth_header: Option<String>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) header_files: Vec<PathBuf>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) tries: Option<u32>,
+    pub(super) wait: Option<Duration>,
+    pub(super) max_wait: Option<Duration>,
+    pub(super) idempotent: bool,
+    pub(super) key: Option<String>,
+    pub(super) key_header: Option<String>,
+    pub(super) no_key: bool,
+    pub(super) expect: Vec<Expect>,
+    pub(super) cacert: Option<PathBuf>,
+    pub(super) cert: Option<PathBuf>,
+    pub(super) cert_key: Option<PathBuf>,
+    pub(super) proxy: Option<String>,
+    pub(super) family: Option<Family>,
+    pub(super) allow_http: bool,
+    pub(super) insecure: bool,
+    pub(super) max_response: Option<u64>,
+    pub(super) quiet: bool,
+    pub(super) verbose: bool,
+    pub(super) pretty: bool,
+    pub(super) pick: Option<Pointer>,
+    pub(super) report: bool,
+    pub(super) dry_run: bool,
+}
+
+/// Something to print instead of sending.
+#[derive(Debug)]
+pub(super) enum Page {
+    Help { all: bool },
+    Man,
+    Completions(Shell),
+    Version,
+}
+
+fn wrong(what: impl Into<String>) -> Error {
+    Error::new(Kind::Usage, what)
+}
+
+impl Draft {
+    pub(super) fn brief_help(&mut self) {
+        self.page.get_or_insert(Page::Help { all: false });
+    }
+
+    /// The config file ends here; the command line's own source of the token takes the place of the file's.
+    pub(super) fn end_of_config(&mut self) {
+        self.config_sources = std::mem::take(&mut self.sources);
+        self.used.clear();
+    }
+
+    pub(super) fn used(&mut self, flag: &'static Flag) {
+        self.used.push(flag);
+    }
+
+    /// A verb or the URL first, then what the verb takes.
+    pub(super) fn positional(&mut self, word: OsString) -> Result<()> {
+        let Some(text) = word.to_str() else {
+            return Err(wrong(format!(
+                "reading the argument '{}': it is not text in UTF-8",
+                shown(&word)
+            )));
+        };
+        if self.verb.is_none() {
+            let verb = VERBS
+                .iter()
+                .find(|row| row.word == text && !text.is_empty())
+                .map(|row| row.verb);
+            self.verb = Some(verb.unwrap_or_default());
+            if verb.is_some() {
+                return Ok(());
+            }
+        }
+        if self.url.is_some() {
+            self.items.push(Item::parse(text)?);
+            return Ok(());
+        }
+        if !text.contains("://") {
+            return Err(wrong(format!("reading the command line: '{}' is not a URL", shown(&word)))
+                .hint("the URL comes first, with its scheme: authpost https://api.example.com/data key=value"));
+        }
+        // A URL may hold a password, so a bad one is not repeated.
+        let url = Url::parse(text).map_err(|why| {
+            wrong(format!("reading the URL: {why}"))
+                .hint("write it as https://HOST/PATH; a token has a place of its own")
+        })?;
+        self.url = Some(url);
+        Ok(())
+    }
+
+    pub(super) fn source(&mut self, source: Source) {
+        self.sources.push(source);
+    }
+
+    /// A header of the command line, which every user of the machine can read.
+    pub(super) fn header(&mut self, text: &str) -> std::result::Result<(), String> {
+        let (name, value) = text.split_once(':').ok_or("there is no colon in it")?;
+        let (name, value) = (name.trim(), value.trim());
+        for secret in ["Authorization", "Cookie", "Proxy-Authorization"] {
+            if name.eq_ignore_ascii_case(secret) {
+                return Err(format!(
+                    "every user of this machine can read {secret} there: use --token-file for a token, --header-file for the rest"
+                ));
+            }
+        }
+        plan::check_header(name, value)?;
+        if name.eq_ignore_ascii_case("Idempotency-Key") {
+            return Err("the key has an option of its own: --idempotency-key".to_owned());
+        }
+        self.headers.push((name.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    /// `POINTER:=JSON` or `POINTER=TEXT`.
+    pub(super) fn expectation(&mut self, text: &str) -> std::result::Result<(), String> {
+        let (pointer, value) = match (text.split_once(":="), text.split_once('=')) {
+            (Some((pointer, value)), Some((before, _))) if pointer.len() < before.len() => {
+                json::check(value.as_bytes())
+                    .map_err(|flaw| format!("what it expects is not JSON: {flaw}"))?;
+                (pointer, value.to_owned())
+            }
+            (_, Some((pointer, text))) => (pointer, json::string(text)),
+            _ => return Err("it has no '=': write /ok:=true or /status=done".to_owned()),
+        };
+        self.expect.push(Expect {
+            pointer: Pointer::parse(pointer)?,
+            value,
+        });
+        Ok(())
+    }
+
+    pub(super) fn into_command(mut self) -> Result<Command> {
+        match self.page.take() {
+            Some(Page::Help { all }) => Ok(Command::Help { all }),
+            Some(Page::Man) => Ok(Command::Man),
+            Some(Page::Completions(shell)) => Ok(Command::Completions(shell)),
+            Some(Page::Version) => Ok(Command::Version),
+            None => {
+                let verb = self.verb.unwrap_or_default();
+                self.check_used(verb)?;
+                match verb {
+                    Verb::Send => Ok(Command::Send(Box::new(self.into_plan()?))),
+                }
+            }
+        }
+    }
+
+    fn check_used(&self, verb: Verb) -> Result<()> {
+        match self.used.iter().find(|flag| !flag.verbs.contains(&verb)) {
+            None => Ok(()),
+            Some(flag) => {
+                let row = verb_row(verb);
+                Err(wrong(format!(
+                    "reading the command line: --{} means nothing to 'authpost {}'",
+                    flag.long, row.word
+                ))
+                .hint(format!("authpost {} [OPTIONS] {}", row.word, row.operands)))
+            }
+        }
+    }
+
+    fn into_plan(mut self) -> Result<Plan> {
+        let url = self.url.take().ok_or_else(|| {
+            wrong("reading the command line: there is no URL").hint(
+                "authpost https://api.example.com/data key=value; 'authpost -h' lists the options",
+            )
+        })?;
+        let auth = self.auth()?;
+        let secret = auth.source != Source::None || !self.header_files.is_empty();
+        if secret && !url.is_https() && !url.is_loopback() && !self.allow_http {
+            return Err(wrong(format!(
+                "checking the URL {url}: everybody on the way could read the token over plain http"
+            ))
+            .hint("use https, or say --allow-http if that network is yours alone"));
+        }
+        let quiet = self.quiet;
+        Ok(Plan {
+            input: self.input()?,
+            delivery: self.delivery()?,
+            key: self.key.take(),
+            output: Output {
+                quiet,
+                verbose: self.verbose,
+                pretty: self.pretty,
+                show: self.show()?,
+            },
+            dry_run: self.dry_run,
+            expect: std::mem::take(&mut self.expect),
+            target: Target {
+                method: self.method.unwrap_or(Method::Post),
+                url,
+                auth,
+                idempotency_header: self
+                    .key_header
+                    .take()
+                    .or_else(|| Some("Idempotency-Key".to_owned()))
+                    .filter(|_| !self.no_key),
+                connection: self.connection()?,
+                headers: self.headers,
+                header_files: self.header_files,
+            },
+        })
+    }
+
+    fn input(&mut self) -> Result<Input> {
+        match (self.data.take(), self.items.is_empty()) {
+            (None, true) => Ok(Input::Nothing),
+            (None, false) => Ok(Input::Items(std::mem::take(&mut self.items))),
+            (Some(data), true) => Ok(data),
+            (Some(_), false) => Err(wrong(
+                "reading the command line: --data and items are both given",
+            )
+            .hint("give the whole document with --data, or build it from items")),
+        }
+    }
+
+    /// Exactly one source, or the variable that stands for none.
+    fn auth(&mut self) -> Result<Auth> {
+        if self.sources.is_empty() {
+            self.sources = std::mem::take(&mut self.config_sources);
+        }
+        self.sources.dedup();
+        let source = match self.sources.len() {
+            0 => Source::Env(DEFAULT_TOKEN.to_owned()),
+            1 => self.sources.remove(0),
+            _ => {
+                return Err(wrong(
+                    "reading the command line: the token is to come from more than one place",
+                )
+                .hint("keep one of --token-file, --token-env, --token-command and --no-auth"));
+            }
+        };
+        let form = match (self.auth_header.take(), self.scheme.take()) {
+            (Some(_), Some(_)) => {
+                return Err(wrong("reading the command line: --auth-header and --auth-scheme are both given")
+                    .hint("the first sends the bare token, the second 'Authorization: WORD token': keep one"));
+            }
+            (Some(name), None) => Form::Header(name),
+            (None, scheme) => Form::Scheme(scheme.unwrap_or_else(|| "Bearer".to_owned())),
+        };
+        Ok(Auth { source, form })
+    }
+
+    fn delivery(&self) -> Result<Delivery> {
+        if self.no_key && (self.key.is_some() || self.key_header.is_some()) {
+            return Err(wrong("reading the command line: an idempotency key is asked for, and none at all as well")
+                .hint("drop --no-idempotency-key, or --idempotency-key and --idempotency-header"));
+        }
+        Ok(Delivery {
+            timeout: self.timeout.unwrap_or(Duration::from_secs(60)),
+            tries: self.tries.unwrap_or(4),
+            wait: self.wait.unwrap_or(Duration::from_secs(1)),
+            max_wait: self.max_wait.unwrap_or(Duration::from_secs(30)),
+            idempotent: self.idempotent,
+        })
+    }
+
+    fn show(&mut self) -> Result<Show> {
+        match (self.pick.take(), self.report) {
+            (Some(_), true) => Err(wrong(
+                "reading the command line: --pick and --report are both given",
+            )
+            .hint("--report has the whole answer in 'response': keep one")),
+            (Some(pointer), false) => Ok(Show::Pick(pointer)),
+            (None, true) => Ok(Show::Report),
+            (None, false) => Ok(Show::Body),
+        }
+    }
+
+    fn connection(&mut self) -> Result<Connection> {
+        if self.insecure && self.cacert.is_some() {
+            return Err(wrong("reading the command line: --insecure checks no certificate, and --cacert wants one checked")
+                .hint("drop --insecure"));
+        }
+        let identity = match (self.cert.take(), self.cert_key.take()) {
+            (None, Some(_)) => {
+                return Err(
+                    wrong("reading the command line: --key is given without --cert")
+                        .hint("give the client's certificate chain with --cert"),
+                );
+            }
+            (None, None) => None,
+            // Both may stand in one file.
+            (Some(cert), key) => Some((cert.clone(), key.unwrap_or(cert))),
+        };
+        Ok(Connection {
+            cacert: self.cacert.take(),
+            identity,
+            insecure: self.insecure,
+            allow_http: self.allow_http,
+            proxy: self.proxy.take(),
+            family: self.family.unwrap_or(Family::Any),
+            connect_timeout: self.connect_timeout.unwrap_or(Duration::from_secs(10)),
+            max_response: self.max_response.unwrap_or(16 << 20),
+        })
+    }
+}
+
+/// The variable that the token comes from where no option says otherwise.
+const DEFAULT_TOKEN: &str = "AUTHPOST_TOKEN";

@@ -1,0 +1,146 @@
+//! Which proxy stands between us and the API, if any.
+//!
+//! `--proxy`, else the environment as curl reads it: `HTTPS_PROXY` or `HTTP_PROXY` by the URL's scheme, then
+//! `ALL_PROXY`, in capitals or small letters; `NO_PROXY` names the hosts that are reached directly. A proxy's password
+//! is never shown: errors name where the setting came from, and its host.
+
+use std::net::IpAddr;
+
+use ureq::Proxy;
+
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Connection, Url};
+
+/// The proxy for `url`.
+///
+/// # Errors
+/// [`Kind::Usage`] for a `--proxy`, [`Kind::Config`] for a variable that is not a proxy's URL.
+pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
+    let scheme_variables: &[&str] = match url.is_https() {
+        true => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+        false => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
+    };
+    let from_environment =
+        || first_of(scheme_variables).map(|(name, text)| (Kind::Config, name, text));
+    let setting = connection
+        .proxy
+        .clone()
+        .map(|text| (Kind::Usage, "--proxy", text))
+        .or_else(from_environment);
+    let Some((kind, origin, text)) = setting else {
+        return Ok(None);
+    };
+    let no_proxy = first_of(&["NO_PROXY", "no_proxy"]).map(|(_, list)| list);
+    if no_proxy.is_some_and(|list| is_excepted(&list, url)) {
+        return Ok(None);
+    }
+    let unusable = |why: &str| {
+        Error::new(kind, format!("reading the proxy from {origin}: {why}"))
+            .hint("give it as http://HOST:PORT, with http://USER:PASSWORD@HOST:PORT where it asks for them")
+    };
+    if let Some((scheme, _)) = text.split_once("://")
+        && scheme != "http"
+        && scheme != "https"
+    {
+        return Err(unusable(&format!("'{scheme}' proxies are not supported")));
+    }
+    Proxy::new(&text)
+        .map(Some)
+        .map_err(|_| unusable("it is not a proxy's URL"))
+}
+
+fn first_of(names: &[&'static str]) -> Option<(&'static str, String)> {
+    names.iter().find_map(|name| {
+        let value = std::env::var(name).ok()?;
+        (!value.is_empty()).then_some((*name, value))
+    })
+}
+
+/// Whether the comma-separated `list` names the host of `url`: `*`, an address, a network such as `10.0.0.0/8`, or a
+/// domain, which means the names below it as well; each with an optional port.
+fn is_excepted(list: &str, url: &Url) -> bool {
+    let host = url.host().trim_end_matches('.').to_ascii_lowercase();
+    let address = host.parse::<IpAddr>().ok();
+    list.split([',', ' '])
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| {
+            let entry = entry.to_ascii_lowercase();
+            let (name, port) = match entry.rsplit_once(':') {
+                Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
+                    (name, port.parse().ok())
+                }
+                _ => (entry.as_str(), None),
+            };
+            if port.is_some_and(|port: u16| port != url.port()) {
+                return false;
+            }
+            let name = name
+                .trim_start_matches("*.")
+                .trim_start_matches('.')
+                .trim_end_matches('.');
+            let name = name.trim_start_matches('[').trim_end_matches(']');
+            name == "*"
+                || match address {
+                    Some(address) => is_within(address, name),
+                    None => host
+                        .strip_suffix(name)
+                        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
+                }
+        })
+}
+
+/// Whether `address` is `network`, or lies within it when it is written as `ADDRESS/BITS`.
+fn is_within(address: IpAddr, network: &str) -> bool {
+    let (base, bits) = match network.split_once('/') {
+        Some((base, bits)) => (base, bits.parse::<u32>().ok()),
+        None => (network, Some(128)),
+    };
+    let shared =
+        |differing: u128, width: u32, bits: u32| bits >= width || differing >> (width - bits) == 0;
+    match (address, base.parse(), bits) {
+        (IpAddr::V4(a), Ok(IpAddr::V4(b)), Some(bits)) => {
+            bits == 0 || shared(u128::from(a.to_bits() ^ b.to_bits()), 32, bits)
+        }
+        (IpAddr::V6(a), Ok(IpAddr::V6(b)), Some(bits)) => {
+            bits == 0 || shared(a.to_bits() ^ b.to_bits(), 128, bits)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[track_caller]
+    fn excepted(list: &str, url: &str, expected: bool) {
+        assert_eq!(
+            is_excepted(list, &Url::parse(url).unwrap()),
+            expected,
+            "{list:?} {url}"
+        );
+    }
+
+    #[test]
+    fn no_proxy_names_hosts_domains_and_networks() {
+        excepted("*", "https://a.example", true);
+        excepted("example.com", "https://example.com", true);
+        excepted("example.com", "https://API.Example.com.", true);
+        excepted(".example.com", "https://api.example.com", true);
+        excepted("*.example.com", "https://api.example.com", true);
+        excepted("example.com", "https://notexample.com", false);
+        excepted("a.org, example.com:8443", "https://example.com:8443", true);
+        excepted("example.com:8443", "https://example.com", false);
+        excepted("10.0.0.0/8", "https://10.1.2.3", true);
+        excepted("10.0.0.0/8", "https://11.1.2.3", false);
+        excepted("10.1.2.3", "https://10.1.2.3:99", true);
+        excepted("10.1.2.3", "https://10.1.2.4", false);
+        excepted("[::1]:99", "https://[::1]:99", true);
+        excepted("::1", "https://[::1]", true);
+        excepted("fe80::/10", "https://[fe80::1]", true);
+        excepted("", "https://a.example", false);
+        excepted(" , ,", "https://a.example", false);
+    }
+}

@@ -1,0 +1,335 @@
+//! The bytes on the wire: two ureq transports, and what they tell us.
+//!
+//! [`Wire`] is the TCP socket below TLS. Each of its reads and writes ends with the budget of the attempt, whatever
+//! ureq asks for and however slowly the peer drips, so nothing above it can outlive the budget. [`Exchange`] is the
+//! request above TLS. It notes the moment the first byte of the request leaves, which decides whether sending again is
+//! safe, and it joins head and body into one write. Both report to [`Progress`].
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+};
+use ureq::{Error, Timeout};
+
+use crate::time::Budget;
+
+/// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Asking for the addresses of the host.
+    Resolving,
+    /// Opening the connection, to the API or to a proxy.
+    Connecting,
+    /// Agreeing on keys.
+    Securing,
+    /// Writing the request.
+    Sending,
+    /// The request is written; nothing has come back.
+    Waiting,
+    /// The answer is coming in.
+    Receiving,
+}
+
+/// What the transports of one client share: the budget they obey, and how far they came.
+#[derive(Debug)]
+pub struct Progress(Mutex<(Phase, Budget)>);
+
+impl Progress {
+    /// Before any attempt.
+    pub fn new() -> Arc<Progress> {
+        Arc::new(Progress(Mutex::new((Phase::Resolving, Budget::UNLIMITED))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Phase, Budget)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new attempt begins, and ends with `budget`.
+    pub fn begin(&self, budget: Budget) {
+        *self.lock() = (Phase::Resolving, budget);
+    }
+
+    /// How far the attempt has come.
+    pub fn phase(&self) -> Phase {
+        self.lock().0
+    }
+
+    /// The attempt has come this far.
+    pub fn reach(&self, phase: Phase) {
+        self.lock().0 = phase;
+    }
+
+    /// What the attempt may still take.
+    pub fn budget(&self) -> Budget {
+        self.lock().1
+    }
+}
+
+/// Opens the TCP connection, unless a proxy's tunnel stands already.
+#[derive(Debug)]
+pub struct WireConnector(pub Arc<Progress>);
+
+impl<In: Transport> Connector<In> for WireConnector {
+    type Out = Either<In, Wire>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        tunnel: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        if let Some(tunnel) = tunnel {
+            self.0.reach(Phase::Securing);
+            return Ok(Some(Either::A(tunnel)));
+        }
+        self.0.reach(Phase::Connecting);
+        let budget = self.0.budget().at_most(*details.timeout.after);
+        let mut failure = Error::HostNotFound;
+        let addresses: &[_] = &details.addrs;
+        for (index, address) in addresses.iter().enumerate() {
+            let left = budget.left();
+            if left.is_zero() {
+                return Err(Error::Timeout(Timeout::Connect));
+            }
+            // The last address may take all that is left; those before it half each, so that one dead address does
+            // not cost the whole budget.
+            let share = if index + 1 == addresses.len() {
+                left
+            } else {
+                left / 2
+            };
+            match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    self.0.reach(Phase::Securing);
+                    let config = details.config;
+                    return Ok(Some(Either::B(Wire {
+                        stream,
+                        buffers: LazyBuffers::new(
+                            config.input_buffer_size(),
+                            config.output_buffer_size(),
+                        ),
+                        progress: self.0.clone(),
+                        limits: [None; 2],
+                        peer_left: false,
+                    })));
+                }
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    failure = Error::Timeout(Timeout::Connect)
+                }
+                Err(error) => failure = Error::Io(error),
+            }
+        }
+        Err(failure)
+    }
+}
+
+/// A TCP connection that obeys the budget.
+#[derive(Debug)]
+pub struct Wire {
+    stream: TcpStream,
+    buffers: LazyBuffers,
+    progress: Arc<Progress>,
+    /// The socket's read and write time limits as they are set now.
+    limits: [Option<Duration>; 2],
+    /// A write found the connection closed: write no more, and read what the peer had to say before it left.
+    peer_left: bool,
+}
+
+/// Time limits are set this coarsely, so that not every read and write costs a system call to set one.
+const GRAIN: Duration = Duration::from_millis(100);
+
+impl Wire {
+    /// Sets the socket's limit for what comes next to what is left.
+    fn limit(&mut self, writing: bool, timeout: NextTimeout) -> Result<(), Error> {
+        let left = self.progress.budget().left().min(*timeout.after);
+        if left.is_zero() {
+            return Err(Error::Timeout(timeout.reason));
+        }
+        let limit = (left != Duration::MAX).then_some(left);
+        let set = &mut self.limits[usize::from(writing)];
+        let fits = match (*set, limit) {
+            (Some(set), Some(limit)) => set >= limit && set - limit < GRAIN,
+            (set, limit) => set == limit,
+        };
+        if !fits {
+            if writing {
+                self.stream.set_write_timeout(limit)?;
+            } else {
+                self.stream.set_read_timeout(limit)?;
+            }
+            *set = limit;
+        }
+        Ok(())
+    }
+}
+
+impl Transport for Wire {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let started = Budget::UNLIMITED.at_most(*timeout.after);
+        let mut written = 0;
+        while written < amount && !self.peer_left {
+            let left = NextTimeout {
+                after: started.left().into(),
+                ..timeout
+            };
+            self.limit(true, left)?;
+            match self.stream.write(&self.buffers.output()[written..amount]) {
+                Ok(count) => written += count,
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                        return Err(Error::Timeout(timeout.reason));
+                    }
+                    // An API that refuses early answers and closes while the body is still on its way: the answer
+                    // may be there to be read.
+                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => self.peer_left = true,
+                    _ => return Err(Error::Io(error)),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let started = Budget::UNLIMITED.at_most(*timeout.after);
+        loop {
+            let left = NextTimeout {
+                after: started.left().into(),
+                ..timeout
+            };
+            self.limit(false, left)?;
+            match self.stream.read(self.buffers.input_append_buf()) {
+                Ok(count) => {
+                    self.buffers.input_appended(count);
+                    return Ok(count > 0);
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                        return Err(Error::Timeout(timeout.reason));
+                    }
+                    _ => return Err(Error::Io(error)),
+                },
+            }
+        }
+    }
+
+    /// A kept connection is open while the peer has neither closed it nor said anything unasked.
+    fn is_open(&mut self) -> bool {
+        let quiet = |stream: &TcpStream| match stream.peek(&mut [0]) {
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+            Ok(_) => false,
+        };
+        !self.peer_left
+            && self.stream.set_nonblocking(true).is_ok()
+            && quiet(&self.stream)
+            && self.stream.set_nonblocking(false).is_ok()
+    }
+}
+
+/// Puts an [`Exchange`] around the connection to the API; a connection to a proxy stays as it is.
+#[derive(Debug)]
+pub struct ExchangeConnector {
+    /// Shared with the client.
+    pub progress: Arc<Progress>,
+    /// Host and port of the API.
+    pub authority: String,
+}
+
+impl<In: Transport> Connector<In> for ExchangeConnector {
+    type Out = Either<In, Exchange<In>>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        below: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let to_api = details
+            .uri
+            .authority()
+            .is_some_and(|authority| authority.as_str() == self.authority);
+        Ok(below.map(|below| match to_api {
+            true => Either::B(Exchange {
+                below,
+                progress: self.progress.clone(),
+                head: Vec::new(),
+            }),
+            false => Either::A(below),
+        }))
+    }
+}
+
+/// The connection as the request and its answer see it.
+#[derive(Debug)]
+pub struct Exchange<T> {
+    below: T,
+    progress: Arc<Progress>,
+    /// The request's head, waiting for the first part of the body.
+    head: Vec<u8>,
+}
+
+impl<T: Transport> Exchange<T> {
+    /// Writes what stands in the first `amount` bytes of the output, the head before it.
+    fn send(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.progress.reach(Phase::Sending);
+        let head = std::mem::take(&mut self.head);
+        let output = self.below.buffers().output();
+        let joined = head.len() + amount;
+        if joined <= output.len() {
+            output.copy_within(..amount, head.len());
+            output[..head.len()].copy_from_slice(&head);
+            return self.below.transmit_output(joined, timeout);
+        }
+        let body = output[..amount].to_vec();
+        for part in [head, body] {
+            self.below.buffers().output()[..part.len()].copy_from_slice(&part);
+            self.below.transmit_output(part.len(), timeout)?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Transport> Transport for Exchange<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.below.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        // ureq hands over the head first and then the body, part by part.
+        if self.progress.phase() < Phase::Sending && self.head.is_empty() {
+            self.head = self.below.buffers().output()[..amount].to_vec();
+            return Ok(());
+        }
+        self.send(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        if !self.head.is_empty() {
+            self.send(0, timeout)?;
+        }
+        if self.progress.phase() < Phase::Waiting {
+            self.progress.reach(Phase::Waiting);
+        }
+        let more = self.below.await_input(timeout)?;
+        if more {
+            self.progress.reach(Phase::Receiving);
+        }
+        Ok(more)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.below.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.below.is_tls()
+    }
+}
