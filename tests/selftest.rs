@@ -1,6 +1,6 @@
 //! Tests of the support itself, without authpost: what must fail does fail, and says enough.
 use crate::support::expect::like;
-use crate::support::{Response, Runner, Server, Signal, Unreachable, conn, dir};
+use crate::support::{Response, Runner, Server, Signal, Unreachable, conn, dir, need};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -158,6 +158,12 @@ fn a_run_can_have_a_terminal() {
         .run()
         .stdout("a\nb\n")
         .code(5);
+}
+
+#[test]
+fn a_run_can_go_through_a_shell() {
+    let run = Runner::program("/bin/echo").args(["a b", "c"]);
+    run.shell("exec \"$@\" >&2").run().stderr("a b c\n").code(0);
 }
 
 #[test]
@@ -357,18 +363,17 @@ fn a_handler_answers_any_number() {
         "end" => Response::hang_up(),
         text => Response::json(200, text),
     });
-    let posts = 20_000;
+    // In batches, so that it is the server that is timed, and not the switching to and fro.
+    let (batches, size) = (200, 100);
     let mut tcp = connect(&server);
-    let mut answer = vec![0; Response::json(200, "{}").to_bytes().len()];
+    let mut answers = vec![0; Response::json(200, "{}").to_bytes().len() * size];
     let started = Instant::now();
-    for _ in 0..posts {
-        tcp.write_all(POST.as_bytes()).unwrap();
-        tcp.read_exact(&mut answer).unwrap();
+    for _ in 0..batches {
+        tcp.write_all(POST.repeat(size).as_bytes()).unwrap();
+        tcp.read_exact(&mut answers).unwrap();
     }
-    println!(
-        "{:.0} requests/s",
-        f64::from(posts) / started.elapsed().as_secs_f64()
-    );
+    let rate = f64::from(batches) * size as f64 / started.elapsed().as_secs_f64();
+    println!("{rate:.0} requests/s");
     let last = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nend";
     assert_eq!(ask(&server, last), "");
     assert_eq!((server.count(), server.connections()), (20_001, 2));
@@ -383,4 +388,14 @@ fn hosts_can_be_unreachable() {
     let (refusing, silent) = (Unreachable::refusing(), Unreachable::silent());
     assert_eq!(connect(&refusing).kind(), ErrorKind::ConnectionRefused);
     assert_eq!(connect(&silent).kind(), ErrorKind::TimedOut);
+}
+
+#[test]
+fn a_missing_tool_skips_or_fails() {
+    assert!(need("sh"));
+    let missing = || need("no-such-program");
+    match std::env::var_os("AUTHPOST_NO_SKIP") {
+        Some(v) if v == "1" => assert!(failure(missing).contains("is not installed")),
+        _ => assert!(!missing()),
+    }
 }

@@ -10,4 +10,5 @@
 )]
 
 mod selftest;
+mod selftest_tls;
 mod support;

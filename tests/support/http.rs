@@ -163,7 +163,8 @@ impl Inbox {
             // What nobody asked for stays in the kernel, so that a client can be left stuck in the middle.
             let most = match part {
                 Part::Bytes(n) => n - self.buffer.len(),
-                _ => self.scratch.len(),
+                Part::Head => 1,
+                Part::Whole => self.scratch.len(),
             };
             if !self.fill(from, most)? {
                 return Ok(match self.buffer.len() {

@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports)] // every part is for some test, not every test for every part
 
 pub mod capture;
+pub mod certs;
 pub mod dir;
 pub mod expect;
 pub mod http;
@@ -14,6 +15,7 @@ pub mod tls;
 pub mod unreachable;
 pub mod wire;
 
+pub use certs::{Ca, Identity, Leaf};
 pub use dir::{Dir, dir};
 pub use expect::{Output, Ran};
 pub use http::{Request, Response};
@@ -21,6 +23,7 @@ pub use run::{Runner, Running, binary, test};
 pub use rustix::process::Signal;
 pub use script::{Conn, conn};
 pub use server::Server;
+pub use tls::Tls;
 pub use unreachable::Unreachable;
 
 use std::os::unix::fs::MetadataExt;

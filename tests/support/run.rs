@@ -85,6 +85,14 @@ impl Runner {
         self
     }
 
+    /// Runs it through `/bin/sh`, where `"$@"` stands for it: `exec "$@" >/dev/full`, `ulimit -f 0; exec "$@"`.
+    pub fn shell(mut self, script: &str) -> Runner {
+        let program = std::mem::replace(&mut self.program, "/bin/sh".into());
+        let sh = ["-c".into(), script.into(), "sh".into(), program.into()];
+        self.args.splice(0..0, sh);
+        self
+    }
+
     /// Sets `AUTHPOST_TOKEN`.
     pub fn token(self, token: &str) -> Runner {
         self.env("AUTHPOST_TOKEN", token)

@@ -59,7 +59,7 @@ impl Conn {
         self.then(Step::Read(Part::Whole))
     }
 
-    /// Reads a request up to its empty line.
+    /// Reads a request up to its empty line, and leaves its content in the kernel.
     pub fn read_head(self) -> Conn {
         self.then(Step::Read(Part::Head))
     }
