@@ -1,0 +1,196 @@
+//! The servers over TLS, by rustls with ring: what authpost speaks as well, so a bug of theirs would escape. A second
+//! opinion is nginx, where a test needs one.
+//!
+//! ```ignore
+//! let tls = Tls::new(&ca.issue(Leaf::new("localhost"))).only12();
+//! let server = tls.script([conn().read().reply_json(200, "{}")]);   // or tls.handler(…)
+//! ```
+use super::certs::{Ca, Identity};
+use super::http::{Request, Response};
+use super::script::Conn;
+use super::server::{Handler, Server, loopback};
+use super::wire::{Secure, Tcp, Wire};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+};
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex};
+
+/// The one provider of all tests.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// How a server speaks TLS.
+pub struct Tls {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+    clients: Option<RootCertStore>,
+    alpn: Vec<Vec<u8>>,
+    handshakes: Arc<Mutex<Vec<Handshake>>>,
+}
+
+/// What a finished handshake agreed on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handshake {
+    /// `TLSv1_2` or `TLSv1_3`
+    pub version: String,
+    /// The name that the client asked for (SNI).
+    pub name: Option<String>,
+    /// The protocol agreed on by ALPN.
+    pub alpn: Option<String>,
+    /// Whether the client showed a certificate.
+    pub client: bool,
+}
+
+impl Tls {
+    /// TLS 1.2 and 1.3 with this certificate.
+    pub fn new(identity: &Identity) -> Tls {
+        Tls {
+            chain: identity.chain(),
+            key: identity.key(),
+            versions: vec![&TLS13, &TLS12],
+            clients: None,
+            alpn: Vec::new(),
+            handshakes: Arc::default(),
+        }
+    }
+
+    pub fn only12(mut self) -> Tls {
+        self.versions = vec![&TLS12];
+        self
+    }
+
+    pub fn only13(mut self) -> Tls {
+        self.versions = vec![&TLS13];
+        self
+    }
+
+    /// Demands a certificate of the client, issued by this authority.
+    pub fn client_ca(mut self, ca: &Ca) -> Tls {
+        let mut roots = RootCertStore::empty();
+        roots.add(ca.der().clone()).expect("a root");
+        self.clients = Some(roots);
+        self
+    }
+
+    /// Speaks these protocols only; a client that offers none of them is turned away.
+    pub fn alpn(mut self, protocols: &[&str]) -> Tls {
+        self.alpn = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
+        self
+    }
+
+    /// [`Server::script`] over TLS. Its URLs name `localhost`.
+    pub fn script(&self, connections: impl IntoIterator<Item = Conn>) -> Server {
+        Server::play(connections, Some(self.layer()), "127.0.0.1:0")
+    }
+
+    /// [`Server::handler`] over TLS.
+    pub fn handler(&self, answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Server {
+        let handler = Handler::new(answer, Some(self.layer()));
+        Server::start(loopback(), Some("localhost"), Arc::new(handler))
+    }
+
+    /// The handshakes finished so far, on all servers of this value.
+    pub fn handshakes(&self) -> Vec<Handshake> {
+        self.handshakes.lock().expect("no panic").clone()
+    }
+
+    fn layer(&self) -> Arc<dyn Secure> {
+        let builder = ServerConfig::builder_with_provider(provider());
+        let builder = builder.with_protocol_versions(&self.versions);
+        let builder = builder.expect("versions");
+        let builder = match &self.clients {
+            Some(roots) => {
+                let roots = Arc::new(roots.clone());
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+                builder.with_client_cert_verifier(verifier.build().expect("roots"))
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let config = builder.with_single_cert(self.chain.clone(), self.key.clone_key());
+        let mut config = config.expect("a certificate and its key");
+        config.alpn_protocols = self.alpn.clone();
+        Arc::new(Layer {
+            config: Arc::new(config),
+            handshakes: self.handshakes.clone(),
+        })
+    }
+}
+
+struct Layer {
+    config: Arc<ServerConfig>,
+    handshakes: Arc<Mutex<Vec<Handshake>>>,
+}
+
+impl Layer {
+    fn connection(&self) -> io::Result<ServerConnection> {
+        ServerConnection::new(self.config.clone()).map_err(io::Error::other)
+    }
+}
+
+impl Secure for Layer {
+    fn accept(&self, mut tcp: Tcp) -> io::Result<Box<dyn Wire>> {
+        let mut connection = self.connection()?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut tcp)?;
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        self.handshakes.lock().expect("no panic").push(Handshake {
+            version: connection
+                .protocol_version()
+                .map(|v| format!("{v:?}"))
+                .unwrap_or_default(),
+            name: connection.server_name().map(Into::into),
+            alpn: connection.alpn_protocol().map(text),
+            client: connection.peer_certificates().is_some(),
+        });
+        Ok(Box::new(Secured(StreamOwned::new(connection, tcp))))
+    }
+
+    fn accept_partly(&self, mut tcp: Tcp, bytes: usize) -> io::Result<()> {
+        let mut connection = self.connection()?;
+        while !connection.wants_write() {
+            if connection.read_tls(&mut tcp)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            connection.process_new_packets().map_err(io::Error::other)?;
+        }
+        let mut flight = Vec::new();
+        while connection.wants_write() {
+            connection.write_tls(&mut flight)?;
+        }
+        tcp.write_all(&flight[..bytes.min(flight.len())])
+    }
+}
+
+/// TLS over TCP, after the handshake.
+struct Secured(StreamOwned<ServerConnection, Tcp>);
+
+impl Wire for Secured {
+    fn goodbye(&mut self) {
+        self.0.conn.send_close_notify();
+        let _ = self.0.flush(); // to a client that is gone there is nobody to say it
+    }
+}
+
+impl Read for Secured {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
+    }
+}
+
+impl Write for Secured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}

@@ -1,0 +1,54 @@
+//! Addresses where nobody answers, held for as long as the value lives.
+use socket2::{Domain, Socket, Type};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A loopback port that refuses connections, or ignores them.
+pub struct Unreachable {
+    port: u16,
+    _socket: Socket,
+    _queue: Vec<TcpStream>,
+}
+
+impl Unreachable {
+    /// Refuses (RST): bound so that nobody else takes it, but not listening.
+    pub fn refusing() -> Unreachable {
+        let (socket, port) = bound();
+        Unreachable {
+            port,
+            _socket: socket,
+            _queue: Vec::new(),
+        }
+    }
+
+    /// Does not answer at all, as behind a firewall that drops: the accept queue is full, so Linux ignores the SYN.
+    pub fn silent() -> Unreachable {
+        let (socket, port) = bound();
+        socket.listen(0).expect("listen");
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200));
+        let queue = std::iter::from_fn(|| connect().ok()).take(8).collect();
+        Unreachable {
+            port,
+            _socket: socket,
+            _queue: queue,
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Leaked, as [`Server::url`](super::server::Server::url) is.
+    pub fn url(&self, path: &str) -> &'static str {
+        format!("http://127.0.0.1:{}{path}", self.port).leak()
+    }
+}
+
+fn bound() -> (Socket, u16) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any.into()).expect("a free port");
+    let address = socket.local_addr().expect("its address");
+    (socket, address.as_socket().expect("an IP address").port())
+}

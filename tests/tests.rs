@@ -1,0 +1,14 @@
+//! Tests of authpost from outside: the real binary against scripted servers on real sockets.
+//!
+//! `AUTHPOST_BIN` names another binary to test; `AUTHPOST_NO_SKIP=1` makes a missing tool a failure.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod selftest;
+mod selftest_tls;
+mod support;
