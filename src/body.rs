@@ -33,11 +33,7 @@ pub struct Document(Source);
 
 enum Source {
     Bytes(Vec<u8>),
-    File {
-        file: File,
-        stamp: Stamp,
-        origin: String,
-    },
+    File { file: File, stamp: Stamp },
 }
 
 impl Document {
@@ -94,11 +90,7 @@ impl Document {
         if !stamp.regular || stamp.len <= KEPT {
             return Document::from_reader(file, &origin);
         }
-        let document = Document(Source::File {
-            file,
-            stamp,
-            origin: origin.clone(),
-        });
+        let document = Document(Source::File { file, stamp });
         let mut scanner = Scanner::new();
         let mut reader = document.reader();
         let mut piece = vec![0; PIECE];
@@ -182,17 +174,11 @@ impl Read for Reader<'_> {
                 buffer.copy_from_slice(&bytes[start..start + count]);
                 count
             }
-            Source::File {
-                file,
-                stamp,
-                origin,
-            } => {
+            Source::File { file, stamp } => {
                 let count = file.read_at(buffer, self.at)?;
                 let ends = self.at == 0 || count as u64 == left;
                 if count == 0 || ends && Stamp::of(file)? != *stamp {
-                    return Err(io::Error::other(format!(
-                        "{origin} changed after it was checked"
-                    )));
+                    return Err(io::Error::other("the file changed while it was in use"));
                 }
                 count
             }

@@ -576,7 +576,7 @@ fn over_udp(
     let mut buffer = [0; MAX_DATAGRAM];
     while !all_answered(questions) {
         let len = uninterrupted(|| {
-            socket.set_read_timeout(Some(Duration::from_millis(900)))?;
+            socket.set_read_timeout(Some(left(budget)?))?;
             socket.recv(&mut buffer)
         })?;
         let message = buffer.get(..len).unwrap_or_default();

@@ -13,7 +13,8 @@
 
 mod scan;
 #[cfg(test)]
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod tests;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::io::{self, Write};

@@ -138,11 +138,16 @@ impl Item {
                         "write := null, or = for an empty text",
                     );
                 }
-                None => Value::Json(distinct(
-                    json.to_owned(),
-                    &format!("the item {}", quoted(&format!("{name}{form}"))),
-                    "write = instead of := for a text",
-                )?),
+                None => {
+                    let origin = format!("the item {}", quoted(&format!("{name}{form}")));
+                    Value::Json(distinct(json.as_bytes(), &origin).map_err(|why| {
+                        if json.starts_with(['{', '[', '"']) {
+                            why
+                        } else {
+                            why.hint("write = instead of := for a text")
+                        }
+                    })?)
+                }
             },
             (None, Some(file)) => Value::TextFile(file.into()),
             (None, None) => Value::Text(bare(&rest[1..])),
@@ -175,13 +180,15 @@ impl Item {
                         format!("checking {origin}: not UTF-8 behind byte {at}"),
                     )
                 })?;
-                let line = text.strip_suffix('\n').unwrap_or(&text);
-                Ok(json::string(line))
+                let text = text
+                    .strip_suffix("\r\n")
+                    .or_else(|| text.strip_suffix('\n'))
+                    .unwrap_or(&text);
+                Ok(json::string(text))
             }
             Value::JsonFile(file) => {
                 let (origin, bytes) = read(file)?;
-                json::check(&bytes).map_err(|flaw| not_json(&origin, &flaw))?;
-                distinct(String::from_utf8_lossy(&bytes).into_owned(), &origin, "")
+                distinct(&bytes, &origin)
             }
         }
     }
@@ -264,7 +271,11 @@ impl Node {
                 }
                 Ok(&mut elements[*index])
             }
-            (Node::Array(elements), Place::Next) => Ok(elements.push_mut(Node::Hole)),
+            (Node::Array(elements), Place::Next) => {
+                let fresh = elements.len();
+                elements.push(Node::Hole);
+                Ok(&mut elements[fresh])
+            }
             (_, Place::Key(_)) => Err("an object"),
             (_, Place::Index(_) | Place::Next) => Err("an array"),
         }
@@ -320,13 +331,10 @@ impl Node {
     }
 }
 
-/// The JSON text without white space around it, when it is one and no key in it is there twice.
-fn distinct(json: String, origin: &str, remedy: &str) -> Result<String> {
-    let wrong = json::check(json.as_bytes()).map_err(|flaw| match remedy {
-        "" => not_json(origin, &flaw),
-        _ => not_json(origin, &flaw).hint(remedy),
-    });
-    wrong?;
+/// The JSON text without the white space around it, when it is one and no object in it has a key twice.
+fn distinct(json: &[u8], origin: &str) -> Result<String> {
+    json::check(json).map_err(|flaw| not_json(origin, &flaw))?;
+    let json = String::from_utf8_lossy(json); // it was checked: nothing is lost
     json::check_keys(&json)
         .map_err(|flaw| Error::new(Kind::Data, format!("checking {origin}: {flaw}")))?;
     Ok(json::trim(&json).to_owned())

@@ -3,6 +3,7 @@
 //! A script gets each question as it arrives and sends what it likes, from a real socket. Servers are injected by
 //! address, since resolv.conf cannot carry a port.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stderr)] // a skipped test says so
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -1677,13 +1678,14 @@ fn the_worst_answer_is_read_fast() {
         raw_record(&[0xc0, 12], 16, 1, &data),
         alias("api.example", "api.example"),
     ];
-    records.extend((0..5000).map(|_| raw_record(&costly, A, 1, &[])));
+    records.extend((0..5000).map(|_| raw_record(&costly, 16, 1, &[])));
     let message = asked.answer(NOERROR, &records);
     assert!(message.len() < 65536);
     let begun = Instant::now();
-    assert!(matches!(query.reply(&message), Some(Reply::Failed(_))));
+    assert_eq!(query.reply(&message), ENDLESS);
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(2), "{took:?}, unoptimised");
+    // Most of a second, unoptimised; half a minute if pointers were not counted.
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 // ---- a server that somebody else wrote ----
