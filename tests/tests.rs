@@ -11,4 +11,5 @@
 
 mod selftest;
 mod selftest_tls;
+mod send;
 mod support;
