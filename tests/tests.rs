@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod document;
 mod selftest;
 mod selftest_tls;
 mod send;
