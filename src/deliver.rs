@@ -213,10 +213,12 @@ fn next(
         .min(rules.max_wait);
     let wait = ceiling.mul_f64(chance).max(asked.unwrap_or_default());
     if wait >= left {
-        return Next::Stop(Some(match number {
-            1 => "no time is left for another try".to_owned(),
-            _ => format!("{number} tries, and no time is left for another"),
-        }));
+        return Next::Stop(match number {
+            // The attempt says itself that the time was up.
+            1 if left.is_zero() => None,
+            1 => Some("no time is left for another try".to_owned()),
+            _ => Some(format!("{number} tries, and no time is left for another")),
+        });
     }
     Next::Wait(wait)
 }

@@ -367,13 +367,13 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
         match pointer.pick(body) {
             None => return unmet(Fate::Refused, format!("there is nothing at '{pointer}'")),
             Some(found) if !json::equal(found, &expected.value) => {
+                let found = match answer.repeats_secret {
+                    true => "something else".to_owned(),
+                    false => shortened(found),
+                };
                 return unmet(
                     Fate::Refused,
-                    format!(
-                        "'{pointer}' is {}, not {}",
-                        shortened(found),
-                        expected.value
-                    ),
+                    format!("'{pointer}' is {found}, not {}", expected.value),
                 );
             }
             Some(_) => {}

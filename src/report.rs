@@ -235,29 +235,17 @@ impl Report<'_> {
                 line(&format!("hint: {hint}"));
             }
         }
-        let told = match &self.output.show {
-            Show::Report => {
-                page(format!("{}\n", report_line(job, outcome)).as_bytes())?;
-                true
+        let told = match self.show(job, outcome) {
+            Ok(told) => told,
+            Err(why) if success => {
+                return Err(why.hint(
+                    "the API has accepted the document: make room for the output, and do not send it again",
+                ));
             }
-            _ if self.output.quiet => false,
-            Show::Pick(_) if !success => false,
-            Show::Pick(pointer) => {
-                if let Some(found) = outcome
-                    .answer
-                    .as_ref()
-                    .and_then(json_of)
-                    .and_then(|body| pointer.pick(body))
-                {
-                    page(self.picked(found).as_slice())?;
-                }
-                true
-            }
-            Show::Body => {
-                if let Some(answer) = &outcome.answer {
-                    page(&self.body(answer))?;
-                }
-                !success && same_place()
+            // What became of the document matters more than that it could not be printed.
+            Err(why) => {
+                error(&why);
+                false
             }
         };
         if let Some(answer) = &outcome.answer {
@@ -269,6 +257,36 @@ impl Report<'_> {
             }
         }
         Ok(outcome.verdict.exit)
+    }
+
+    /// Writes to standard output what is wanted there. Whether it need not be quoted on standard error any more.
+    fn show(self, job: &Job, outcome: &Outcome) -> Result<bool> {
+        let success = outcome.verdict.exit == Exit::Ok;
+        match &self.output.show {
+            Show::Report if self.output.quiet && success => Ok(true),
+            Show::Report => {
+                page(format!("{}\n", report_line(job, outcome)).as_bytes())?;
+                Ok(true)
+            }
+            Show::Pick(pointer) if success && !self.output.quiet => {
+                if let Some(found) = outcome
+                    .answer
+                    .as_ref()
+                    .and_then(json_of)
+                    .and_then(|body| pointer.pick(body))
+                {
+                    page(self.picked(found).as_slice())?;
+                }
+                Ok(true)
+            }
+            Show::Body if !self.output.quiet => {
+                if let Some(answer) = &outcome.answer {
+                    page(&self.body(answer))?;
+                }
+                Ok(same_place())
+            }
+            Show::Pick(_) | Show::Body => Ok(false),
+        }
     }
 
     fn answer_head(self, answer: &Answer) {

@@ -14,3 +14,4 @@ mod selftest;
 mod selftest_tls;
 mod send;
 mod support;
+mod token;

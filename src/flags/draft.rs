@@ -22,6 +22,8 @@ use crate::plan::{
 pub(super) struct Draft {
     pub(super) page: Option<Page>,
     verb: Option<Verb>,
+    /// What is read now comes from the config file.
+    pub(super) in_config: bool,
     /// The options given on the command line: those of the config file are for every verb they mean something to.
     used: Vec<&'static Flag>,
     url: Option<Url>,
@@ -82,6 +84,7 @@ impl Draft {
     pub(super) fn end_of_config(&mut self) {
         self.config_sources = std::mem::take(&mut self.sources);
         self.used.clear();
+        self.in_config = false;
     }
 
     pub(super) fn used(&mut self, flag: &'static Flag) {
@@ -107,17 +110,21 @@ impl Draft {
             }
         }
         if self.url.is_some() {
+            if text.starts_with("https://") || text.starts_with("http://") {
+                return Err(wrong("reading the arguments: there are two URLs")
+                    .hint("give one, here or in the config file; items are written KEY=TEXT"));
+            }
             self.items.push(Item::parse(text)?);
             return Ok(());
         }
         if !text.contains("://") {
-            return Err(wrong(format!("reading the command line: '{}' is not a URL", shown(&word)))
+            return Err(wrong(format!("reading the arguments: '{}' is not a URL", shown(&word)))
                 .hint("the URL comes first, with its scheme: authpost https://api.example.com/data key=value"));
         }
         // A URL may hold a password, so a bad one is not repeated.
         let url = Url::parse(text).map_err(|why| {
             wrong(format!("reading the URL: {why}"))
-                .hint("write it as https://HOST/PATH; a token has a place of its own")
+                .hint("write it as https://HOST/PATH; a token, or user:password for --auth-scheme Basic, goes into --token-file")
         })?;
         self.url = Some(url);
         Ok(())
@@ -201,8 +208,10 @@ impl Draft {
             )
         })?;
         let auth = self.auth()?;
+        // What has no secret may go anywhere.
         let secret = auth.source != Source::None || !self.header_files.is_empty();
-        if secret && !url.is_https() && !url.is_loopback() && !self.allow_http {
+        self.allow_http |= !secret;
+        if !url.is_https() && !url.is_loopback() && !self.allow_http {
             return Err(wrong(format!(
                 "checking the URL {url}: everybody on the way could read the token over plain http"
             ))

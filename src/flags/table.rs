@@ -81,7 +81,7 @@ pub const FLAGS: &[Flag] = &[
         set: |draft, value| {
             let name = value.text()?;
             if name.is_empty() || name.contains(['=', '\0']) {
-                return Err(format!("'{name}' cannot be the name of a variable"));
+                return Err("it is not the name of a variable".to_owned());
             }
             draft.source(Source::Env(name));
             Ok(())
@@ -125,7 +125,7 @@ pub const FLAGS: &[Flag] = &[
         set: |draft, value| {
             let word = value.text()?;
             if !plan::is_token(&word) {
-                return Err(format!("'{word}' cannot be an authentication scheme"));
+                return Err("it must be one word".to_owned());
             }
             draft.scheme = Some(word);
             Ok(())
@@ -524,7 +524,10 @@ pub const FLAGS: &[Flag] = &[
         text: "Blank lines and lines that start with # are passed over. What the command line says comes later, and so \
                wins.",
         // Read before everything else, by a pass of its own.
-        set: |_, value| value.path().map(drop),
+        set: |draft, value| match draft.in_config {
+            true => Err("a config file cannot name another".to_owned()),
+            false => value.path().map(drop),
+        },
     },
     Flag {
         long: "help",
