@@ -34,6 +34,8 @@ pub trait Endpoint {
     fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool>;
     /// Sends the job once.
     fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt;
+    /// When the token ends, in seconds since 1970, where that is known.
+    fn expiry(&self) -> Option<u64>;
 }
 
 /// The API of one target: a connection, and the credentials for it.
@@ -86,6 +88,10 @@ impl Endpoint for Api {
         };
         self.client.attempt(&request, budget)
     }
+
+    fn expiry(&self) -> Option<u64> {
+        self.credentials.as_ref().and_then(Credentials::expiry)
+    }
 }
 
 /// Delivers `job` within `limit`, and `tell`s of every try but the last in one line.
@@ -108,7 +114,12 @@ pub fn deliver(
         let (mut verdict, answer) = match endpoint.prepare(job, Budget::of(left())) {
             Ok(()) => {
                 let attempt = endpoint.attempt(job, Budget::of(left()));
-                let verdict = judge(&attempt, number, terms);
+                let mut verdict = judge(&attempt, number, terms);
+                let ended = endpoint.expiry().filter(|end| *end <= clock.unix());
+                if let (Again::WithNewToken, Some(end)) = (verdict.again, ended) {
+                    let ago = time::ago(end, clock.unix());
+                    verdict.why = format!("{}: the token expired {ago}", verdict.why);
+                }
                 match attempt {
                     Attempt::Answered(answer) => (verdict, Some(answer)),
                     Attempt::Unsent(_) | Attempt::Unanswered(_) => (verdict, None),

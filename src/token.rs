@@ -5,11 +5,13 @@
 //! kind and place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody
 //! writes and a command that never ends included.
 
+mod jwt;
+
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -48,6 +50,7 @@ impl fmt::Debug for Secret {
 #[derive(Debug)]
 pub struct Credentials {
     headers: Vec<(String, Secret)>,
+    expiry: Option<u64>,
 }
 
 impl Credentials {
@@ -76,7 +79,9 @@ impl Credentials {
             )
             .hint("give it in the header file and say --no-auth, or leave it to the token"));
         }
-        Ok(Credentials { headers })
+        let word = |(_, secret): &(String, Secret)| jwt::expiry(secret.0.rsplit(' ').next()?);
+        let expiry = headers.iter().find_map(word);
+        Ok(Credentials { headers, expiry })
     }
 
     /// Fetches them again, for an API that refused the ones at hand. Whether they differ.
@@ -101,6 +106,18 @@ impl Credentials {
     pub fn headers(&self) -> &[(String, Secret)] {
         &self.headers
     }
+
+    /// When the token ends, in seconds since 1970, where it says so itself (a JWT).
+    pub fn expiry(&self) -> Option<u64> {
+        self.expiry
+    }
+}
+
+/// The permissions of a file that should be its owner's alone, where others have any.
+pub fn laxness(path: &Path) -> Option<u32> {
+    let metadata = fs::metadata(path).ok()?;
+    let mode = metadata.permissions().mode() & 0o777;
+    (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
 }
 
 fn twice<'a>(names: &[&'a str], name: &str) -> Option<&'a str> {
