@@ -97,7 +97,7 @@ fn is_within(address: IpAddr, network: &str) -> bool {
         None => (network, Some(128)),
     };
     let shared =
-        |differing: u128, width: u32, bits: u32| bits >= width || differing >> (width - bits) == 0;
+        |differing: u128, width: u32, bits: u32| differing >> width.saturating_sub(bits) == 0;
     match (address, base.parse(), bits) {
         (IpAddr::V4(a), Ok(IpAddr::V4(b)), Some(bits)) => {
             bits == 0 || shared(u128::from(a.to_bits() ^ b.to_bits()), 32, bits)
