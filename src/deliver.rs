@@ -3,6 +3,9 @@
 //! The loop draws everything from one budget: fetching the token, every attempt and every wait. It is told the time
 //! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `outcome.rs`.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use crate::error::{Kind, Result};
@@ -166,6 +169,12 @@ pub fn deliver(
                 clock.sleep(wait);
             }
             Next::Stop(because) => {
+                if rules.idempotent && verdict.again == Again::IfIdempotent {
+                    verdict.hint = Some(
+                        "the API may have taken it: look before sending it under another key"
+                            .to_owned(),
+                    );
+                }
                 if let Some(because) = because {
                     verdict.why = format!("{} ({because})", verdict.why);
                 }
@@ -222,7 +231,11 @@ fn next(
         .wait
         .saturating_mul(1 << (number - 1).min(20))
         .min(rules.max_wait);
-    let wait = ceiling.mul_f64(chance).max(asked.unwrap_or_default());
+    let drawn = ceiling.mul_f64(chance);
+    let wait = match asked {
+        Some(asked) if drawn >= left => asked,
+        asked => drawn.max(asked.unwrap_or_default()),
+    };
     if wait >= left {
         return Next::Stop(Some(match number {
             1 => "no time is left for another try".to_owned(),
