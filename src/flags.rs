@@ -25,6 +25,8 @@ pub use table::{FLAGS, VERBS};
 pub enum Command {
     /// Send one document.
     Send(Box<Plan>),
+    /// Test everything that can be tested without sending it.
+    Check(Box<Plan>),
     /// Say how to use it: in short, or all of it.
     Help {
         /// All of it.
@@ -52,6 +54,8 @@ pub enum Verb {
     /// Send one document: what it does when no verb is given.
     #[default]
     Send,
+    /// Test everything that can be tested without sending.
+    Check,
 }
 
 /// One row of the table of verbs.

@@ -9,6 +9,7 @@ mod wire;
 
 use std::fmt;
 use std::io::Read;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ use crate::time::Budget;
 use crate::token::Secret;
 
 pub use trust::Origin as TrustOrigin;
-use wire::{ExchangeConnector, Phase, Progress, WireConnector};
+pub use wire::Phase;
+use wire::{ExchangeConnector, Progress, Ready, WireConnector};
 
 /// `authpost/VERSION`, as a User-Agent (RFC 9110, section 10.1.5).
 pub const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
@@ -73,6 +75,17 @@ pub enum Attempt {
     Unanswered(Fault),
     /// The API answered.
     Answered(Answer),
+}
+
+/// How far a connection gets when no request follows.
+#[derive(Debug)]
+pub struct Probe {
+    /// What was under way when it ended: [`Phase::Sending`] when the request could have followed.
+    pub phase: Phase,
+    /// The addresses of the API's host, or of the proxy's.
+    pub addresses: Vec<IpAddr>,
+    /// What is in the way.
+    pub fault: Option<Fault>,
 }
 
 /// Why there is no answer.
@@ -236,9 +249,42 @@ impl Client {
         })
     }
 
+    /// The proxy that stands before the API, as `HOST:PORT`.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
+    }
+
+    /// Does all that comes before a request to `url`, within `budget`, and sends not a byte of one.
+    pub fn probe(&self, url: &Url, budget: Budget) -> Probe {
+        self.progress.begin(budget, true);
+        let nothing = Request {
+            method: "POST",
+            url,
+            headers: &[],
+            secrets: &[],
+            body: Body::Json(&Document::empty()),
+        };
+        let fault = match self.exchange(&nothing) {
+            Err(ureq::Error::Other(end)) if end.is::<Ready>() => {
+                self.progress.reach(Phase::Sending);
+                None
+            }
+            Err(error) => Some(self.fault(&error)),
+            Ok(_) => None,
+        };
+        let known = lock(&self.known);
+        Probe {
+            phase: self.progress.phase(),
+            addresses: known.as_ref().map_or(Vec::new(), |(_, addresses)| {
+                addresses.iter().map(|address| address.ip()).collect()
+            }),
+            fault,
+        }
+    }
+
     /// Sends `request` once and reads the answer, all within `budget`.
     pub fn attempt(&self, request: &Request, budget: Budget) -> Attempt {
-        self.progress.begin(budget);
+        self.progress.begin(budget, false);
         match self.exchange(request) {
             Ok(answer) => Attempt::Answered(answer),
             Err(error) => {

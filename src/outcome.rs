@@ -3,6 +3,9 @@
 //! [`judge`] is pure: it maps one [`Attempt`] to a [`Verdict`], which says what the API did as far as anybody can
 //! know, and whether trying again is safe. Where in doubt, the document may have been processed.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use crate::error;
@@ -360,7 +363,11 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
         ..accepted
     };
     let Some(body) = json_of(answer) else {
-        return unmet(Fate::Refused, "not with JSON".to_owned());
+        let fate = match terms.expect.is_empty() {
+            true => Fate::Accepted,
+            false => Fate::Refused,
+        };
+        return unmet(fate, "not with JSON".to_owned());
     };
     for expected in terms.expect {
         let pointer = &expected.pointer;

@@ -21,6 +21,8 @@ pub struct Plan {
     pub input: Input,
     /// How long and how often to try.
     pub delivery: Delivery,
+    /// How the run fits in with others and with the time it may take.
+    pub run: Run,
     /// What a 2xx answer must say to count as accepted; all of it.
     pub expect: Vec<Expect>,
     /// How to tell what happened.
@@ -284,6 +286,27 @@ pub struct Delivery {
     pub max_wait: Duration,
     /// Whether sending the document twice is harmless.
     pub idempotent: bool,
+}
+
+/// How a run fits in with other runs, and how long all of it may take.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// A random wait of up to this long comes first.
+    pub splay: Duration,
+    /// The file whose lock is held meanwhile.
+    pub lock: Option<PathBuf>,
+    /// The budget of the whole run.
+    pub max_time: Option<Duration>,
+}
+
+impl Run {
+    /// How long a delivery of at most `timeout` may take when the run began this long ago.
+    pub fn limit(&self, timeout: Duration, since_start: Duration) -> Duration {
+        match self.max_time {
+            Some(all) => timeout.min(all.saturating_sub(since_start)),
+            None => timeout,
+        }
+    }
 }
 
 /// What an answer must say.

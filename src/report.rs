@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use crate::deliver::Outcome;
 use crate::error::{Error, Kind, Result};
@@ -16,6 +17,7 @@ use crate::job::Job;
 use crate::json;
 use crate::outcome::{Exit, Fate, json_of};
 use crate::plan::{Form, Output, Show, Source};
+use crate::time;
 
 /// Headers whose values are shown by `-v`: all others may carry a secret.
 const SHOWN: &[&str] = &[
@@ -175,6 +177,17 @@ fn request_headers(job: &Job, key_is_random: bool) -> Vec<(String, String)> {
     headers
 }
 
+/// What a test came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// As it should be.
+    Good,
+    /// It works, and is not as it should be.
+    Doubtful,
+    /// A run would fail.
+    Bad,
+}
+
 /// Reports deliveries as one `Output` wants it.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
@@ -206,6 +219,28 @@ impl Report<'_> {
                 line(&format!("> {name}: {}", shown(&name, &value)));
             }
         }
+    }
+
+    /// The random wait before everything else.
+    pub fn splay(self, wait: Duration) {
+        if self.output.verbose {
+            note(&format!("waiting {} first (--splay)", time::spoken(wait)));
+        }
+    }
+
+    /// One finding of a check, in one line, with its remedy.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn finding(self, mark: Mark, text: &str, remedy: Option<&str>) -> Result<()> {
+        let word = match mark {
+            Mark::Good if self.output.quiet => return Ok(()),
+            Mark::Good => "ok  ",
+            Mark::Doubtful => "warn",
+            Mark::Bad => "FAIL",
+        };
+        let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
+        page(format!("{word}  {}{remedy}\n", printable(text)).as_bytes())
     }
 
     /// That no certificate is checked.

@@ -13,7 +13,7 @@ use crate::dns::Family;
 use crate::error::{Error, Kind, Result};
 use crate::json::{self, Pointer};
 use crate::plan::{
-    self, Auth, Connection, Delivery, Expect, Form, Input, Method, Output, Plan, Show, Source,
+    self, Auth, Connection, Delivery, Expect, Form, Input, Method, Output, Plan, Run, Show, Source,
     Target, Url,
 };
 
@@ -45,6 +45,9 @@ pub(super) struct Draft {
     pub(super) key: Option<String>,
     pub(super) key_header: Option<String>,
     pub(super) no_key: bool,
+    pub(super) splay: Option<Duration>,
+    pub(super) lock: Option<PathBuf>,
+    pub(super) max_time: Option<Duration>,
     pub(super) expect: Vec<Expect>,
     pub(super) cacert: Option<PathBuf>,
     pub(super) cert: Option<PathBuf>,
@@ -182,6 +185,7 @@ impl Draft {
                 self.check_used(verb)?;
                 match verb {
                     Verb::Send => Ok(Command::Send(Box::new(self.into_plan()?))),
+                    Verb::Check => Ok(Command::Check(Box::new(self.into_plan()?))),
                 }
             }
         }
@@ -221,6 +225,7 @@ impl Draft {
         Ok(Plan {
             input: self.input()?,
             delivery: self.delivery()?,
+            run: self.run()?,
             key: self.key.take(),
             output: Output {
                 quiet,
@@ -296,6 +301,21 @@ impl Draft {
             wait: self.wait.unwrap_or(Duration::from_secs(1)),
             max_wait: self.max_wait.unwrap_or(Duration::from_secs(30)),
             idempotent: self.idempotent,
+        })
+    }
+
+    fn run(&mut self) -> Result<Run> {
+        let splay = self.splay.unwrap_or_default();
+        if self.max_time.is_some_and(|all| all <= splay) {
+            return Err(wrong(
+                "reading the command line: the wait of --splay could use up all of --max-time",
+            )
+            .hint("give --max-time more, or --splay less"));
+        }
+        Ok(Run {
+            splay,
+            lock: self.lock.take(),
+            max_time: self.max_time,
         })
     }
 
