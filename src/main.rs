@@ -2,6 +2,7 @@
 //!
 //! A table of contents: the command line becomes a plan, the plan a job, the job an outcome, the outcome an exit code.
 
+mod batch;
 mod body;
 mod deliver;
 mod dns;
@@ -11,6 +12,7 @@ mod flags;
 mod http;
 mod job;
 mod json;
+mod lines;
 mod outcome;
 mod plan;
 mod report;
@@ -18,14 +20,13 @@ mod time;
 mod token;
 
 use std::process::ExitCode;
-use std::rc::Rc;
 
 use deliver::{Api, deliver};
 use error::Result;
 use flags::Command;
 use job::Job;
 use outcome::{Exit, Terms};
-use plan::Plan;
+use plan::{Documents, Plan};
 use report::Report;
 use time::SystemClock;
 
@@ -53,12 +54,16 @@ fn run(command: Command) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// One document to one API.
+/// One document to one API, or many.
 fn send(plan: Plan) -> Result<Exit> {
+    let input = match &plan.documents {
+        Documents::One(input) => input,
+        Documents::Lines(lines) => return batch::run(&plan, lines),
+    };
     let report = Report::new(&plan.output);
-    let body = job::document(&plan.input)?;
+    let body = job::document(input)?;
     let key_is_random = plan.key.is_none();
-    let job = Job::new(Rc::new(plan.target), plan.key, body);
+    let job = Job::new(plan.target, plan.key, body);
     if plan.dry_run {
         return report::dry_run(&job, key_is_random).map(|()| Exit::Ok);
     }

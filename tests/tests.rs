@@ -9,6 +9,8 @@
     clippy::print_stderr
 )]
 
+mod kept;
+mod lines;
 mod selftest;
 mod selftest_tls;
 mod support;
