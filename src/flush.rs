@@ -297,6 +297,7 @@ impl<'a> Run<'a> {
             wait: Duration::ZERO,
             max_wait: Duration::ZERO,
             idempotent: message.idempotent,
+            patient: false,
         };
         let terms = Terms {
             expect: &message.expect,

@@ -2,6 +2,7 @@
 //!
 //! A table of contents: the command line becomes a plan, the plan a job, the job an outcome, the outcome an exit code.
 
+mod batch;
 mod body;
 mod check;
 mod deliver;
@@ -13,6 +14,7 @@ mod flush;
 mod http;
 mod job;
 mod json;
+mod lines;
 mod lock;
 mod outcome;
 mod plan;
@@ -24,7 +26,6 @@ mod time;
 mod token;
 
 use std::process::ExitCode;
-use std::rc::Rc;
 
 use deliver::{Api, deliver};
 use error::Result;
@@ -32,7 +33,7 @@ use flags::Command;
 use job::Job;
 use lock::Lock;
 use outcome::{Exit, Terms};
-use plan::{Flush, Plan, Run};
+use plan::{Documents, Flush, Input, Plan, Run};
 use report::Report;
 use time::{Clock, SystemClock};
 
@@ -68,7 +69,7 @@ fn run(command: Command) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// One document to one API.
+/// One document to one API, or many.
 fn send(plan: Plan) -> Result<Exit> {
     let clock = SystemClock::start();
     let report = Report::new(&plan.output);
@@ -76,14 +77,21 @@ fn send(plan: Plan) -> Result<Exit> {
         true => None,
         false => begin(&plan.run, &clock, report)?,
     };
-    let body = job::document(&plan.input)?;
+    if plan.target.connection.insecure && !plan.dry_run {
+        report.insecure();
+    }
+    match &plan.documents {
+        Documents::One(input) => send_one(&plan, input, report, &clock),
+        Documents::Lines(lines) => batch::run(&plan, lines, &clock),
+    }
+}
+
+fn send_one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<Exit> {
+    let body = job::document(input)?;
     let key_is_random = plan.key.is_none();
-    let job = Job::new(Rc::new(plan.target), plan.key, body);
+    let job = Job::new(plan.target.clone(), plan.key.clone(), body);
     if plan.dry_run {
         return report::dry_run(&job, key_is_random).map(|()| Exit::Ok);
-    }
-    if job.target.connection.insecure {
-        report.insecure();
     }
     let terms = Terms {
         expect: &plan.expect,
@@ -91,7 +99,7 @@ fn send(plan: Plan) -> Result<Exit> {
     };
     let limit = plan.run.limit(plan.delivery.timeout, clock.elapsed());
     if let Some(dir) = &plan.spool {
-        return spooled::send(dir, &job, &plan.delivery, limit, terms, report, &clock);
+        return spooled::send(dir, &job, &plan.delivery, limit, terms, report, clock);
     }
     let mut api = Api::new(&job.target)?;
     report.request(&job);
@@ -101,7 +109,7 @@ fn send(plan: Plan) -> Result<Exit> {
         &plan.delivery,
         limit,
         terms,
-        &clock,
+        clock,
         &mut |text| report.another_try(text),
     )?;
     report.outcome(&job, &outcome)

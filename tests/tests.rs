@@ -10,6 +10,8 @@
 )]
 
 mod document;
+mod kept;
+mod lines;
 mod selftest;
 mod selftest_tls;
 mod send;
