@@ -330,7 +330,7 @@ impl<'a> Run<'a> {
         let why = format!("to {}: {}", message.target.url, hint.error);
         let wait = time::spoken(Duration::from_secs(hint.wait));
         if self.told.insert(why.clone()) {
-            let text = format!("{} {why}; waiting {wait} at least", message.id);
+            let text = format!("{} {why}; next try in {wait} at the earliest", message.id);
             self.report.failure(&text, remedy);
         }
         Ok(())

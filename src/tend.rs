@@ -65,6 +65,14 @@ pub fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
     page(text.as_bytes())
 }
 
+/// A length of time in whole seconds.
+fn spoken(seconds: u64) -> String {
+    match seconds {
+        0..10 => format!("{seconds} s"),
+        _ => time::spoken(Duration::from_secs(seconds)),
+    }
+}
+
 /// One message in a list.
 struct Row {
     name: String,
@@ -89,12 +97,12 @@ impl Row {
             Place::Active => "sending".to_owned(),
             Place::Queue => match self.hint.left(now) {
                 0 => "now".to_owned(),
-                left => time::spoken(Duration::from_secs(left)),
+                left => spoken(left),
             },
         };
         let (age, to) = match &self.message {
             Ok(message) => (
-                time::spoken(Duration::from_secs(now.saturating_sub(message.created))),
+                spoken(now.saturating_sub(message.created)),
                 message.target.url.to_string(),
             ),
             Err(_) => ("-".to_owned(), "-".to_owned()),
@@ -163,7 +171,7 @@ pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let now = clock.unix();
     let state = match place {
         Place::Queue if hint.left(now) > 0 => {
-            let left = time::spoken(Duration::from_secs(hint.left(now)));
+            let left = spoken(hint.left(now));
             format!("waiting, due in {left}")
         }
         Place::Queue => "waiting, and due".to_owned(),
