@@ -9,11 +9,13 @@
     clippy::print_stderr
 )]
 
+mod crash;
 mod document;
 mod kept;
 mod lines;
 mod selftest;
 mod selftest_tls;
 mod send;
+mod spool;
 mod support;
 mod token;
