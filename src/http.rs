@@ -550,10 +550,7 @@ fn certificate(text: &str) -> Option<(&'static str, &'static str)> {
 /// An error of ureq's in plain words, without its prefixes.
 fn plain(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Io(why) => match why.kind() {
-            std::io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
-            _ => error::reason(why),
-        },
+        ureq::Error::Io(why) => wire::reason(why),
         ureq::Error::Protocol(why) => format!("what came is not HTTP ({why})"),
         ureq::Error::LargeResponseHeader(..) => "the head of the answer is too large".to_owned(),
         error => error.to_string(),

@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod never_twice;
 mod retry;
 mod selftest;
 mod selftest_tls;
