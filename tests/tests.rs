@@ -14,3 +14,4 @@ mod retry;
 mod selftest;
 mod selftest_tls;
 mod support;
+mod tls;
