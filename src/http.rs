@@ -53,7 +53,7 @@ pub struct Request<'a> {
     /// Where to.
     pub url: &'a Url,
     /// Headers that anybody may see.
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [(&'a str, &'a str)],
     /// Headers that nobody may see.
     pub secrets: &'a [(String, Secret)],
     /// The body.
@@ -100,7 +100,7 @@ pub struct Answer {
     pub status: u16,
     /// Its usual words; the API's own are not kept.
     pub reason: &'static str,
-    /// All headers, in the order they came.
+    /// All headers, in the order they came, without the request's secrets.
     pub headers: Vec<(String, String)>,
     /// The body, as far as it was kept.
     pub body: Vec<u8>,
@@ -119,10 +119,30 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Takes the request's secrets out of the headers, and notes whether one stands in the body.
+    fn conceal(&mut self, secrets: &[(String, Secret)]) {
+        for trace in secrets.iter().flat_map(|(_, secret)| secret.traces()) {
+            for (_, value) in &mut self.headers {
+                *value = value.replace(trace, "********");
+            }
+            self.repeats_secret |= repeats(&self.body, trace);
+        }
+    }
+
     /// `Retry-After` (RFC 9110, section 10.2.3), as it came.
     pub fn retry_after(&self) -> Option<&str> {
         self.header(RETRY_AFTER.as_str())
     }
+}
+
+/// Whether `trace` stands in `body`, however many backslashes JSON put into it.
+fn repeats(body: &[u8], trace: &str) -> bool {
+    let solid = |byte: &&u8| **byte != b'\\';
+    (0..body.len()).any(|at| {
+        let mut found = body[at..].iter().filter(solid);
+        let mut wanted = trace.as_bytes().iter().filter(solid);
+        wanted.all(|byte| found.next() == Some(byte))
+    })
 }
 
 /// How an answer's body ended.
@@ -268,7 +288,7 @@ impl Client {
             .method(request.method)
             .uri(Uri::try_from(request.url.as_str()).map_err(http::Error::from)?);
         for (name, value) in request.headers {
-            head = head.header(name, value);
+            head = head.header(*name, *value);
         }
         for (name, secret) in request.secrets {
             let mut value =
@@ -305,15 +325,7 @@ impl Client {
             }
         }?;
         let mut answer = self.read(response);
-        answer.repeats_secret = request.secrets.iter().any(|(_, secret)| {
-            let word = secret
-                .expose()
-                .rsplit(' ')
-                .next()
-                .unwrap_or_default()
-                .as_bytes();
-            !word.is_empty() && answer.body.windows(word.len()).any(|window| window == word)
-        });
+        answer.conceal(request.secrets);
         Ok(answer)
     }
 

@@ -141,6 +141,31 @@ impl Exit {
             .find(|row| row.exit == self)
             .map_or(70, |row| row.code)
     }
+
+    /// The more severe of two, for a run of many deliveries: what keeps all documents from going out outranks what is
+    /// wrong with one of them, and what a person must mend outranks what may pass.
+    pub fn or_worse(self, other: Exit) -> Exit {
+        const RANKS: [Exit; 12] = [
+            Exit::Ok,
+            Exit::DataErr,
+            Exit::Protocol,
+            Exit::TempFail,
+            Exit::Unavailable,
+            Exit::IoErr,
+            Exit::NoPerm,
+            Exit::Config,
+            Exit::NoInput,
+            Exit::CantCreat,
+            Exit::Usage,
+            Exit::Software,
+        ];
+        let rank = |exit| RANKS.iter().position(|ranked| *ranked == exit);
+        if rank(other) > rank(self) {
+            other
+        } else {
+            self
+        }
+    }
 }
 
 impl From<error::Kind> for Exit {
@@ -374,13 +399,13 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
         match pointer.pick(body) {
             None => return unmet(Fate::Refused, format!("there is nothing at '{pointer}'")),
             Some(found) if !json::equal(found, &expected.value) => {
+                let found = match answer.repeats_secret {
+                    true => "something else".to_owned(),
+                    false => shortened(found),
+                };
                 return unmet(
                     Fate::Refused,
-                    format!(
-                        "'{pointer}' is {}, not {}",
-                        shortened(found),
-                        expected.value
-                    ),
+                    format!("'{pointer}' is {found}, not {}", expected.value),
                 );
             }
             Some(_) => {}

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::body::Item;
@@ -16,9 +17,9 @@ use crate::json::Pointer;
 #[derive(Debug)]
 pub struct Plan {
     /// Where it goes, and with which credentials.
-    pub target: Target,
+    pub target: Rc<Target>,
     /// Where the documents come from.
-    pub input: Input,
+    pub documents: Documents,
     /// How long and how often to try.
     pub delivery: Delivery,
     /// How the run fits in with others and with the time it may take.
@@ -27,7 +28,7 @@ pub struct Plan {
     pub expect: Vec<Expect>,
     /// How to tell what happened.
     pub output: Output,
-    /// The caller's own idempotency key; otherwise each document gets a random one.
+    /// The caller's own idempotency key, or what those of many documents begin with; otherwise each gets a random one.
     pub key: Option<String>,
     /// Show the request and stop.
     pub dry_run: bool,
@@ -148,14 +149,10 @@ impl Url {
         let port = match port.strip_prefix(':') {
             Some(digits) => match digits.parse() {
                 Ok(port) if port > 0 && digits.bytes().all(|b| b.is_ascii_digit()) => port,
-                _ => return Err(format!("'{digits}' is not a port")),
+                _ => return Err("its port is not a number from 1 to 65535".to_owned()),
             },
             None if port.is_empty() => default_port,
-            None => {
-                return Err(format!(
-                    "'{port}' stands after the host, where only a port may"
-                ));
-            }
+            None => return Err("only a port may stand behind the host's ']'".to_owned()),
         };
         Ok(Url {
             text: text.to_owned(),
@@ -250,7 +247,7 @@ pub struct Connection {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// Check no certificate.
     pub insecure: bool,
-    /// Send the token over plain http beyond this machine.
+    /// Use plain http beyond this machine: there is nothing secret in the request, or the user says that it may be read.
     pub allow_http: bool,
     /// The proxy to use; `None` asks the usual environment variables.
     pub proxy: Option<String>,
@@ -264,6 +261,15 @@ pub struct Connection {
 
 /// Where the documents come from.
 #[derive(Debug)]
+pub enum Documents {
+    /// There is one.
+    One(Input),
+    /// Each line of a file is one, or each group of lines.
+    Lines(Lines),
+}
+
+/// Where the one document comes from.
+#[derive(Debug)]
 pub enum Input {
     /// Nothing to send but the request itself.
     Nothing,
@@ -275,6 +281,32 @@ pub enum Input {
     File(PathBuf),
     /// The JSON text on standard input.
     Stdin,
+}
+
+/// A file with a JSON text in each line (NDJSON).
+#[derive(Debug)]
+pub struct Lines {
+    /// The file; `None` is standard input.
+    pub file: Option<PathBuf>,
+    /// How many lines at its start to pass over.
+    pub skip: u64,
+    /// The longest line that is sent, in bytes.
+    pub max_line: u64,
+    /// How much goes into one request, as an array; `None` sends each line by itself.
+    pub group: Option<Group>,
+    /// Where the lines are kept that were not accepted.
+    pub failed: Option<PathBuf>,
+    /// The least time from one delivery's start to the next one's.
+    pub interval: Duration,
+}
+
+/// The most that goes into one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// So many lines; at least one.
+    pub lines: usize,
+    /// So many bytes, the array's own included; but one line goes out whatever its size.
+    pub bytes: usize,
 }
 
 /// How long and how often to try one document.
@@ -290,6 +322,8 @@ pub struct Delivery {
     pub max_wait: Duration,
     /// Whether sending the document twice is harmless.
     pub idempotent: bool,
+    /// Whether an API that asks to slow down is waited for as long as the budget lasts, however many tries that takes.
+    pub patient: bool,
 }
 
 /// How a run fits in with other runs, and how long all of it may take.
@@ -349,7 +383,12 @@ pub enum Show {
 /// Whether `name: value` can be a header (RFC 9110, section 5) that a caller may set. The error is a clause.
 pub fn check_header(name: &str, value: &str) -> Result<(), String> {
     if !is_token(name) {
-        return Err(format!("'{name}' cannot be a header's name"));
+        // Its start, for a value may have slipped in.
+        let start: String = name
+            .chars()
+            .take_while(|c| is_token(c.encode_utf8(&mut [0; 4])))
+            .collect();
+        return Err(format!("'{start}…' cannot be a header's name"));
     }
     let ours = [
         "Connection",

@@ -9,9 +9,14 @@
     clippy::print_stderr
 )]
 
+mod document;
+mod kept;
+mod lines;
 mod never_twice;
 mod retry;
 mod selftest;
 mod selftest_tls;
+mod send;
 mod support;
 mod tls;
+mod token;

@@ -1,8 +1,10 @@
 //! Which proxy stands between us and the API, if any.
 //!
 //! `--proxy`, else the environment as curl reads it: `HTTPS_PROXY` or `HTTP_PROXY` by the URL's scheme, then
-//! `ALL_PROXY`, in capitals or small letters; `NO_PROXY` names the hosts that are reached directly. A proxy's password
-//! is never shown: errors name where the setting came from, and its host.
+//! `ALL_PROXY`, in capitals or small letters; `NO_PROXY` names the hosts that are reached directly. The variables do not
+//! concern this machine itself: behind a proxy `localhost` would be another machine, and a token may go there in the
+//! clear only because it does not leave this one. A proxy's password is never shown: errors name where the setting came
+//! from, and its host.
 
 use std::net::IpAddr;
 
@@ -20,8 +22,10 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
         true => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
         false => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
     };
-    let from_environment =
-        || first_of(scheme_variables).map(|(name, text)| (Kind::Config, name, text));
+    let from_environment = || {
+        let (name, text) = first_of(scheme_variables).filter(|_| !url.is_loopback())?;
+        Some((Kind::Config, name, text))
+    };
     let setting = connection
         .proxy
         .clone()
@@ -44,9 +48,17 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
     {
         return Err(unusable(&format!("'{scheme}' proxies are not supported")));
     }
-    Proxy::new(&text)
-        .map(Some)
-        .map_err(|_| unusable("it is not a proxy's URL"))
+    let proxy = Proxy::new(&text).map_err(|_| unusable("it is not a proxy's URL"))?;
+    let is_here =
+        Url::parse(&format!("http://{}", proxy.host())).is_ok_and(|url| url.is_loopback());
+    if !url.is_https() && !is_here && !connection.allow_http {
+        return Err(Error::new(
+            kind,
+            format!("taking the proxy from {origin}: everybody on the way to it could read the token over plain http"),
+        )
+        .hint("name the host of the URL in NO_PROXY, or say --allow-http if that network is yours alone"));
+    }
+    Ok(Some(proxy))
 }
 
 fn first_of(names: &[&'static str]) -> Option<(&'static str, String)> {
