@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod docs;
 mod selftest;
 mod selftest_tls;
 mod support;
