@@ -78,7 +78,7 @@ pub fn help(all: bool) -> String {
         wrapped(OUTPUT, 0)
     );
     let calls = VERBS.iter().map(|row| (call(row), row.brief.to_owned()));
-    table(&mut out, 36, calls);
+    table(&mut out, 42, calls);
     out.push_str(&format!("\nExample:\n  {}\n", EXAMPLES[0].0));
     out.push_str(&format!("\n{}", wrapped(ITEMS_ARE, 0)));
     table(&mut out, 33, owned(ITEMS));
