@@ -4,7 +4,7 @@
 //! else. Bytes that were given are the bytes that [`Document::reader`] yields, each time anew, so that a second try sends
 //! what the first one sent. It must not know HTTP, the spool, flags or which argument a text came from.
 //!
-//! What always holds: a text is checked before it is a document; a file of any size costs at most 1 MiB of memory; no
+//! What always holds: a text is checked before it is a document; a regular file of any size costs at most 1 MiB; no
 //! message quotes more of a document than one byte.
 
 mod item;

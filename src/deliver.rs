@@ -3,6 +3,9 @@
 //! The loop draws everything from one budget: fetching the token, every attempt and every wait. It is told the time
 //! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `outcome.rs`.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use crate::error::{Kind, Result};
@@ -34,6 +37,8 @@ pub trait Endpoint {
     fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool>;
     /// Sends the job once.
     fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt;
+    /// When the token ends, in seconds since 1970, where that is known.
+    fn expiry(&self) -> Option<u64>;
 }
 
 /// The API of one target: a connection, and the credentials for it.
@@ -86,6 +91,10 @@ impl Endpoint for Api {
         };
         self.client.attempt(&request, budget)
     }
+
+    fn expiry(&self) -> Option<u64> {
+        self.credentials.as_ref().and_then(Credentials::expiry)
+    }
 }
 
 /// Delivers `job` within `limit`, and `tell`s of every try but the last in one line.
@@ -108,7 +117,12 @@ pub fn deliver(
         let (mut verdict, answer) = match endpoint.prepare(job, Budget::of(left())) {
             Ok(()) => {
                 let attempt = endpoint.attempt(job, Budget::of(left()));
-                let verdict = judge(&attempt, number, terms);
+                let mut verdict = judge(&attempt, number, terms);
+                let ended = endpoint.expiry().filter(|end| *end <= clock.unix());
+                if let (Again::WithNewToken, Some(end)) = (verdict.again, ended) {
+                    let ago = time::ago(end, clock.unix());
+                    verdict.why = format!("{}: the token expired {ago}", verdict.why);
+                }
                 match attempt {
                     Attempt::Answered(answer) => (verdict, Some(answer)),
                     Attempt::Unsent(_) | Attempt::Unanswered(_) => (verdict, None),
@@ -155,6 +169,12 @@ pub fn deliver(
                 clock.sleep(wait);
             }
             Next::Stop(because) => {
+                if rules.idempotent && verdict.again == Again::IfIdempotent {
+                    verdict.hint = Some(
+                        "the API may have taken it: look before sending it under another key"
+                            .to_owned(),
+                    );
+                }
                 if let Some(because) = because {
                     verdict.why = format!("{} ({because})", verdict.why);
                 }
@@ -211,12 +231,18 @@ fn next(
         .wait
         .saturating_mul(1 << (number - 1).min(20))
         .min(rules.max_wait);
-    let wait = ceiling.mul_f64(chance).max(asked.unwrap_or_default());
+    let drawn = ceiling.mul_f64(chance);
+    let wait = match asked {
+        Some(asked) if drawn >= left => asked,
+        asked => drawn.max(asked.unwrap_or_default()),
+    };
     if wait >= left {
-        return Next::Stop(Some(match number {
-            1 => "no time is left for another try".to_owned(),
-            _ => format!("{number} tries, and no time is left for another"),
-        }));
+        return Next::Stop(match number {
+            // The attempt says itself that the time was up.
+            1 if left.is_zero() => None,
+            1 => Some("no time is left for another try".to_owned()),
+            _ => Some(format!("{number} tries, and no time is left for another")),
+        });
     }
     Next::Wait(wait)
 }

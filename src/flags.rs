@@ -25,6 +25,8 @@ pub use table::{FLAGS, VERBS};
 pub enum Command {
     /// Send one document.
     Send(Box<Plan>),
+    /// Test everything that can be tested without sending it.
+    Check(Box<Plan>),
     /// Say how to use it: in short, or all of it.
     Help {
         /// All of it.
@@ -52,6 +54,8 @@ pub enum Verb {
     /// Send one document: what it does when no verb is given.
     #[default]
     Send,
+    /// Test everything that can be tested without sending.
+    Check,
 }
 
 /// One row of the table of verbs.
@@ -141,7 +145,7 @@ impl Value {
     fn number(self) -> std::result::Result<u32, String> {
         let text = self.text()?;
         text.parse()
-            .map_err(|_| format!("'{text}' is not a number"))
+            .map_err(|_| format!("'{text}' is not a whole number, or too large a one"))
     }
 
     /// `500ms`, `30`, `30s`, `5m`, `1h`.
@@ -218,6 +222,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             )
             .hint(hint)
         };
+        draft.in_config = true;
         read_arguments(&mut draft, config_arguments(&path)?).map_err(in_file)?;
         draft.end_of_config();
     }
@@ -269,10 +274,7 @@ fn config_arguments(path: &Path) -> Result<Vec<OsString>> {
 
 fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
     let mut parser = Parser::from_args(arguments);
-    let mistake = |why: lexopt::Error| {
-        Error::new(Kind::Usage, format!("reading the command line: {why}")).hint(SEE_HELP)
-    };
-    while let Some(argument) = parser.next().map_err(mistake)? {
+    while let Some(argument) = parser.next().map_err(unread)? {
         let (flag, name) = match argument {
             Arg::Value(value) => {
                 draft.positional(value)?;
@@ -293,20 +295,34 @@ fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
             ),
         };
         let flag = flag.ok_or_else(|| unknown(&name))?;
-        let value = match flag.value {
-            Some(_) => parser.value().map_err(mistake)?,
-            None => OsString::new(),
-        };
-        draft.used(flag);
-        (flag.set)(draft, Value(value)).map_err(|why| {
+        let unusable = |why: &str| {
             Error::new(Kind::Usage, format!("reading {name}: {why}")).hint(format!(
                 "{}: {}",
                 usage(flag),
                 flag.brief
             ))
-        })?;
+        };
+        let value = match flag.value {
+            Some(_) => parser
+                .value()
+                .map_err(|_| unusable("its value is missing"))?,
+            None => OsString::new(),
+        };
+        draft.used(flag);
+        (flag.set)(draft, Value(value)).map_err(|why| unusable(&why))?;
     }
     Ok(())
+}
+
+/// What `lexopt` cannot read. Values are not repeated: a switch may have been taken for the place of a token.
+fn unread(why: lexopt::Error) -> Error {
+    let what = match why {
+        lexopt::Error::UnexpectedValue { option, .. } => {
+            format!("reading {option}: it takes no value")
+        }
+        why => format!("reading the arguments: {why}"),
+    };
+    Error::new(Kind::Usage, what).hint(SEE_HELP)
 }
 
 const SEE_HELP: &str = "'authpost -h' lists the options";
@@ -320,18 +336,29 @@ pub fn verb_row(verb: Verb) -> &'static VerbRow {
 }
 
 fn unknown(name: &str) -> Error {
-    let hint = match name {
+    // An option and its value in one line of a config file: the value may be a secret.
+    let (name, hint) = match name.split_once(char::is_whitespace) {
+        Some((name, _)) => (
+            format!("'{name} …'"),
+            "put a '=' between an option and its value, or write them as two arguments",
+        ),
+        None => (name.to_owned(), remedy_for(name)),
+    };
+    Error::new(
+        Kind::Usage,
+        format!("reading the arguments: there is no option {name}"),
+    )
+    .hint(hint)
+}
+
+fn remedy_for(unknown: &str) -> &'static str {
+    match unknown {
         "--token" | "--bearer" | "-u" | "--user" => {
             "every user of this machine can read a token on the command line: use --token-file, --token-env or --token-command"
         }
         "-k" => "say --insecure, or better --cacert",
         _ => SEE_HELP,
-    };
-    Error::new(
-        Kind::Usage,
-        format!("reading the command line: there is no option {name}"),
-    )
-    .hint(hint)
+    }
 }
 
 /// `-d, --data JSON`.
@@ -347,10 +374,10 @@ pub fn usage(flag: &Flag) -> String {
     format!("{short}--{}{value}", flag.long)
 }
 
-/// A word of the command line for a message: its start, in one line.
+/// A word of the command line for a message. It could be anything, a token too: enough to know it by, and no more.
 fn shown(word: &OsStr) -> String {
     let text = word.to_string_lossy();
-    match text.char_indices().nth(60) {
+    match text.char_indices().nth(8) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into_owned(),
     }

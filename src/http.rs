@@ -9,6 +9,7 @@ mod wire;
 
 use std::fmt;
 use std::io::Read;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ use crate::time::Budget;
 use crate::token::Secret;
 
 pub use trust::Origin as TrustOrigin;
-use wire::{ExchangeConnector, Phase, Progress, WireConnector};
+pub use wire::Phase;
+use wire::{ExchangeConnector, Progress, Ready, WireConnector};
 
 /// `authpost/VERSION`, as a User-Agent (RFC 9110, section 10.1.5).
 pub const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
@@ -75,6 +77,17 @@ pub enum Attempt {
     Answered(Answer),
 }
 
+/// How far a connection gets when no request follows.
+#[derive(Debug)]
+pub struct Probe {
+    /// What was under way when it ended: [`Phase::Sending`] when the request could have followed.
+    pub phase: Phase,
+    /// The addresses of the API's host, or of the proxy's.
+    pub addresses: Vec<IpAddr>,
+    /// What is in the way.
+    pub fault: Option<Fault>,
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub struct Fault {
@@ -108,7 +121,7 @@ pub struct Answer {
     pub status: u16,
     /// Its usual words; the API's own are not kept.
     pub reason: &'static str,
-    /// All headers, in the order they came.
+    /// All headers, in the order they came, without the request's secrets.
     pub headers: Vec<(String, String)>,
     /// The body, as far as it was kept.
     pub body: Vec<u8>,
@@ -127,10 +140,30 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Takes the request's secrets out of the headers, and notes whether one stands in the body.
+    fn conceal(&mut self, secrets: &[(String, Secret)]) {
+        for trace in secrets.iter().flat_map(|(_, secret)| secret.traces()) {
+            for (_, value) in &mut self.headers {
+                *value = value.replace(trace, "********");
+            }
+            self.repeats_secret |= repeats(&self.body, trace);
+        }
+    }
+
     /// `Retry-After` (RFC 9110, section 10.2.3), as it came.
     pub fn retry_after(&self) -> Option<&str> {
         self.header(RETRY_AFTER.as_str())
     }
+}
+
+/// Whether `trace` stands in `body`, however many backslashes JSON put into it.
+fn repeats(body: &[u8], trace: &str) -> bool {
+    let solid = |byte: &&u8| **byte != b'\\';
+    (0..body.len()).any(|at| {
+        let mut found = body[at..].iter().filter(solid);
+        let mut wanted = trace.as_bytes().iter().filter(solid);
+        wanted.all(|byte| found.next() == Some(byte))
+    })
 }
 
 /// How an answer's body ended.
@@ -216,9 +249,42 @@ impl Client {
         })
     }
 
+    /// The proxy that stands before the API, as `HOST:PORT`.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
+    }
+
+    /// Does all that comes before a request to `url`, within `budget`, and sends not a byte of one.
+    pub fn probe(&self, url: &Url, budget: Budget) -> Probe {
+        self.progress.begin(budget, true);
+        let nothing = Request {
+            method: "POST",
+            url,
+            headers: &[],
+            secrets: &[],
+            body: Body::Json(&Document::empty()),
+        };
+        let fault = match self.exchange(&nothing) {
+            Err(ureq::Error::Other(end)) if end.is::<Ready>() => {
+                self.progress.reach(Phase::Sending);
+                None
+            }
+            Err(error) => Some(self.fault(&error)),
+            Ok(_) => None,
+        };
+        let known = lock(&self.known);
+        Probe {
+            phase: self.progress.phase(),
+            addresses: known.as_ref().map_or(Vec::new(), |(_, addresses)| {
+                addresses.iter().map(|address| address.ip()).collect()
+            }),
+            fault,
+        }
+    }
+
     /// Sends `request` once and reads the answer, all within `budget`.
     pub fn attempt(&self, request: &Request, budget: Budget) -> Attempt {
-        self.progress.begin(budget);
+        self.progress.begin(budget, false);
         match self.exchange(request) {
             Ok(answer) => Attempt::Answered(answer),
             Err(error) => {
@@ -278,15 +344,7 @@ impl Client {
             }
         }?;
         let mut answer = self.read(response);
-        answer.repeats_secret = request.secrets.iter().any(|(_, secret)| {
-            let word = secret
-                .expose()
-                .rsplit(' ')
-                .next()
-                .unwrap_or_default()
-                .as_bytes();
-            !word.is_empty() && answer.body.windows(word.len()).any(|window| window == word)
-        });
+        answer.conceal(request.secrets);
         Ok(answer)
     }
 

@@ -3,6 +3,7 @@
 //! A table of contents: the command line becomes a plan, the plan a job, the job an outcome, the outcome an exit code.
 
 mod body;
+mod check;
 mod deliver;
 mod dns;
 mod docs;
@@ -11,6 +12,7 @@ mod flags;
 mod http;
 mod job;
 mod json;
+mod lock;
 mod outcome;
 mod plan;
 mod report;
@@ -24,10 +26,11 @@ use deliver::{Api, deliver};
 use error::Result;
 use flags::Command;
 use job::Job;
+use lock::Lock;
 use outcome::{Exit, Terms};
-use plan::Plan;
+use plan::{Plan, Run};
 use report::Report;
-use time::SystemClock;
+use time::{Clock, SystemClock};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
@@ -45,6 +48,9 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Send(plan) => return send(*plan),
+        Command::Check(plan) => {
+            return check::check(&plan, Report::new(&plan.output), &SystemClock::start());
+        }
         Command::Help { all } => report::page(docs::help(all).as_bytes())?,
         Command::Man => report::page(docs::man().as_bytes())?,
         Command::Completions(shell) => report::page(docs::completions(shell).as_bytes())?,
@@ -55,7 +61,12 @@ fn run(command: Command) -> Result<Exit> {
 
 /// One document to one API.
 fn send(plan: Plan) -> Result<Exit> {
+    let clock = SystemClock::start();
     let report = Report::new(&plan.output);
+    let _lock = match plan.dry_run {
+        true => None,
+        false => begin(&plan.run, &clock, report)?,
+    };
     let body = job::document(&plan.input)?;
     let key_is_random = plan.key.is_none();
     let job = Job::new(Rc::new(plan.target), plan.key, body);
@@ -75,12 +86,23 @@ fn send(plan: Plan) -> Result<Exit> {
         &job,
         &mut api,
         &plan.delivery,
-        plan.delivery.timeout,
+        plan.run.limit(plan.delivery.timeout, clock.elapsed()),
         terms,
-        &SystemClock::start(),
+        &clock,
         &mut |text| report.another_try(text),
     )?;
     report.outcome(&job, &outcome)
+}
+
+/// The lock, to be held for the rest of the run, and then the random wait.
+fn begin(run: &Run, clock: &SystemClock, report: Report) -> Result<Option<Lock>> {
+    let lock = run.lock.as_deref().map(Lock::take).transpose()?;
+    if !run.splay.is_zero() {
+        let wait = run.splay.mul_f64(clock.chance());
+        report.splay(wait);
+        clock.sleep(wait);
+    }
+    Ok(lock)
 }
 
 /// The one line for a panic: nobody is helped by a backtrace in a cron mail.

@@ -3,6 +3,9 @@
 //! [`judge`] is pure: it maps one [`Attempt`] to a [`Verdict`], which says what the API did as far as anybody can
 //! know, and whether trying again is safe. Where in doubt, the document may have been processed.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use crate::error;
@@ -360,20 +363,24 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
         ..accepted
     };
     let Some(body) = json_of(answer) else {
-        return unmet(Fate::Refused, "not with JSON".to_owned());
+        let fate = match terms.expect.is_empty() {
+            true => Fate::Accepted,
+            false => Fate::Refused,
+        };
+        return unmet(fate, "not with JSON".to_owned());
     };
     for expected in terms.expect {
         let pointer = &expected.pointer;
         match pointer.pick(body) {
             None => return unmet(Fate::Refused, format!("there is nothing at '{pointer}'")),
             Some(found) if !json::equal(found, &expected.value) => {
+                let found = match answer.repeats_secret {
+                    true => "something else".to_owned(),
+                    false => shortened(found),
+                };
                 return unmet(
                     Fate::Refused,
-                    format!(
-                        "'{pointer}' is {}, not {}",
-                        shortened(found),
-                        expected.value
-                    ),
+                    format!("'{pointer}' is {found}, not {}", expected.value),
                 );
             }
             Some(_) => {}

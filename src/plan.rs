@@ -21,6 +21,8 @@ pub struct Plan {
     pub input: Input,
     /// How long and how often to try.
     pub delivery: Delivery,
+    /// How the run fits in with others and with the time it may take.
+    pub run: Run,
     /// What a 2xx answer must say to count as accepted; all of it.
     pub expect: Vec<Expect>,
     /// How to tell what happened.
@@ -146,14 +148,10 @@ impl Url {
         let port = match port.strip_prefix(':') {
             Some(digits) => match digits.parse() {
                 Ok(port) if port > 0 && digits.bytes().all(|b| b.is_ascii_digit()) => port,
-                _ => return Err(format!("'{digits}' is not a port")),
+                _ => return Err("its port is not a number from 1 to 65535".to_owned()),
             },
             None if port.is_empty() => default_port,
-            None => {
-                return Err(format!(
-                    "'{port}' stands after the host, where only a port may"
-                ));
-            }
+            None => return Err("only a port may stand behind the host's ']'".to_owned()),
         };
         Ok(Url {
             text: text.to_owned(),
@@ -248,7 +246,7 @@ pub struct Connection {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// Check no certificate.
     pub insecure: bool,
-    /// Send the token over plain http beyond this machine.
+    /// Use plain http beyond this machine: there is nothing secret in the request, or the user says that it may be read.
     pub allow_http: bool,
     /// The proxy to use; `None` asks the usual environment variables.
     pub proxy: Option<String>,
@@ -290,6 +288,27 @@ pub struct Delivery {
     pub idempotent: bool,
 }
 
+/// How a run fits in with other runs, and how long all of it may take.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// A random wait of up to this long comes first.
+    pub splay: Duration,
+    /// The file whose lock is held meanwhile.
+    pub lock: Option<PathBuf>,
+    /// The budget of the whole run.
+    pub max_time: Option<Duration>,
+}
+
+impl Run {
+    /// How long a delivery of at most `timeout` may take when the run began this long ago.
+    pub fn limit(&self, timeout: Duration, since_start: Duration) -> Duration {
+        match self.max_time {
+            Some(all) => timeout.min(all.saturating_sub(since_start)),
+            None => timeout,
+        }
+    }
+}
+
 /// What an answer must say.
 #[derive(Debug)]
 pub struct Expect {
@@ -326,7 +345,12 @@ pub enum Show {
 /// Whether `name: value` can be a header (RFC 9110, section 5) that a caller may set. The error is a clause.
 pub fn check_header(name: &str, value: &str) -> Result<(), String> {
     if !is_token(name) {
-        return Err(format!("'{name}' cannot be a header's name"));
+        // Its start, for a value may have slipped in.
+        let start: String = name
+            .chars()
+            .take_while(|c| is_token(c.encode_utf8(&mut [0; 4])))
+            .collect();
+        return Err(format!("'{start}…' cannot be a header's name"));
     }
     let ours = [
         "Connection",

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use crate::deliver::Outcome;
 use crate::error::{Error, Kind, Result};
@@ -16,6 +17,7 @@ use crate::job::Job;
 use crate::json;
 use crate::outcome::{Exit, Fate, json_of};
 use crate::plan::{Form, Output, Show, Source};
+use crate::time;
 
 /// Headers whose values are shown by `-v`: all others may carry a secret.
 const SHOWN: &[&str] = &[
@@ -175,6 +177,17 @@ fn request_headers(job: &Job, key_is_random: bool) -> Vec<(String, String)> {
     headers
 }
 
+/// What a test came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// As it should be.
+    Good,
+    /// It works, and is not as it should be.
+    Doubtful,
+    /// A run would fail.
+    Bad,
+}
+
 /// Reports deliveries as one `Output` wants it.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
@@ -208,6 +221,28 @@ impl Report<'_> {
         }
     }
 
+    /// The random wait before everything else.
+    pub fn splay(self, wait: Duration) {
+        if self.output.verbose {
+            note(&format!("waiting {} first (--splay)", time::spoken(wait)));
+        }
+    }
+
+    /// One finding of a check, in one line, with its remedy.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn finding(self, mark: Mark, text: &str, remedy: Option<&str>) -> Result<()> {
+        let word = match mark {
+            Mark::Good if self.output.quiet => return Ok(()),
+            Mark::Good => "ok  ",
+            Mark::Doubtful => "warn",
+            Mark::Bad => "FAIL",
+        };
+        let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
+        page(format!("{word}  {}{remedy}\n", printable(text)).as_bytes())
+    }
+
     /// That no certificate is checked.
     pub fn insecure(self) {
         if !self.output.quiet {
@@ -235,29 +270,17 @@ impl Report<'_> {
                 line(&format!("hint: {hint}"));
             }
         }
-        let told = match &self.output.show {
-            Show::Report => {
-                page(format!("{}\n", report_line(job, outcome)).as_bytes())?;
-                true
+        let told = match self.show(job, outcome) {
+            Ok(told) => told,
+            Err(why) if success => {
+                return Err(why.hint(
+                    "the API has accepted the document: make room for the output, and do not send it again",
+                ));
             }
-            _ if self.output.quiet => false,
-            Show::Pick(_) if !success => false,
-            Show::Pick(pointer) => {
-                if let Some(found) = outcome
-                    .answer
-                    .as_ref()
-                    .and_then(json_of)
-                    .and_then(|body| pointer.pick(body))
-                {
-                    page(self.picked(found).as_slice())?;
-                }
-                true
-            }
-            Show::Body => {
-                if let Some(answer) = &outcome.answer {
-                    page(&self.body(answer))?;
-                }
-                !success && same_place()
+            // What became of the document matters more than that it could not be printed.
+            Err(why) => {
+                error(&why);
+                false
             }
         };
         if let Some(answer) = &outcome.answer {
@@ -269,6 +292,36 @@ impl Report<'_> {
             }
         }
         Ok(outcome.verdict.exit)
+    }
+
+    /// Writes to standard output what is wanted there. Whether it need not be quoted on standard error any more.
+    fn show(self, job: &Job, outcome: &Outcome) -> Result<bool> {
+        let success = outcome.verdict.exit == Exit::Ok;
+        match &self.output.show {
+            Show::Report if self.output.quiet && success => Ok(true),
+            Show::Report => {
+                page(format!("{}\n", report_line(job, outcome)).as_bytes())?;
+                Ok(true)
+            }
+            Show::Pick(pointer) if success && !self.output.quiet => {
+                if let Some(found) = outcome
+                    .answer
+                    .as_ref()
+                    .and_then(json_of)
+                    .and_then(|body| pointer.pick(body))
+                {
+                    page(self.picked(found).as_slice())?;
+                }
+                Ok(true)
+            }
+            Show::Body if !self.output.quiet => {
+                if let Some(answer) = &outcome.answer {
+                    page(&self.body(answer))?;
+                }
+                Ok(same_place())
+            }
+            Show::Pick(_) | Show::Body => Ok(false),
+        }
     }
 
     fn answer_head(self, answer: &Answer) {

@@ -185,6 +185,12 @@ pub fn utc(unix: u64) -> String {
     )
 }
 
+/// A moment in the past: `2 h ago (2026-11-20 03:00:00 UTC)`.
+pub fn ago(unix: u64, now: u64) -> String {
+    let since = Duration::from_secs(now.saturating_sub(unix));
+    format!("{} ago ({})", spoken(since), utc(unix))
+}
+
 /// A length of time as people say it: `250 ms`, `1.5 s`, `90 s`, `5 min`, `2 h`, `3 d`.
 pub fn spoken(time: Duration) -> String {
     let seconds = time.as_secs();

@@ -5,11 +5,13 @@
 //! kind and place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody
 //! writes and a command that never ends included.
 
+mod jwt;
+
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -24,17 +26,31 @@ use crate::time::{self, Budget};
 const TOO_LARGE: u64 = 64 * 1024;
 
 /// Text that must not be seen.
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    /// What would give it away: the text without its scheme, and the password that Basic encodes.
+    traces: Vec<String>,
+}
 
 impl Secret {
     /// Takes `text` in.
     pub fn new(text: String) -> Secret {
-        Secret(text)
+        let last = text.rsplit(' ').next().unwrap_or_default();
+        Secret {
+            traces: vec![last.to_owned()],
+            text,
+        }
     }
 
     /// The text itself. For `http.rs`, which writes it on the wire; whoever else calls this gives it away.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The texts that give the secret away where they are found, for whoever keeps them out of sight.
+    pub fn traces(&self) -> impl Iterator<Item = &str> {
+        let traces = self.traces.iter().map(String::as_str);
+        traces.filter(|trace| !trace.is_empty())
     }
 }
 
@@ -48,6 +64,7 @@ impl fmt::Debug for Secret {
 #[derive(Debug)]
 pub struct Credentials {
     headers: Vec<(String, Secret)>,
+    expiry: Option<u64>,
 }
 
 impl Credentials {
@@ -57,58 +74,75 @@ impl Credentials {
     /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time.
     pub fn obtain(target: &Target, budget: Budget) -> Result<Credentials> {
         let mut headers = Vec::new();
-        if let Some(token) = token(&target.auth.source, budget)? {
-            headers.push(header(
-                &target.auth.form,
-                &token,
-                &origin(&target.auth.source),
-            )?);
-        }
+        headers.extend(token_header(target, budget)?);
         for path in &target.header_files {
             headers.extend(header_file(path, budget)?);
         }
-        let mut names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
-        names.extend(target.headers.iter().map(|(name, _)| name.as_str()));
-        if let Some(twice) = twice(&names, "authorization") {
+        let given = target.headers.iter().map(|(name, _)| name);
+        let mut others = headers.iter().map(|(name, _)| name).skip(1).chain(given);
+        if let (Some((name, _)), false) = (headers.first(), target.auth.source == Source::None)
+            && others.any(|other| other.eq_ignore_ascii_case(name))
+        {
             return Err(Error::new(
                 Kind::Config,
-                format!("collecting the headers: {twice} is given twice"),
+                format!("collecting the headers: {name} is given twice"),
             )
-            .hint("give it in the header file and say --no-auth, or leave it to the token"));
+            .hint("leave it to the token, or say --no-auth"));
         }
-        Ok(Credentials { headers })
+        let word = |(_, secret): &(String, Secret)| jwt::expiry(secret.0.rsplit(' ').next()?);
+        let expiry = headers.iter().find_map(word);
+        Ok(Credentials { headers, expiry })
     }
 
-    /// Fetches them again, for an API that refused the ones at hand. Whether they differ.
+    /// Fetches the token again, for an API that refused the one at hand. Whether it differs.
     ///
     /// # Errors
     /// As for [`Credentials::obtain`].
     pub fn renew(&mut self, target: &Target, budget: Budget) -> Result<bool> {
-        if matches!(target.auth.source, Source::Env(_) | Source::None) {
+        let has_another = match &target.auth.source {
+            // A pipe was read to its end.
+            Source::File(path) => path.is_file(),
+            Source::Command(_) => true,
+            Source::Env(_) | Source::None => false,
+        };
+        if !has_another {
             return Ok(false);
         }
-        let fresh = Credentials::obtain(target, budget)?;
-        let differs = fresh
-            .headers
-            .iter()
-            .map(|(_, secret)| &secret.0)
-            .ne(self.headers.iter().map(|(_, secret)| &secret.0));
-        *self = fresh;
-        Ok(differs)
+        match (token_header(target, budget)?, self.headers.first_mut()) {
+            (Some(fresh), Some(refused)) => {
+                let differs = fresh.1.text != refused.1.text;
+                *refused = fresh;
+                Ok(differs)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// The headers, for `http.rs`.
     pub fn headers(&self) -> &[(String, Secret)] {
         &self.headers
     }
+
+    /// When the token ends, in seconds since 1970, where it says so itself (a JWT).
+    pub fn expiry(&self) -> Option<u64> {
+        self.expiry
+    }
 }
 
-fn twice<'a>(names: &[&'a str], name: &str) -> Option<&'a str> {
-    names
-        .iter()
-        .filter(|known| known.eq_ignore_ascii_case(name))
-        .nth(1)
-        .copied()
+/// The permissions of a file that should be its owner's alone, where others have any.
+pub fn laxness(path: &Path) -> Option<u32> {
+    let metadata = fs::metadata(path).ok()?;
+    let mode = metadata.permissions().mode() & 0o777;
+    (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
+}
+
+/// The header that carries the token; `None` where the user wants none.
+fn token_header(target: &Target, budget: Budget) -> Result<Option<(String, Secret)>> {
+    let auth = &target.auth;
+    match token(&auth.source, budget)? {
+        Some(token) => header(&auth.form, &token, &origin(&auth.source)).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// How messages call the place that a token comes from.
@@ -139,31 +173,37 @@ fn token(source: &Source, budget: Budget) -> Result<Option<Secret>> {
         Source::File(path) => read_within(path, budget).map_err(|why| {
             let doing = format!("reading {origin}");
             match why.kind() {
-                ErrorKind::TimedOut => {
-                    Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
-                }
+                ErrorKind::TimedOut => late(&doing),
                 _ => Error::io(Kind::Config, doing, &why)
-                    .hint("put the token there, readable by this user alone (chmod 600)"),
+                    .hint("put the token into that file, readable by this user alone (chmod 600)"),
             }
         })?,
         Source::Command(command) => output_of(command, budget)?,
     };
-    let unusable = |why: &str| Error::new(Kind::Config, format!("reading {origin}: {why}"));
+    let unusable =
+        |why: &str| Error::new(Kind::Config, format!("reading {origin}: {why}")).hint(TOKEN_ALONE);
     let text = String::from_utf8(bytes).map_err(|_| unusable("it is not text in UTF-8"))?;
     let text = text.trim();
     if text.is_empty() {
-        return Err(unusable("it is empty").hint("it must hold the token and nothing else"));
+        return Err(unusable("it is empty"));
     }
-    Ok(Some(Secret(text.to_owned())))
+    Ok(Some(Secret::new(text.to_owned())))
+}
+
+const TOKEN_ALONE: &str = "it must hold the token and nothing else, not even the word Bearer";
+
+/// A pipe that nobody wrote to.
+fn late(doing: &str) -> Error {
+    Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
+        .hint("see that somebody writes to this pipe, and closes it")
 }
 
 /// The header that carries `token` in the wanted `form`.
 fn header(form: &Form, token: &Secret, origin: &str) -> Result<(String, Secret)> {
     let malformed = |why: String| {
-        Error::new(Kind::Config, format!("reading {origin}: {why}"))
-            .hint("it must hold the token and nothing else")
+        Error::new(Kind::Config, format!("reading {origin}: {why}")).hint(TOKEN_ALONE)
     };
-    let text = &token.0;
+    let text = &token.text;
     let basic = matches!(form, Form::Scheme(word) if word.eq_ignore_ascii_case("basic"));
     let odd = |c: char| {
         if basic {
@@ -185,17 +225,20 @@ fn header(form: &Form, token: &Secret, origin: &str) -> Result<(String, Secret)>
         )));
     }
     match form {
-        Form::Header(name) => Ok((name.clone(), Secret(text.clone()))),
+        Form::Header(name) => Ok((name.clone(), Secret::new(text.clone()))),
         Form::Scheme(word) if basic => match text.split_once(':') {
-            Some(_) => Ok((
-                "Authorization".to_owned(),
-                Secret(format!("{word} {}", base64(text.as_bytes()))),
-            )),
-            None => Err(malformed(
-                "for Basic it must read user:password, and there is no colon in it".to_owned(),
-            )),
+            Some((_, password)) => {
+                let mut secret = Secret::new(format!("{word} {}", base64(text.as_bytes())));
+                secret.traces.push(password.to_owned());
+                Ok(("Authorization".to_owned(), secret))
+            }
+            None => Err(malformed("there is no colon in it".to_owned())
+                .hint("for Basic it must read user:password")),
         },
-        Form::Scheme(word) => Ok(("Authorization".to_owned(), Secret(format!("{word} {text}")))),
+        Form::Scheme(word) => {
+            let secret = Secret::new(format!("{word} {text}"));
+            Ok(("Authorization".to_owned(), secret))
+        }
     }
 }
 
@@ -221,18 +264,20 @@ pub fn base64(bytes: &[u8]) -> String {
 /// `Name: value` lines; blank lines and lines that start with `#` are passed over.
 fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
     let doing = format!("reading the header file '{}'", path.display());
+    const HINT: &str = "write one 'Name: value' a line";
     let bytes = read_within(path, budget).map_err(|why| match why.kind() {
-        ErrorKind::TimedOut => {
-            Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
-        }
-        _ => Error::io(Kind::Config, &doing, &why),
+        ErrorKind::TimedOut => late(&doing),
+        _ => Error::io(Kind::Config, &doing, &why)
+            .hint("give the path of a file with one 'Name: value' a line that this user can read"),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Error::new(Kind::Config, format!("{doing}: it is not text in UTF-8")).hint(HINT)
     })?;
     let unusable = |line: usize, why: &str| {
-        Error::new(Kind::Config, format!("{doing}: line {line}: {why}"))
-            .hint("write one 'Name: value' a line")
+        Error::new(Kind::Config, format!("{doing}: line {line}: {why}")).hint(HINT)
     };
     let mut headers = Vec::new();
-    for (number, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
+    for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -242,7 +287,8 @@ fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
             .ok_or_else(|| unusable(number + 1, "there is no colon in it"))?;
         plan::check_header(name.trim_end(), value.trim())
             .map_err(|why| unusable(number + 1, &why))?;
-        headers.push((name.trim_end().to_owned(), Secret(value.trim().to_owned())));
+        let secret = Secret::new(value.trim().to_owned());
+        headers.push((name.trim_end().to_owned(), secret));
     }
     Ok(headers)
 }
@@ -265,15 +311,16 @@ fn read_within(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
         .read(true)
         .custom_flags(O_NONBLOCK)
         .open(path)?;
-    let is_fifo = file.metadata()?.file_type().is_fifo();
+    // Not so the pipe behind /dev/stdin, which has no name: its writer was there before us.
+    let awaits_writer = file.metadata()?.file_type().is_fifo() && path.canonicalize().is_ok();
     let mut bytes = Vec::new();
     loop {
         match (&file).take(TOO_LARGE + 1).read_to_end(&mut bytes) {
             // Without a writer yet, a FIFO reads as if it had ended.
-            Ok(_) if is_fifo && bytes.is_empty() => {}
+            Ok(_) if awaits_writer && bytes.is_empty() => {}
             Ok(_) if bytes.len() as u64 > TOO_LARGE => {
                 return Err(io::Error::other(
-                    "it is larger than 64 KiB, so it holds more than a token",
+                    "it is larger than 64 KiB, so it is not what it is taken for",
                 ));
             }
             Ok(_) => return Ok(bytes),
@@ -290,7 +337,9 @@ fn read_within(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
 /// What `sh -c command` prints, killed with all its children when the budget is over.
 fn output_of(command: &str, budget: Budget) -> Result<Vec<u8>> {
     const DOING: &str = "running --token-command";
-    let failed = |why: &io::Error| Error::io(Kind::Config, DOING, why);
+    let failed = |why: &io::Error| {
+        Error::io(Kind::Config, DOING, why).hint("let it print the token and nothing else")
+    };
     let late = || {
         Error::new(
             Kind::Unreached,
@@ -312,7 +361,10 @@ fn output_of(command: &str, budget: Budget) -> Result<Vec<u8>> {
     if own_group {
         shell.process_group(0);
     }
-    let mut child = shell.spawn().map_err(|why| failed(&why))?;
+    let mut child = shell.spawn().map_err(|why| {
+        Error::io(Kind::Config, format_args!("{DOING}: starting sh"), &why)
+            .hint("it needs a shell on this machine: install one, or use --token-file")
+    })?;
     drop(shell); // and with it our copy of the socket's other end
     let ended =
         read_socket(&mut ours, budget).and_then(|bytes| Ok((bytes, wait(&mut child, budget)?)));
@@ -375,7 +427,7 @@ fn stop(child: &mut Child, own_group: bool) {
     if own_group {
         // The standard library can signal one process, not a group of them; the shell can.
         let _ = Command::new("sh")
-            .args(["-c", "kill -9 -- \"-$0\"", &child.id().to_string()])
+            .args(["-c", "kill -KILL \"-$0\"", &child.id().to_string()])
             .stderr(Stdio::null())
             .status();
     }

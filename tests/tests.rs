@@ -10,6 +10,9 @@
 )]
 
 mod docs;
+mod document;
 mod selftest;
 mod selftest_tls;
+mod send;
 mod support;
+mod token;

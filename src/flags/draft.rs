@@ -13,7 +13,7 @@ use crate::dns::Family;
 use crate::error::{Error, Kind, Result};
 use crate::json::{self, Pointer};
 use crate::plan::{
-    self, Auth, Connection, Delivery, Expect, Form, Input, Method, Output, Plan, Show, Source,
+    self, Auth, Connection, Delivery, Expect, Form, Input, Method, Output, Plan, Run, Show, Source,
     Target, Url,
 };
 
@@ -22,6 +22,8 @@ use crate::plan::{
 pub(super) struct Draft {
     pub(super) page: Option<Page>,
     verb: Option<Verb>,
+    /// What is read now comes from the config file.
+    pub(super) in_config: bool,
     /// The options given on the command line: those of the config file are for every verb they mean something to.
     used: Vec<&'static Flag>,
     url: Option<Url>,
@@ -43,6 +45,9 @@ pub(super) struct Draft {
     pub(super) key: Option<String>,
     pub(super) key_header: Option<String>,
     pub(super) no_key: bool,
+    pub(super) splay: Option<Duration>,
+    pub(super) lock: Option<PathBuf>,
+    pub(super) max_time: Option<Duration>,
     pub(super) expect: Vec<Expect>,
     pub(super) cacert: Option<PathBuf>,
     pub(super) cert: Option<PathBuf>,
@@ -82,6 +87,7 @@ impl Draft {
     pub(super) fn end_of_config(&mut self) {
         self.config_sources = std::mem::take(&mut self.sources);
         self.used.clear();
+        self.in_config = false;
     }
 
     pub(super) fn used(&mut self, flag: &'static Flag) {
@@ -107,17 +113,21 @@ impl Draft {
             }
         }
         if self.url.is_some() {
+            if text.starts_with("https://") || text.starts_with("http://") {
+                return Err(wrong("reading the arguments: there are two URLs")
+                    .hint("give one, here or in the config file; items are written KEY=TEXT"));
+            }
             self.items.push(Item::parse(text)?);
             return Ok(());
         }
         if !text.contains("://") {
-            return Err(wrong(format!("reading the command line: '{}' is not a URL", shown(&word)))
+            return Err(wrong(format!("reading the arguments: '{}' is not a URL", shown(&word)))
                 .hint("the URL comes first, with its scheme: authpost https://api.example.com/data key=value"));
         }
         // A URL may hold a password, so a bad one is not repeated.
         let url = Url::parse(text).map_err(|why| {
             wrong(format!("reading the URL: {why}"))
-                .hint("write it as https://HOST/PATH; a token has a place of its own")
+                .hint("write it as https://HOST/PATH; a token, or user:password for --auth-scheme Basic, goes into --token-file")
         })?;
         self.url = Some(url);
         Ok(())
@@ -175,6 +185,7 @@ impl Draft {
                 self.check_used(verb)?;
                 match verb {
                     Verb::Send => Ok(Command::Send(Box::new(self.into_plan()?))),
+                    Verb::Check => Ok(Command::Check(Box::new(self.into_plan()?))),
                 }
             }
         }
@@ -201,8 +212,10 @@ impl Draft {
             )
         })?;
         let auth = self.auth()?;
+        // What has no secret may go anywhere.
         let secret = auth.source != Source::None || !self.header_files.is_empty();
-        if secret && !url.is_https() && !url.is_loopback() && !self.allow_http {
+        self.allow_http |= !secret;
+        if !url.is_https() && !url.is_loopback() && !self.allow_http {
             return Err(wrong(format!(
                 "checking the URL {url}: everybody on the way could read the token over plain http"
             ))
@@ -212,6 +225,7 @@ impl Draft {
         Ok(Plan {
             input: self.input()?,
             delivery: self.delivery()?,
+            run: self.run()?,
             key: self.key.take(),
             output: Output {
                 quiet,
@@ -287,6 +301,21 @@ impl Draft {
             wait: self.wait.unwrap_or(Duration::from_secs(1)),
             max_wait: self.max_wait.unwrap_or(Duration::from_secs(30)),
             idempotent: self.idempotent,
+        })
+    }
+
+    fn run(&mut self) -> Result<Run> {
+        let splay = self.splay.unwrap_or_default();
+        if self.max_time.is_some_and(|all| all <= splay) {
+            return Err(wrong(
+                "reading the command line: the wait of --splay could use up all of --max-time",
+            )
+            .hint("give --max-time more, or --splay less"));
+        }
+        Ok(Run {
+            splay,
+            lock: self.lock.take(),
+            max_time: self.max_time,
         })
     }
 

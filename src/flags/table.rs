@@ -6,15 +6,24 @@ use crate::dns::Family;
 use crate::plan::{self, Input, Method, Source};
 
 /// What authpost can be told to do, in the order of the help.
-pub const VERBS: &[VerbRow] = &[VerbRow {
-    verb: Verb::Send,
-    word: "",
-    operands: "URL [ITEM]...",
-    brief: "send one JSON document",
-}];
+pub const VERBS: &[VerbRow] = &[
+    VerbRow {
+        verb: Verb::Send,
+        word: "",
+        operands: "URL [ITEM]...",
+        brief: "send one JSON document",
+    },
+    VerbRow {
+        verb: Verb::Check,
+        word: "check",
+        operands: "URL [ITEM]...",
+        brief: "test everything that can be tested without sending the document or the token",
+    },
+];
 
-const ANY: &[Verb] = &[Verb::Send];
-const SENDING: &[Verb] = &[Verb::Send];
+const ANY: &[Verb] = &[Verb::Send, Verb::Check];
+/// What a line that sends may say, `check` takes as well: put the word before it, and it is tested as it stands.
+const SENDING: &[Verb] = &[Verb::Send, Verb::Check];
 
 /// The options, in the order of the help.
 pub const FLAGS: &[Flag] = &[
@@ -81,7 +90,7 @@ pub const FLAGS: &[Flag] = &[
         set: |draft, value| {
             let name = value.text()?;
             if name.is_empty() || name.contains(['=', '\0']) {
-                return Err(format!("'{name}' cannot be the name of a variable"));
+                return Err("it is not the name of a variable".to_owned());
             }
             draft.source(Source::Env(name));
             Ok(())
@@ -125,7 +134,7 @@ pub const FLAGS: &[Flag] = &[
         set: |draft, value| {
             let word = value.text()?;
             if !plan::is_token(&word) {
-                return Err(format!("'{word}' cannot be an authentication scheme"));
+                return Err("it must be one word".to_owned());
             }
             draft.scheme = Some(word);
             Ok(())
@@ -297,6 +306,46 @@ pub const FLAGS: &[Flag] = &[
         text: "",
         set: |draft, _| {
             draft.no_key = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "splay",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "wait first, at random up to this long, so that not all machines call at once",
+        text: "The wait counts against --max-time, but not against --timeout.",
+        set: |draft, value| {
+            draft.splay = Some(value.duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "lock",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "stop at once (75) while another run holds the lock on FILE",
+        text: "FILE is made if it is missing, and stays. What counts is the lock on it, which ends with the process, \
+               however that ends; so a FILE that is left over blocks nobody.",
+        set: |draft, value| {
+            draft.lock = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "max-time",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "the time for the whole run, the wait of --splay included [default: no limit]",
+        text: "",
+        set: |draft, value| {
+            draft.max_time = Some(value.positive_duration()?);
             Ok(())
         },
     },
@@ -506,7 +555,7 @@ pub const FLAGS: &[Flag] = &[
         short: None,
         value: None,
         group: Group::Output,
-        verbs: SENDING,
+        verbs: &[Verb::Send],
         brief: "print the request that would go out, the token masked; connect to nothing",
         text: "The document is read and checked; the token is not fetched.",
         set: |draft, _| {
@@ -524,7 +573,10 @@ pub const FLAGS: &[Flag] = &[
         text: "Blank lines and lines that start with # are passed over. What the command line says comes later, and so \
                wins.",
         // Read before everything else, by a pass of its own.
-        set: |_, value| value.path().map(drop),
+        set: |draft, value| match draft.in_config {
+            true => Err("a config file cannot name another".to_owned()),
+            false => value.path().map(drop),
+        },
     },
     Flag {
         long: "help",

@@ -44,9 +44,17 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
     {
         return Err(unusable(&format!("'{scheme}' proxies are not supported")));
     }
-    Proxy::new(&text)
-        .map(Some)
-        .map_err(|_| unusable("it is not a proxy's URL"))
+    let proxy = Proxy::new(&text).map_err(|_| unusable("it is not a proxy's URL"))?;
+    let is_here =
+        Url::parse(&format!("http://{}", proxy.host())).is_ok_and(|url| url.is_loopback());
+    if !url.is_https() && !is_here && !connection.allow_http {
+        return Err(Error::new(
+            kind,
+            format!("taking the proxy from {origin}: everybody on the way to it could read the token over plain http"),
+        )
+        .hint("name the host of the URL in NO_PROXY, or say --allow-http if that network is yours alone"));
+    }
+    Ok(Some(proxy))
 }
 
 fn first_of(names: &[&'static str]) -> Option<(&'static str, String)> {
@@ -97,7 +105,7 @@ fn is_within(address: IpAddr, network: &str) -> bool {
         None => (network, Some(128)),
     };
     let shared =
-        |differing: u128, width: u32, bits: u32| bits >= width || differing >> (width - bits) == 0;
+        |differing: u128, width: u32, bits: u32| differing >> width.saturating_sub(bits) == 0;
     match (address, base.parse(), bits) {
         (IpAddr::V4(a), Ok(IpAddr::V4(b)), Some(bits)) => {
             bits == 0 || shared(u128::from(a.to_bits() ^ b.to_bits()), 32, bits)

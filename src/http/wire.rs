@@ -5,6 +5,7 @@
 //! request above TLS. It notes the moment the first byte of the request leaves, which decides whether sending again is
 //! safe, and it joins head and body into one write. Both report to [`Progress`].
 
+use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,40 +35,76 @@ pub enum Phase {
     Receiving,
 }
 
-/// What the transports of one client share: the budget they obey, and how far they came.
+/// What the transports of one client share: the budget they obey, how far they came, and how far they may go.
 #[derive(Debug)]
-pub struct Progress(Mutex<(Phase, Budget)>);
+pub struct Progress(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    budget: Budget,
+    /// Stop where the request would begin.
+    probing: bool,
+}
 
 impl Progress {
     /// Before any attempt.
     pub fn new() -> Arc<Progress> {
-        Arc::new(Progress(Mutex::new((Phase::Resolving, Budget::UNLIMITED))))
+        Arc::new(Progress(Mutex::new(State {
+            phase: Phase::Resolving,
+            budget: Budget::UNLIMITED,
+            probing: false,
+        })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Phase, Budget)> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new attempt begins, and ends with `budget`.
-    pub fn begin(&self, budget: Budget) {
-        *self.lock() = (Phase::Resolving, budget);
+    /// A new attempt begins, and ends with `budget`; when it is only `probing`, before the first byte of the request.
+    pub fn begin(&self, budget: Budget, probing: bool) {
+        *self.lock() = State {
+            phase: Phase::Resolving,
+            budget,
+            probing,
+        };
     }
 
     /// How far the attempt has come.
     pub fn phase(&self) -> Phase {
-        self.lock().0
+        self.lock().phase
     }
 
     /// The attempt has come this far.
     pub fn reach(&self, phase: Phase) {
-        self.lock().0 = phase;
+        self.lock().phase = phase;
     }
 
     /// What the attempt may still take.
     pub fn budget(&self) -> Budget {
-        self.lock().1
+        self.lock().budget
+    }
+
+    fn probing(&self) -> bool {
+        self.lock().probing
     }
 }
+
+/// A probe has come as far as it may: the request would follow.
+#[derive(Debug)]
+pub struct Ready;
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection stands")
+    }
+}
+
+impl std::error::Error for Ready {}
+
+/// How long a probe listens for objections: in TLS 1.3 an API that does not like our certificate says so only when we
+/// take the connection to stand.
+const OBJECTIONS: Duration = Duration::from_millis(500);
 
 /// Opens the TCP connection, unless a proxy's tunnel stands already.
 #[derive(Debug)]
@@ -295,6 +332,19 @@ impl<T: Transport> Exchange<T> {
         }
         Ok(())
     }
+
+    /// What the API has against us before it has seen a request; [`Ready`] when that is nothing.
+    fn objection(&mut self) -> Error {
+        let soon = NextTimeout {
+            after: OBJECTIONS.into(),
+            reason: Timeout::RecvResponse,
+            ..NextTimeout::default()
+        };
+        match self.below.is_tls().then(|| self.below.await_input(soon)) {
+            Some(Err(error)) if !matches!(error, Error::Timeout(_)) => error,
+            _ => Error::Other(Box::new(Ready)),
+        }
+    }
 }
 
 impl<T: Transport> Transport for Exchange<T> {
@@ -303,6 +353,9 @@ impl<T: Transport> Transport for Exchange<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if self.progress.probing() {
+            return Err(self.objection());
+        }
         // ureq hands over the head first and then the body, part by part.
         if self.progress.phase() < Phase::Sending && self.head.is_empty() {
             self.head = self.below.buffers().output()[..amount].to_vec();
