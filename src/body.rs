@@ -14,6 +14,7 @@ mod tests;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
@@ -61,6 +62,15 @@ impl Document {
     pub fn from_bytes(bytes: Vec<u8>, origin: &str) -> Result<Document> {
         json::check(&bytes).map_err(|flaw| not_json(origin, &flaw))?;
         Ok(Document(Source::Bytes(bytes)))
+    }
+
+    /// The same of a text that the caller keeps, and can name by itself.
+    ///
+    /// # Errors
+    /// The first flaw, when it is not one JSON text.
+    pub fn from_text(text: &[u8]) -> std::result::Result<Document, Flaw> {
+        json::check(text)?;
+        Ok(Document(Source::Bytes(text.to_vec())))
     }
 
     /// All that `input` has to give, kept in memory. `origin` as for [`from_bytes`](Document::from_bytes).
@@ -148,6 +158,42 @@ impl Document {
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Document({} bytes)", self.len())
+    }
+}
+
+/// A JSON array that grows by one text after the other.
+#[derive(Debug)]
+pub struct Array(Vec<u8>);
+
+impl Array {
+    /// One without elements.
+    pub fn new() -> Array {
+        Array(b"[".to_vec())
+    }
+
+    /// Adds an element, as the bytes it has. Where in the document they stand.
+    ///
+    /// # Errors
+    /// The first flaw, when they are not one JSON text; they are not added then.
+    pub fn push(&mut self, text: &[u8]) -> std::result::Result<Range<usize>, Flaw> {
+        json::check(text)?;
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        let start = self.0.len();
+        self.0.extend_from_slice(text);
+        Ok(start..self.0.len())
+    }
+
+    /// How long the document would be with another element of so many bytes.
+    pub fn len_with(&self, text: usize) -> usize {
+        self.0.len() + usize::from(self.0.len() > 1) + text + 1
+    }
+
+    /// The array as a document.
+    pub fn finish(mut self) -> Document {
+        self.0.push(b']');
+        Document(Source::Bytes(self.0))
     }
 }
 

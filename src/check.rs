@@ -9,7 +9,7 @@ use crate::http::{Attempt, Client, Phase, Probe, TrustOrigin};
 use crate::job;
 use crate::lock::Lock;
 use crate::outcome::{Exit, Terms, judge};
-use crate::plan::{Plan, Source};
+use crate::plan::{Documents, Plan, Source};
 use crate::report::{Mark, Report};
 use crate::time::{self, Budget, Clock};
 use crate::token::{self, Credentials};
@@ -27,12 +27,15 @@ pub fn check(plan: &Plan, report: Report, clock: &dyn Clock) -> Result<Exit> {
             format!("the lock '{}' is free", path.display())
         })?;
     }
-    findings.of(job::document(&plan.input), |document| {
-        match document.is_empty() {
-            true => "there is no document: the request has no body".to_owned(),
-            false => format!("the document is JSON, {} bytes", document.len()),
+    match &plan.documents {
+        Documents::One(input) => {
+            findings.of(job::document(input), |document| match document.is_empty() {
+                true => "there is no document: the request has no body".to_owned(),
+                false => format!("the document is JSON, {} bytes", document.len()),
+            })?;
         }
-    })?;
+        Documents::Lines(_) => findings.good("each line is checked when its turn comes")?,
+    }
     let budget = Budget::of(plan.run.limit(plan.delivery.timeout, clock.elapsed()));
     let token_is_over = findings.token(plan, budget, clock)?;
     findings.connection(plan, budget)?;

@@ -81,7 +81,7 @@ impl Endpoint for Api {
             .credentials
             .as_ref()
             .map_or(&[][..], Credentials::headers);
-        let headers = job.headers();
+        let headers: Vec<_> = job.headers().collect();
         let request = Request {
             method: job.target.method.as_str(),
             url: &job.target.url,
@@ -113,6 +113,7 @@ pub fn deliver(
     let start = clock.elapsed();
     let left = || limit.saturating_sub(clock.elapsed() - start);
     let mut renewed = false;
+    let mut tries = rules.tries;
     for number in 1.. {
         let (mut verdict, answer) = match endpoint.prepare(job, Budget::of(left())) {
             Ok(()) => {
@@ -141,7 +142,7 @@ pub fn deliver(
             ),
             Err(error) => return Err(error),
         };
-        if verdict.again == Again::WithNewToken && !renewed && number < rules.tries {
+        if verdict.again == Again::WithNewToken && !renewed && number < tries {
             renewed = true;
             match endpoint.renew(job, Budget::of(left())) {
                 Ok(true) => {
@@ -159,7 +160,12 @@ pub fn deliver(
         }
         let asked = answer.as_ref().and_then(Answer::retry_after);
         let asked = asked.and_then(|text| time::retry_after(text, clock.unix()));
-        match next(&verdict, asked, number, rules, left(), clock.chance()) {
+        let slower = asked.is_some() || answer.as_ref().is_some_and(|answer| answer.status == 429);
+        if rules.patient && slower {
+            tries = tries.saturating_add(1);
+        }
+        let chance = clock.chance();
+        match next(&verdict, asked, (number, tries), rules, left(), chance) {
             Next::Wait(wait) => {
                 tell(&format!(
                     "try {number}: {}; next in {}",
@@ -199,11 +205,11 @@ enum Next {
     Stop(Option<String>),
 }
 
-/// What follows the `number`th attempt, when the API `asked` to wait so long and so much of the budget is `left`.
+/// What follows the `number`th attempt of so many `tries`, when the API `asked` to wait so long and so much of the budget is `left`.
 fn next(
     verdict: &Verdict,
     asked: Option<Duration>,
-    number: u32,
+    (number, tries): (u32, u32),
     rules: &Delivery,
     left: Duration,
     chance: f64,
@@ -216,7 +222,7 @@ fn next(
     if !safe {
         return Next::Stop(None);
     }
-    if number >= rules.tries {
+    if number >= tries {
         return Next::Stop((number > 1).then(|| format!("{number} tries")));
     }
     if let Some(asked) = asked.filter(|asked| *asked >= left) {

@@ -97,17 +97,19 @@ pub enum Group {
     Token,
     Delivery,
     Connection,
+    Lines,
     Output,
     Itself,
 }
 
 impl Group {
     /// All of them, in the order of the help.
-    pub const ALL: [Group; 6] = [
+    pub const ALL: [Group; 7] = [
         Group::Body,
         Group::Token,
         Group::Delivery,
         Group::Connection,
+        Group::Lines,
         Group::Output,
         Group::Itself,
     ];
@@ -119,6 +121,7 @@ impl Group {
             Group::Token => "Token and headers",
             Group::Delivery => "Delivery",
             Group::Connection => "Connection",
+            Group::Lines => "Lines",
             Group::Output => "Output",
             Group::Itself => "Other",
         }

@@ -50,7 +50,7 @@ pub struct Request<'a> {
     /// Where to.
     pub url: &'a Url,
     /// Headers that anybody may see.
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [(&'a str, &'a str)],
     /// Headers that nobody may see.
     pub secrets: &'a [(String, Secret)],
     /// The body.
@@ -307,7 +307,7 @@ impl Client {
             .method(request.method)
             .uri(Uri::try_from(request.url.as_str()).map_err(http::Error::from)?);
         for (name, value) in request.headers {
-            head = head.header(name, value);
+            head = head.header(*name, *value);
         }
         for (name, secret) in request.secrets {
             let mut value =

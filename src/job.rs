@@ -34,12 +34,15 @@ impl Job {
     }
 
     /// The headers that anybody may see.
-    pub fn headers(&self) -> Vec<(String, String)> {
-        let mut headers = self.target.headers.clone();
-        if let (Some(name), Some(key)) = (&self.target.idempotency_header, &self.key) {
-            headers.push((name.clone(), key.0.clone()));
-        }
-        headers
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let given = self.target.headers.iter();
+        let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
+        let key = self
+            .target
+            .idempotency_header
+            .as_deref()
+            .zip(self.key.as_ref());
+        given.chain(key.map(|(name, key)| (name, key.0.as_str())))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A table of contents: the command line becomes a plan, the plan a job, the job an outcome, the outcome an exit code.
 
+mod batch;
 mod body;
 mod check;
 mod deliver;
@@ -12,6 +13,7 @@ mod flags;
 mod http;
 mod job;
 mod json;
+mod lines;
 mod lock;
 mod outcome;
 mod plan;
@@ -20,7 +22,6 @@ mod time;
 mod token;
 
 use std::process::ExitCode;
-use std::rc::Rc;
 
 use deliver::{Api, deliver};
 use error::Result;
@@ -28,7 +29,7 @@ use flags::Command;
 use job::Job;
 use lock::Lock;
 use outcome::{Exit, Terms};
-use plan::{Plan, Run};
+use plan::{Documents, Input, Plan, Run};
 use report::Report;
 use time::{Clock, SystemClock};
 
@@ -59,7 +60,7 @@ fn run(command: Command) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// One document to one API.
+/// One document to one API, or many.
 fn send(plan: Plan) -> Result<Exit> {
     let clock = SystemClock::start();
     let report = Report::new(&plan.output);
@@ -67,14 +68,21 @@ fn send(plan: Plan) -> Result<Exit> {
         true => None,
         false => begin(&plan.run, &clock, report)?,
     };
-    let body = job::document(&plan.input)?;
+    if plan.target.connection.insecure && !plan.dry_run {
+        report.insecure();
+    }
+    match &plan.documents {
+        Documents::One(input) => send_one(&plan, input, report, &clock),
+        Documents::Lines(lines) => batch::run(&plan, lines, &clock),
+    }
+}
+
+fn send_one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<Exit> {
+    let body = job::document(input)?;
     let key_is_random = plan.key.is_none();
-    let job = Job::new(Rc::new(plan.target), plan.key, body);
+    let job = Job::new(plan.target.clone(), plan.key.clone(), body);
     if plan.dry_run {
         return report::dry_run(&job, key_is_random).map(|()| Exit::Ok);
-    }
-    if job.target.connection.insecure {
-        report.insecure();
     }
     let mut api = Api::new(&job.target)?;
     report.request(&job);
@@ -88,7 +96,7 @@ fn send(plan: Plan) -> Result<Exit> {
         &plan.delivery,
         plan.run.limit(plan.delivery.timeout, clock.elapsed()),
         terms,
-        &clock,
+        clock,
         &mut |text| report.another_try(text),
     )?;
     report.outcome(&job, &outcome)

@@ -141,6 +141,31 @@ impl Exit {
             .find(|row| row.exit == self)
             .map_or(70, |row| row.code)
     }
+
+    /// The more severe of two, for a run of many deliveries: what keeps all documents from going out outranks what is
+    /// wrong with one of them, and what a person must mend outranks what may pass.
+    pub fn or_worse(self, other: Exit) -> Exit {
+        const RANKS: [Exit; 12] = [
+            Exit::Ok,
+            Exit::DataErr,
+            Exit::Protocol,
+            Exit::TempFail,
+            Exit::Unavailable,
+            Exit::IoErr,
+            Exit::NoPerm,
+            Exit::Config,
+            Exit::NoInput,
+            Exit::CantCreat,
+            Exit::Usage,
+            Exit::Software,
+        ];
+        let rank = |exit| RANKS.iter().position(|ranked| *ranked == exit);
+        if rank(other) > rank(self) {
+            other
+        } else {
+            self
+        }
+    }
 }
 
 impl From<error::Kind> for Exit {

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::body::Item;
@@ -16,9 +17,9 @@ use crate::json::Pointer;
 #[derive(Debug)]
 pub struct Plan {
     /// Where it goes, and with which credentials.
-    pub target: Target,
+    pub target: Rc<Target>,
     /// Where the documents come from.
-    pub input: Input,
+    pub documents: Documents,
     /// How long and how often to try.
     pub delivery: Delivery,
     /// How the run fits in with others and with the time it may take.
@@ -27,7 +28,7 @@ pub struct Plan {
     pub expect: Vec<Expect>,
     /// How to tell what happened.
     pub output: Output,
-    /// The caller's own idempotency key; otherwise each document gets a random one.
+    /// The caller's own idempotency key, or what those of many documents begin with; otherwise each gets a random one.
     pub key: Option<String>,
     /// Show the request and stop.
     pub dry_run: bool,
@@ -260,6 +261,15 @@ pub struct Connection {
 
 /// Where the documents come from.
 #[derive(Debug)]
+pub enum Documents {
+    /// There is one.
+    One(Input),
+    /// Each line of a file is one, or each group of lines.
+    Lines(Lines),
+}
+
+/// Where the one document comes from.
+#[derive(Debug)]
 pub enum Input {
     /// Nothing to send but the request itself.
     Nothing,
@@ -271,6 +281,32 @@ pub enum Input {
     File(PathBuf),
     /// The JSON text on standard input.
     Stdin,
+}
+
+/// A file with a JSON text in each line (NDJSON).
+#[derive(Debug)]
+pub struct Lines {
+    /// The file; `None` is standard input.
+    pub file: Option<PathBuf>,
+    /// How many lines at its start to pass over.
+    pub skip: u64,
+    /// The longest line that is sent, in bytes.
+    pub max_line: u64,
+    /// How much goes into one request, as an array; `None` sends each line by itself.
+    pub group: Option<Group>,
+    /// Where the lines are kept that were not accepted.
+    pub failed: Option<PathBuf>,
+    /// The least time from one delivery's start to the next one's.
+    pub interval: Duration,
+}
+
+/// The most that goes into one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// So many lines; at least one.
+    pub lines: usize,
+    /// So many bytes, the array's own included; but one line goes out whatever its size.
+    pub bytes: usize,
 }
 
 /// How long and how often to try one document.
@@ -286,6 +322,8 @@ pub struct Delivery {
     pub max_wait: Duration,
     /// Whether sending the document twice is harmless.
     pub idempotent: bool,
+    /// Whether an API that asks to slow down is waited for as long as the budget lasts, however many tries that takes.
+    pub patient: bool,
 }
 
 /// How a run fits in with other runs, and how long all of it may take.

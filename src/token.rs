@@ -64,7 +64,6 @@ impl fmt::Debug for Secret {
 #[derive(Debug)]
 pub struct Credentials {
     headers: Vec<(String, Secret)>,
-    expiry: Option<u64>,
 }
 
 impl Credentials {
@@ -89,9 +88,7 @@ impl Credentials {
             )
             .hint("leave it to the token, or say --no-auth"));
         }
-        let word = |(_, secret): &(String, Secret)| jwt::expiry(secret.0.rsplit(' ').next()?);
-        let expiry = headers.iter().find_map(word);
-        Ok(Credentials { headers, expiry })
+        Ok(Credentials { headers })
     }
 
     /// Fetches the token again, for an API that refused the one at hand. Whether it differs.
@@ -125,7 +122,8 @@ impl Credentials {
 
     /// When the token ends, in seconds since 1970, where it says so itself (a JWT).
     pub fn expiry(&self) -> Option<u64> {
-        self.expiry
+        let word = |(_, secret): &(String, Secret)| jwt::expiry(secret.text.rsplit(' ').next()?);
+        self.headers.iter().find_map(word)
     }
 }
 

@@ -11,6 +11,8 @@
 
 mod docs;
 mod document;
+mod kept;
+mod lines;
 mod selftest;
 mod selftest_tls;
 mod send;

@@ -149,6 +149,7 @@ fn given() -> Given {
             wait: SECOND,
             max_wait: SECOND * 30,
             idempotent: false,
+            patient: false,
         },
         chance: 1.0,
         takes: Duration::ZERO,
@@ -569,6 +570,6 @@ fn the_budget_ends_the_run() {
     slower.takes = SECOND * 3;
     let ended = slower.deliver([unsent()]);
     ended.ends(Fate::Unsent, Exit::TempFail, 1);
-    ended.says("a fault (no time is left for another try)");
+    ended.says("a fault");
     assert_eq!(ended.outcome.unwrap().took, SECOND * 3);
 }

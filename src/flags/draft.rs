@@ -5,16 +5,17 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Command, Flag, Shell, VERBS, Verb, shown, verb_row};
+use super::{Command, Flag, Group, Shell, VERBS, Verb, shown, verb_row};
 use crate::body::Item;
 use crate::dns::Family;
 use crate::error::{Error, Kind, Result};
 use crate::json::{self, Pointer};
 use crate::plan::{
-    self, Auth, Connection, Delivery, Expect, Form, Input, Method, Output, Plan, Run, Show, Source,
-    Target, Url,
+    self, Auth, Connection, Delivery, Documents, Expect, Form, Input, Lines, Method, Output, Plan,
+    Run, Show, Source, Target, Url,
 };
 
 /// The options as given; `None` and empty mean not given.
@@ -57,6 +58,14 @@ pub(super) struct Draft {
     pub(super) allow_http: bool,
     pub(super) insecure: bool,
     pub(super) max_response: Option<u64>,
+    /// The file of lines; `-` is standard input.
+    pub(super) lines: Option<PathBuf>,
+    pub(super) group: Option<u32>,
+    pub(super) group_bytes: Option<u64>,
+    pub(super) max_line: Option<u64>,
+    pub(super) skip: Option<u64>,
+    pub(super) failed: Option<PathBuf>,
+    pub(super) interval: Option<Duration>,
     pub(super) quiet: bool,
     pub(super) verbose: bool,
     pub(super) pretty: bool,
@@ -223,9 +232,9 @@ impl Draft {
         }
         let quiet = self.quiet;
         Ok(Plan {
-            input: self.input()?,
             delivery: self.delivery()?,
             run: self.run()?,
+            documents: self.documents()?,
             key: self.key.take(),
             output: Output {
                 quiet,
@@ -235,7 +244,7 @@ impl Draft {
             },
             dry_run: self.dry_run,
             expect: std::mem::take(&mut self.expect),
-            target: Target {
+            target: Rc::new(Target {
                 method: self.method.unwrap_or(Method::Post),
                 url,
                 auth,
@@ -247,12 +256,55 @@ impl Draft {
                 connection: self.connection()?,
                 headers: self.headers,
                 header_files: self.header_files,
-            },
+            }),
         })
     }
 
-    fn input(&mut self) -> Result<Input> {
-        match (self.data.take(), self.items.is_empty()) {
+    fn documents(&mut self) -> Result<Documents> {
+        match (&self.lines, self.data.take(), self.items.is_empty()) {
+            (Some(_), None, true) => Ok(Documents::Lines(self.lines()?)),
+            (Some(_), ..) => Err(wrong(
+                "reading the command line: --lines is given, and another document as well",
+            )
+            .hint("with --lines every line is a document: drop --data and the items")),
+            (None, data, no_items) => {
+                if let Some(flag) = self.used.iter().find(|flag| flag.group == Group::Lines) {
+                    return Err(wrong(format!(
+                        "reading the command line: --{} means nothing without --lines",
+                        flag.long
+                    ))
+                    .hint("authpost --lines FILE URL sends one document for each line of FILE"));
+                }
+                Ok(Documents::One(self.input(data, no_items)?))
+            }
+        }
+    }
+
+    fn lines(&mut self) -> Result<Lines> {
+        const MIB: u64 = 1 << 20;
+        let bytes = self.group_bytes.unwrap_or(MIB);
+        let group = self.group.map(|lines| plan::Group {
+            lines: lines as usize,
+            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        });
+        if group.is_none() && self.group_bytes.is_some() {
+            return Err(wrong(
+                "reading the command line: --group-bytes means nothing without --group",
+            )
+            .hint("say with --group how many lines go into one request"));
+        }
+        Ok(Lines {
+            file: self.lines.take().filter(|file| file.as_os_str() != "-"),
+            skip: self.skip.unwrap_or(0),
+            max_line: self.max_line.unwrap_or(16 * MIB),
+            group,
+            failed: self.failed.take(),
+            interval: self.interval.unwrap_or_default(),
+        })
+    }
+
+    fn input(&mut self, data: Option<Input>, no_items: bool) -> Result<Input> {
+        match (data, no_items) {
             (None, true) => Ok(Input::Nothing),
             (None, false) => Ok(Input::Items(std::mem::take(&mut self.items))),
             (Some(data), true) => Ok(data),
@@ -301,6 +353,7 @@ impl Draft {
             wait: self.wait.unwrap_or(Duration::from_secs(1)),
             max_wait: self.max_wait.unwrap_or(Duration::from_secs(30)),
             idempotent: self.idempotent,
+            patient: self.lines.is_some(),
         })
     }
 

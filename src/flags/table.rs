@@ -1,5 +1,7 @@
 //! Every option, once. Parser, help, manual page and completions are rendered from these rows.
 
+use std::time::Duration;
+
 use super::draft::Page;
 use super::{Flag, Group, Shell, Verb, VerbRow};
 use crate::dns::Family;
@@ -11,7 +13,7 @@ pub const VERBS: &[VerbRow] = &[
         verb: Verb::Send,
         word: "",
         operands: "URL [ITEM]...",
-        brief: "send one JSON document",
+        brief: "send one JSON document, or with --lines one for each line of a file",
     },
     VerbRow {
         verb: Verb::Check,
@@ -270,7 +272,9 @@ pub const FLAGS: &[Flag] = &[
         group: Group::Delivery,
         verbs: SENDING,
         brief: "the key of this document [default: a random UUID]",
-        text: "It is the same on every try, so that an API that honours it takes the document once.",
+        text: "It is the same on every try, so that an API that honours it takes the document once.\n\n\
+               With --lines it is what the keys begin with: KEY-1 for line 1, and for a group KEY- and the number \
+               of its first line. So the same file can be sent again, in the same groups, and nothing is taken twice.",
         set: |draft, value| {
             let key = value.text()?;
             if key.is_empty() || key.len() > 255 || !key.bytes().all(|byte| byte.is_ascii_graphic())
@@ -485,6 +489,116 @@ pub const FLAGS: &[Flag] = &[
         },
     },
     Flag {
+        long: "lines",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "send one document for each line of FILE, over one connection; - is standard input",
+        text: "Each line is a JSON text (NDJSON). Blank lines are passed over. A line that is not JSON is told by its \
+               number, and the rest goes on; so is one that the API refuses. When the API is not reached, keeps failing, \
+               or refuses the token, the run stops after all tries, and says which --skip goes on from there. Where \
+               the API asks to slow down (429, Retry-After) each line waits for that as long as its --timeout \
+               lasts, however many tries it takes.\n\n\
+               The run ends with a line on standard error that counts the lines, and with the exit code of the worst \
+               that happened.",
+        set: |draft, value| {
+            draft.lines = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "group",
+        short: None,
+        value: Some("N"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "send up to N lines in one request, as a JSON array",
+        text: "A group ends early at --group-bytes, and before a line that cannot be sent. It is accepted or refused \
+               as a whole.",
+        set: |draft, value| {
+            draft.group = Some(match value.number()? {
+                0 => return Err("it must be at least 1".to_owned()),
+                lines => lines,
+            });
+            Ok(())
+        },
+    },
+    Flag {
+        long: "group-bytes",
+        short: None,
+        value: Some("SIZE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "how large such an array may grow [default: 1M]",
+        text: "A line that is larger by itself goes out in an array of its own.",
+        set: |draft, value| {
+            draft.group_bytes = Some(value.size()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "failed",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "append to FILE the lines that were not accepted, as they were",
+        text: "Those are the lines that are not JSON, or too long, and those that the API refused. When the run stops \
+               early, the lines from there on are not among them: --skip sends those. FILE is on disk before the run ends.",
+        set: |draft, value| {
+            draft.failed = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "skip",
+        short: None,
+        value: Some("N"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "pass over the first N lines; the others keep their numbers",
+        text: "",
+        set: |draft, value| {
+            let text = value.text()?;
+            let lines = text
+                .parse()
+                .map_err(|_| format!("'{text}' is not a number"));
+            draft.skip = Some(lines?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "max-line",
+        short: None,
+        value: Some("SIZE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "the longest line that is sent [default: 16M]",
+        text: "A longer one is told by its number, and the rest goes on.",
+        set: |draft, value| {
+            draft.max_line = Some(value.size()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "rate",
+        short: None,
+        value: Some("N"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "start at most N deliveries a second; 0.1 is one in ten seconds",
+        text: "",
+        set: |draft, value| {
+            let text = value.text()?;
+            let rate = text.parse().ok().filter(|rate: &f64| rate.is_normal());
+            let interval = rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
+            draft.interval =
+                Some(interval.ok_or_else(|| format!("'{text}' is not a rate, such as 50 or 0.1"))?);
+            Ok(())
+        },
+    },
+    Flag {
         long: "quiet",
         short: Some('q'),
         value: None,
@@ -544,7 +658,8 @@ pub const FLAGS: &[Flag] = &[
         verbs: SENDING,
         brief: "print one line of JSON about the delivery instead of the answer",
         text: "Its members: outcome (accepted, refused, unavailable, unsent, unknown), exit, status, tries, seconds, \
-               key, method, url, error, and response: the answer's JSON as it came, or a string.",
+               key, method, url, error, and response: the answer's JSON as it came, or a string. With --lines also \
+               line, its number; for a group line and last_line. A line that cannot be sent is reported as well.",
         set: |draft, _| {
             draft.report = true;
             Ok(())
