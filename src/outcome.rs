@@ -52,7 +52,7 @@ pub const EXITS: &[ExitRow] = &[
         code: 0,
         name: "OK",
         meaning: "accepted: the API answered 2xx, and --expect holds",
-        advice: "nothing",
+        advice: "nothing to do",
     },
     ExitRow {
         exit: Exit::Usage,

@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod docs;
 mod document;
 mod kept;
 mod lines;

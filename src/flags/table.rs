@@ -52,10 +52,10 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "method",
         short: Some('X'),
-        value: Some("METHOD"),
+        value: Some("POST|PUT|PATCH"),
         group: Group::Body,
         verbs: SENDING,
-        brief: "POST, PUT or PATCH [default: POST]",
+        brief: "the method [default: POST]",
         text: "",
         set: |draft, value| {
             let word = value.text()?;
@@ -723,10 +723,10 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "completions",
         short: None,
-        value: Some("SHELL"),
+        value: Some("bash|zsh|fish"),
         group: Group::Itself,
         verbs: ANY,
-        brief: "print the completions for bash, zsh or fish",
+        brief: "print the completions for a shell",
         text: "",
         set: |draft, value| {
             let shell = match value.text()?.as_str() {
