@@ -16,7 +16,7 @@ use std::time::Duration;
 use lexopt::{Arg, Parser};
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::Plan;
+use crate::plan::{Chosen, Flush, Plan};
 use draft::Draft;
 pub use table::{FLAGS, VERBS};
 
@@ -27,6 +27,21 @@ pub enum Command {
     Send(Box<Plan>),
     /// Test everything that can be tested without sending it.
     Check(Box<Plan>),
+    /// Deliver what waits in a spool.
+    Flush(Box<Flush>),
+    /// List the messages of a spool.
+    List {
+        /// The spool.
+        dir: PathBuf,
+        /// As JSON, a message a line.
+        json: bool,
+    },
+    /// Show one message.
+    Show(Chosen),
+    /// Make messages due, the dead ones included.
+    Retry(Chosen),
+    /// Remove messages.
+    Drop(Chosen),
     /// Say how to use it: in short, or all of it.
     Help {
         /// All of it.
@@ -56,6 +71,23 @@ pub enum Verb {
     Send,
     /// Test everything that can be tested without sending.
     Check,
+    /// Deliver what waits in a spool.
+    Flush,
+    /// List the messages of a spool.
+    List,
+    /// Show one message.
+    Show,
+    /// Make messages due.
+    Retry,
+    /// Remove messages.
+    Drop,
+}
+
+impl Verb {
+    /// Whether it works on a spool, whose directory comes first.
+    fn takes_spool(self) -> bool {
+        !matches!(self, Verb::Send | Verb::Check)
+    }
 }
 
 /// One row of the table of verbs.
