@@ -9,9 +9,11 @@
     clippy::print_stderr
 )]
 
+mod config;
 mod document;
 mod selftest;
 mod selftest_tls;
 mod send;
 mod support;
 mod token;
+mod usage;
