@@ -356,11 +356,20 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
         fate,
         exit: Exit::Protocol,
         why: format!("the API answered {}, but {why}", status(answer)),
-        hint: Some("look at what the API says, and at the pointer".to_owned()),
+        hint: Some(match fate {
+            Fate::Accepted => {
+                "the API has taken it: look at what it says, and at the pointer".to_owned()
+            }
+            _ => "look at what the API says, and at the pointer".to_owned(),
+        }),
         ..accepted
     };
     let Some(body) = json_of(answer) else {
-        return unmet(Fate::Refused, "not with JSON".to_owned());
+        let fate = match terms.expect {
+            [] => Fate::Accepted,
+            _ => Fate::Refused,
+        };
+        return unmet(fate, "not with JSON".to_owned());
     };
     for expected in terms.expect {
         let pointer = &expected.pointer;

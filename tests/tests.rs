@@ -11,6 +11,7 @@
 
 mod config;
 mod document;
+mod output;
 mod selftest;
 mod selftest_tls;
 mod send;
