@@ -16,5 +16,6 @@ mod selftest;
 mod selftest_tls;
 mod send;
 mod support;
+mod time;
 mod token;
 mod usage;
