@@ -11,6 +11,8 @@
 
 mod config;
 mod document;
+mod exits;
+mod names;
 mod output;
 mod selftest;
 mod selftest_tls;
