@@ -12,7 +12,6 @@
 mod config;
 mod docs;
 mod document;
-mod document;
 mod exits;
 mod kept;
 mod lines;
