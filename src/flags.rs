@@ -10,12 +10,13 @@ mod table;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, reason};
 use crate::plan::{Chosen, Flush, Plan};
 use draft::Draft;
 pub use table::{FLAGS, VERBS};
@@ -292,12 +293,15 @@ fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
 /// One argument a line; blank lines and lines that start with `#` are passed over.
 fn config_arguments(path: &Path) -> Result<Vec<OsString>> {
     let text = fs::read_to_string(path).map_err(|why| {
-        Error::io(
+        let why = match why.kind() {
+            io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
+            _ => reason(&why),
+        };
+        Error::new(
             Kind::Config,
-            format_args!("reading the config file '{}'", path.display()),
-            &why,
+            format!("reading the config file '{}': {why}", path.display()),
         )
-        .hint("give --config or AUTHPOST_CONFIG the path of a file that this user can read")
+        .hint("give --config or AUTHPOST_CONFIG the path of a text file that this user can read")
     })?;
     Ok(text
         .lines()

@@ -52,7 +52,7 @@ pub const EXITS: &[ExitRow] = &[
         code: 0,
         name: "OK",
         meaning: "accepted: the API answered 2xx, and --expect holds; or safe in the spool",
-        advice: "nothing",
+        advice: "nothing to do",
     },
     ExitRow {
         exit: Exit::Usage,
@@ -387,7 +387,12 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
         fate,
         exit: Exit::Protocol,
         why: format!("the API answered {}, but {why}", status(answer)),
-        hint: Some("look at what the API says, and at the pointer".to_owned()),
+        hint: Some(match fate {
+            Fate::Accepted => {
+                "the API has taken it: look at what it says, and at the pointer".to_owned()
+            }
+            _ => "look at what the API says, and at the pointer".to_owned(),
+        }),
         ..accepted
     };
     let Some(body) = json_of(answer) else {

@@ -435,7 +435,7 @@ fn with_newline(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 fn shown<'a>(name: &str, value: &'a str) -> &'a str {
-    match SHOWN.contains(&name) || value == "********" {
+    match SHOWN.contains(&name) || value.ends_with("********") {
         true => value,
         false => "(not shown)",
     }

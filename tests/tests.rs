@@ -9,13 +9,23 @@
     clippy::print_stderr
 )]
 
+mod config;
 mod crash;
+mod docs;
 mod document;
+mod exits;
 mod kept;
 mod lines;
+mod names;
+mod never_twice;
+mod output;
+mod retry;
 mod selftest;
 mod selftest_tls;
 mod send;
 mod spool;
 mod support;
+mod time;
+mod tls;
 mod token;
+mod usage;

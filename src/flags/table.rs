@@ -98,10 +98,10 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "method",
         short: Some('X'),
-        value: Some("METHOD"),
+        value: Some("POST|PUT|PATCH"),
         group: Group::Body,
         verbs: SENDING,
-        brief: "POST, PUT or PATCH [default: POST]",
+        brief: "the method [default: POST]",
         text: "",
         set: |draft, value| {
             let word = value.text()?;
@@ -488,8 +488,9 @@ pub const FLAGS: &[Flag] = &[
         group: Group::Connection,
         verbs: SENDING,
         brief: "go through this HTTP proxy [default: HTTPS_PROXY or HTTP_PROXY, else ALL_PROXY]",
-        text: "Hosts that NO_PROXY names are reached directly. Every user of the machine can read a password in \
-               --proxy: put it into the variable.",
+        text: "Hosts that NO_PROXY names are reached directly; so is this machine, unless --proxy is given. The proxy is \
+               asked for a tunnel (CONNECT), for https and http alike, and looks up the host itself. Every user of the \
+               machine can read a password in --proxy: put it into the variable.",
         set: |draft, value| {
             let url = value.text()?;
             if url.contains('@') {
@@ -813,10 +814,10 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "completions",
         short: None,
-        value: Some("SHELL"),
+        value: Some("bash|zsh|fish"),
         group: Group::Itself,
         verbs: ANY,
-        brief: "print the completions for bash, zsh or fish",
+        brief: "print the completions for a shell",
         text: "",
         set: |draft, value| {
             let shell = match value.text()?.as_str() {
