@@ -13,6 +13,8 @@ mod docs;
 mod document;
 mod kept;
 mod lines;
+mod package;
+mod readme;
 mod selftest;
 mod selftest_tls;
 mod send;
