@@ -6,7 +6,7 @@
 //! safe, and it joins head and body into one write. Both report to [`Progress`].
 
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
+use crate::error;
 use crate::time::Budget;
 
 /// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
@@ -87,6 +88,14 @@ impl Progress {
 
     fn probing(&self) -> bool {
         self.lock().probing
+    }
+}
+
+/// Why a connection was lost, in words.
+pub fn reason(why: &io::Error) -> String {
+    match why.kind() {
+        ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
+        _ => error::reason(why),
     }
 }
 
@@ -176,8 +185,10 @@ pub struct Wire {
     peer_left: bool,
 }
 
-/// Time limits are set this coarsely, so that not every read and write costs a system call to set one.
+/// Time limits are rounded up to this, so that not every read and write costs a system call to set one; short ones are
+/// not.
 const GRAIN: Duration = Duration::from_millis(100);
+const FINE: Duration = Duration::from_secs(2);
 
 impl Wire {
     /// Sets the socket's limit for what comes next to what is left.
@@ -186,13 +197,15 @@ impl Wire {
         if left.is_zero() {
             return Err(Error::Timeout(timeout.reason));
         }
-        let limit = (left != Duration::MAX).then_some(left);
-        let set = &mut self.limits[usize::from(writing)];
-        let fits = match (*set, limit) {
-            (Some(set), Some(limit)) => set >= limit && set - limit < GRAIN,
-            (set, limit) => set == limit,
+        let limit = match left {
+            Duration::MAX => None,
+            left if left < FINE => Some(left),
+            left => Some(
+                GRAIN * u32::try_from(left.as_millis() / GRAIN.as_millis() + 1).unwrap_or(u32::MAX),
+            ),
         };
-        if !fits {
+        let set = &mut self.limits[usize::from(writing)];
+        if *set != limit {
             if writing {
                 self.stream.set_write_timeout(limit)?;
             } else {
@@ -261,6 +274,10 @@ impl Transport for Wire {
 
     /// A kept connection is open while the peer has neither closed it nor said anything unasked.
     fn is_open(&mut self) -> bool {
+        // ureq asks when it puts the connection by, and again before it uses it: only then does it matter.
+        if self.progress.phase() >= Phase::Sending {
+            return !self.peer_left;
+        }
         let quiet = |stream: &TcpStream| match stream.peek(&mut [0]) {
             Err(error) => error.kind() == ErrorKind::WouldBlock,
             Ok(_) => false,
@@ -371,7 +388,20 @@ impl<T: Transport> Transport for Exchange<T> {
         if self.progress.phase() < Phase::Waiting {
             self.progress.reach(Phase::Waiting);
         }
-        let more = self.below.await_input(timeout)?;
+        let more = match self.below.await_input(timeout) {
+            // ureq takes these for the end of an answer that has no length. They are none: the rest is lost.
+            Err(Error::Io(why))
+                if matches!(
+                    why.kind(),
+                    ErrorKind::UnexpectedEof
+                        | ErrorKind::ConnectionReset
+                        | ErrorKind::ConnectionAborted
+                ) =>
+            {
+                return Err(Error::Io(io::Error::other(reason(&why))));
+            }
+            other => other?,
+        };
         if more {
             self.progress.reach(Phase::Receiving);
         }
