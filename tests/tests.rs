@@ -18,6 +18,8 @@ mod lines;
 mod names;
 mod never_twice;
 mod output;
+mod package;
+mod readme;
 mod retry;
 mod selftest;
 mod selftest_tls;
