@@ -14,6 +14,7 @@ mod document;
 mod exits;
 mod names;
 mod output;
+mod secrets;
 mod selftest;
 mod selftest_tls;
 mod send;
