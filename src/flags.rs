@@ -17,7 +17,7 @@ use std::time::Duration;
 use lexopt::{Arg, Parser};
 
 use crate::error::{Error, Kind, Result, reason};
-use crate::plan::Plan;
+use crate::plan::{Chosen, Flush, Plan};
 use draft::Draft;
 pub use table::{FLAGS, VERBS};
 
@@ -26,6 +26,23 @@ pub use table::{FLAGS, VERBS};
 pub enum Command {
     /// Send one document.
     Send(Box<Plan>),
+    /// Test everything that can be tested without sending it.
+    Check(Box<Plan>),
+    /// Deliver what waits in a spool.
+    Flush(Box<Flush>),
+    /// List the messages of a spool.
+    List {
+        /// The spool.
+        dir: PathBuf,
+        /// As JSON, a message a line.
+        json: bool,
+    },
+    /// Show one message.
+    Show(Chosen),
+    /// Make messages due, the dead ones included.
+    Retry(Chosen),
+    /// Remove messages.
+    Drop(Chosen),
     /// Say how to use it: in short, or all of it.
     Help {
         /// All of it.
@@ -53,6 +70,25 @@ pub enum Verb {
     /// Send one document: what it does when no verb is given.
     #[default]
     Send,
+    /// Test everything that can be tested without sending.
+    Check,
+    /// Deliver what waits in a spool.
+    Flush,
+    /// List the messages of a spool.
+    List,
+    /// Show one message.
+    Show,
+    /// Make messages due.
+    Retry,
+    /// Remove messages.
+    Drop,
+}
+
+impl Verb {
+    /// Whether it works on a spool, whose directory comes first.
+    fn takes_spool(self) -> bool {
+        !matches!(self, Verb::Send | Verb::Check)
+    }
 }
 
 /// One row of the table of verbs.
@@ -94,17 +130,19 @@ pub enum Group {
     Token,
     Delivery,
     Connection,
+    Lines,
     Output,
     Itself,
 }
 
 impl Group {
     /// All of them, in the order of the help.
-    pub const ALL: [Group; 6] = [
+    pub const ALL: [Group; 7] = [
         Group::Body,
         Group::Token,
         Group::Delivery,
         Group::Connection,
+        Group::Lines,
         Group::Output,
         Group::Itself,
     ];
@@ -116,6 +154,7 @@ impl Group {
             Group::Token => "Token and headers",
             Group::Delivery => "Delivery",
             Group::Connection => "Connection",
+            Group::Lines => "Lines",
             Group::Output => "Output",
             Group::Itself => "Other",
         }

@@ -5,11 +5,13 @@
 //! kind and place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody
 //! writes and a command that never ends included.
 
+mod jwt;
+
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -117,6 +119,19 @@ impl Credentials {
     pub fn headers(&self) -> &[(String, Secret)] {
         &self.headers
     }
+
+    /// When the token ends, in seconds since 1970, where it says so itself (a JWT).
+    pub fn expiry(&self) -> Option<u64> {
+        let word = |(_, secret): &(String, Secret)| jwt::expiry(secret.text.rsplit(' ').next()?);
+        self.headers.iter().find_map(word)
+    }
+}
+
+/// The permissions of a file that should be its owner's alone, where others have any.
+pub fn laxness(path: &Path) -> Option<u32> {
+    let metadata = fs::metadata(path).ok()?;
+    let mode = metadata.permissions().mode() & 0o777;
+    (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
 }
 
 /// The header that carries the token; `None` where the user wants none.

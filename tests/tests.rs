@@ -10,15 +10,21 @@
 )]
 
 mod config;
+mod docs;
 mod document;
 mod exits;
+mod kept;
+mod lines;
 mod names;
+mod never_twice;
 mod output;
+mod retry;
 mod secrets;
 mod selftest;
 mod selftest_tls;
 mod send;
 mod support;
 mod time;
+mod tls;
 mod token;
 mod usage;
