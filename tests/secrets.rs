@@ -411,9 +411,9 @@ fn a_proxy_that_fails_gives_nothing_away() {
     let garbage = twice(&format!("{SECRET}\r\n\r\n"));
     let through = |proxy: &str| {
         let proxy = proxy.replace("SECRET", "s3cr3t%2FT0k+n==");
-        nowhere()
-            .args(["-v", "--timeout=2s"])
-            .env("HTTPS_PROXY", proxy)
+        // The variables do not concern this machine; nothing goes to this address of no machine.
+        let run = test().token(SECRET).arg("https://192.0.2.1/");
+        run.args(["-v", "--timeout=2s"]).env("HTTPS_PROXY", proxy)
     };
     let port = |port: u16| through(&format!("http://user:SECRET@127.0.0.1:{port}"));
     for case in [
