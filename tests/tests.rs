@@ -21,6 +21,7 @@ mod output;
 mod package;
 mod readme;
 mod retry;
+mod secrets;
 mod selftest;
 mod selftest_tls;
 mod send;

@@ -42,16 +42,12 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
         Error::new(kind, format!("reading the proxy from {origin}: {why}"))
             .hint("give it as http://HOST:PORT, with http://USER:PASSWORD@HOST:PORT where it asks for them")
     };
-    if let Some((scheme, _)) = text.split_once("://")
-        && scheme != "http"
-        && scheme != "https"
-    {
-        return Err(unusable(&format!("'{scheme}' proxies are not supported")));
-    }
+    // ureq would take a port that is no number for the usual one.
+    let (scheme, rest) = text.split_once("://").unwrap_or(("http", &text));
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    let place = Url::parse(&format!("{scheme}://{place}")).map_err(|why| unusable(&why))?;
     let proxy = Proxy::new(&text).map_err(|_| unusable("it is not a proxy's URL"))?;
-    let is_here =
-        Url::parse(&format!("http://{}", proxy.host())).is_ok_and(|url| url.is_loopback());
-    if !url.is_https() && !is_here && !connection.allow_http {
+    if !url.is_https() && !place.is_loopback() && !connection.allow_http {
         return Err(Error::new(
             kind,
             format!("taking the proxy from {origin}: everybody on the way to it could read the token over plain http"),
