@@ -43,7 +43,7 @@ test: build ## run all tests, against the static binary
 	AUTHPOST_BIN=$(CURDIR)/$(BINARY) $(CARGO) test --locked
 
 bless: toolchain ## rewrite tests/golden from what help, manual page and completions say now
-	AUTHPOST_BLESS=1 $(CARGO) test --locked --test tests docs::
+	AUTHPOST_BLESS=1 $(CARGO) test --locked --test tests docs::golden_files
 
 lint: toolchain ## check format, lints and documentation
 	$(CARGO) fmt --check

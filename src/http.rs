@@ -3,6 +3,7 @@
 //! The only room that names `ureq`, and the only one that exposes a [`Secret`]. It follows no redirect, repeats
 //! nothing and judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request left.
 
+mod fault;
 mod proxy;
 mod trust;
 mod wire;
@@ -29,6 +30,8 @@ use crate::plan::{Connection, Url};
 use crate::time::Budget;
 use crate::token::Secret;
 
+pub use fault::{Fault, FaultKind, unfit_identity};
+use fault::{explain, plain, refuses_our_certificate};
 pub use trust::Origin as TrustOrigin;
 pub use wire::Phase;
 use wire::{ExchangeConnector, Progress, Ready, WireConnector};
@@ -84,30 +87,6 @@ pub struct Probe {
     pub addresses: Vec<IpAddr>,
     /// What is in the way.
     pub fault: Option<Fault>,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub struct Fault {
-    /// What kind of thing went wrong.
-    pub kind: FaultKind,
-    /// Doing what, on what: why.
-    pub what: String,
-    /// The remedy, where there is one.
-    pub hint: Option<String>,
-}
-
-/// What kind of thing went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// It may well work in a moment: no name server, no route, refused, reset, out of time.
-    Passing,
-    /// It will not work again in this run: a certificate that does not hold.
-    Lasting,
-    /// A proxy refuses our credentials.
-    ProxyDenied,
-    /// Our own document could not be read while it was being sent.
-    Document,
 }
 
 /// What the API said.
@@ -293,8 +272,10 @@ impl Client {
             Err(error) => {
                 // The name may have moved to another address.
                 *lock(&self.known) = None;
-                let unsent =
-                    self.progress.phase() < Phase::Sending || refuses_our_certificate(&error);
+                if self.progress.phase() <= Phase::Waiting && refuses_our_certificate(&error) {
+                    self.progress.reach(Phase::Securing);
+                }
+                let unsent = self.progress.phase() < Phase::Sending;
                 let fault = self.fault(&error);
                 if unsent {
                     Attempt::Unsent(fault)
@@ -405,11 +386,11 @@ impl Client {
             (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
             (Phase::Receiving, _) => format!("reading the answer of {origin}"),
         };
-        let (kind, why, hint) = explain(error, phase);
+        let reason = explain(error, phase);
         Fault {
-            kind,
-            what: format!("{doing}: {why}"),
-            hint,
+            kind: reason.kind,
+            what: format!("{doing}: {}", reason.why),
+            hint: reason.hint,
         }
     }
 }
@@ -427,153 +408,6 @@ fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
         )
     };
     headers.iter().map(text).collect()
-}
-
-/// Whether the API ended TLS because of the certificate that we showed, or did not show. TLS 1.3 tells so only after
-/// the request may have left, but a server must have our certificate accepted before it reads a byte of it
-/// (RFC 8446, section 4.4.2.4), so nothing was processed.
-fn refuses_our_certificate(error: &ureq::Error) -> bool {
-    let text = error.to_string();
-    text.contains("received fatal alert:")
-        && [
-            "CertificateRequired",
-            "BadCertificate",
-            "UnknownCA",
-            "CertificateUnknown",
-            "CertificateExpired",
-            "CertificateRevoked",
-            "UnsupportedCertificate",
-            "AccessDenied",
-        ]
-        .iter()
-        .any(|alert| text.ends_with(alert))
-}
-
-/// What to say when ureq finds that the client's certificate and key do not fit together.
-pub fn unfit_identity() -> Error {
-    Error::new(Kind::Config, "using the client certificate: --cert and --key do not fit together, or are of a kind not known here")
-        .hint("give the certificate's own key: RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519")
-}
-
-/// Why there is no answer, in words, with the remedy.
-fn explain(error: &ureq::Error, phase: Phase) -> (FaultKind, String, Option<String>) {
-    let passing = |why: String| (FaultKind::Passing, why, None);
-    if let ureq::Error::Other(inner) = error
-        && let Some(failure) = inner.downcast_ref::<dns::Failure>()
-    {
-        return (
-            FaultKind::Passing,
-            failure.to_string(),
-            Some(failure.remedy().to_owned()),
-        );
-    }
-    match error {
-        ureq::Error::Timeout(_) => passing("out of time".to_owned()),
-        ureq::Error::HostNotFound => passing("it has no address".to_owned()),
-        ureq::Error::ConnectProxyFailed(why) if why.contains("407") => (
-            FaultKind::ProxyDenied,
-            "the proxy asks for a user and a password, or refuses the ones given (407)".to_owned(),
-            Some("give them as http://USER:PASSWORD@HOST:PORT, in HTTPS_PROXY rather than in --proxy".to_owned()),
-        ),
-        ureq::Error::ConnectProxyFailed(why) => passing(why.replace("server ", "")),
-        error => {
-            let text = plain(error);
-            match certificate(&text) {
-                Some((why, hint)) => (FaultKind::Lasting, why.to_owned(), Some(hint.to_owned())),
-                None if phase == Phase::Sending && text.starts_with("the document") => {
-                    (FaultKind::Document, text, None)
-                }
-                None => passing(text),
-            }
-        }
-    }
-}
-
-/// rustls's words for what is wrong with a certificate, and ours. They are held by tests: rustls does not promise them.
-fn certificate(text: &str) -> Option<(&'static str, &'static str)> {
-    const CLOCK: &str = "tell the API's owner; or check this machine's clock with 'date'";
-    const KNOWN: &[(&str, &str, &str)] = &[
-        ("certificate expired", "its certificate has expired", CLOCK),
-        ("Expired", "its certificate has expired", CLOCK),
-        ("not valid yet", "its certificate is not valid yet", CLOCK),
-        (
-            "not valid for name",
-            "its certificate is for another name",
-            "check the host in the URL, or tell the API's owner",
-        ),
-        (
-            "NotValidForName",
-            "its certificate is for another name",
-            "check the host in the URL, or tell the API's owner",
-        ),
-        (
-            "UnknownIssuer",
-            "its certificate comes from an authority that is not trusted here, or an intermediate one is missing",
-            "give your own authority's certificate with --cacert; or tell the API's owner to send the whole chain",
-        ),
-        (
-            "CaUsedAsEndEntity",
-            "its certificate is an authority's own, not a server's",
-            "tell the API's owner to install a server certificate",
-        ),
-        (
-            "invalid peer certificate",
-            "its certificate does not hold",
-            "tell the API's owner",
-        ),
-        (
-            "received fatal alert: CertificateRequired",
-            "the API asks for a client certificate",
-            "give one with --cert and --key",
-        ),
-        (
-            "received fatal alert: UnknownCA",
-            "the API does not trust our client certificate",
-            "check --cert",
-        ),
-        (
-            "received fatal alert: BadCertificate",
-            "the API refuses our client certificate",
-            "check --cert and --key",
-        ),
-        (
-            "received fatal alert: CertificateUnknown",
-            "the API refuses our client certificate",
-            "check --cert and --key",
-        ),
-        (
-            "received fatal alert: CertificateExpired",
-            "our client certificate has expired",
-            "renew --cert",
-        ),
-        (
-            "received fatal alert: CertificateRevoked",
-            "our client certificate is revoked",
-            "renew --cert",
-        ),
-        (
-            "received fatal alert: AccessDenied",
-            "the API refuses our client certificate",
-            "check --cert and --key",
-        ),
-    ];
-    KNOWN
-        .iter()
-        .find(|(theirs, ..)| text.contains(theirs))
-        .map(|(_, why, hint)| (*why, *hint))
-}
-
-/// An error of ureq's in plain words, without its prefixes.
-fn plain(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(why) => match why.kind() {
-            std::io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
-            _ => error::reason(why),
-        },
-        ureq::Error::Protocol(why) => format!("what came is not HTTP ({why})"),
-        ureq::Error::LargeResponseHeader(..) => "the head of the answer is too large".to_owned(),
-        error => error.to_string(),
-    }
 }
 
 /// Our resolver, in the shape that ureq asks for. It remembers the addresses, so that the next document over a kept

@@ -9,11 +9,21 @@
     clippy::print_stderr
 )]
 
+mod config;
+mod docs;
 mod document;
+mod exits;
 mod kept;
 mod lines;
+mod names;
+mod never_twice;
+mod output;
+mod retry;
 mod selftest;
 mod selftest_tls;
 mod send;
 mod support;
+mod time;
+mod tls;
 mod token;
+mod usage;

@@ -1,8 +1,10 @@
 //! Which proxy stands between us and the API, if any.
 //!
 //! `--proxy`, else the environment as curl reads it: `HTTPS_PROXY` or `HTTP_PROXY` by the URL's scheme, then
-//! `ALL_PROXY`, in capitals or small letters; `NO_PROXY` names the hosts that are reached directly. A proxy's password
-//! is never shown: errors name where the setting came from, and its host.
+//! `ALL_PROXY`, in capitals or small letters; `NO_PROXY` names the hosts that are reached directly. The variables do not
+//! concern this machine itself: behind a proxy `localhost` would be another machine, and a token may go there in the
+//! clear only because it does not leave this one. A proxy's password is never shown: errors name where the setting came
+//! from, and its host.
 
 use std::net::IpAddr;
 
@@ -20,8 +22,10 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
         true => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
         false => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
     };
-    let from_environment =
-        || first_of(scheme_variables).map(|(name, text)| (Kind::Config, name, text));
+    let from_environment = || {
+        let (name, text) = first_of(scheme_variables).filter(|_| !url.is_loopback())?;
+        Some((Kind::Config, name, text))
+    };
     let setting = connection
         .proxy
         .clone()

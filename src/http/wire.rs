@@ -6,7 +6,7 @@
 //! safe, and it joins head and body into one write. Both report to [`Progress`].
 
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
+use crate::error;
 use crate::time::Budget;
 
 /// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
@@ -87,6 +88,14 @@ impl Progress {
 
     fn probing(&self) -> bool {
         self.lock().probing
+    }
+}
+
+/// Why a connection was lost, in words.
+pub fn reason(why: &io::Error) -> String {
+    match why.kind() {
+        ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
+        _ => error::reason(why),
     }
 }
 
@@ -379,7 +388,20 @@ impl<T: Transport> Transport for Exchange<T> {
         if self.progress.phase() < Phase::Waiting {
             self.progress.reach(Phase::Waiting);
         }
-        let more = self.below.await_input(timeout)?;
+        let more = match self.below.await_input(timeout) {
+            // ureq takes these for the end of an answer that has no length. They are none: the rest is lost.
+            Err(Error::Io(why))
+                if matches!(
+                    why.kind(),
+                    ErrorKind::UnexpectedEof
+                        | ErrorKind::ConnectionReset
+                        | ErrorKind::ConnectionAborted
+                ) =>
+            {
+                return Err(Error::Io(io::Error::other(reason(&why))));
+            }
+            other => other?,
+        };
         if more {
             self.progress.reach(Phase::Receiving);
         }
