@@ -10,6 +10,7 @@
 )]
 
 mod config;
+mod crash;
 mod docs;
 mod document;
 mod exits;
@@ -25,6 +26,7 @@ mod secrets;
 mod selftest;
 mod selftest_tls;
 mod send;
+mod spool;
 mod support;
 mod time;
 mod tls;
