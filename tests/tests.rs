@@ -14,6 +14,7 @@ mod crash;
 mod docs;
 mod document;
 mod exits;
+mod http_only_loopback;
 mod kept;
 mod lines;
 mod names;
