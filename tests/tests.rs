@@ -19,6 +19,7 @@ mod names;
 mod never_twice;
 mod output;
 mod retry;
+mod scale;
 mod selftest;
 mod selftest_tls;
 mod send;
