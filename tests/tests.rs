@@ -23,6 +23,7 @@ mod output;
 mod package;
 mod readme;
 mod retry;
+mod scale;
 mod secrets;
 mod selftest;
 mod selftest_tls;
