@@ -9,10 +9,12 @@
     clippy::print_stderr
 )]
 
+mod cautions;
 mod document;
 mod kept;
 mod lines;
 mod never_twice;
+mod proxy;
 mod retry;
 mod selftest;
 mod selftest_tls;
