@@ -10,6 +10,8 @@
 )]
 
 mod cautions;
+mod check;
+mod cron;
 mod document;
 mod kept;
 mod lines;
