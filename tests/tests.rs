@@ -9,8 +9,11 @@
     clippy::print_stderr
 )]
 
+mod cautions;
+mod check;
 mod config;
 mod crash;
+mod cron;
 mod docs;
 mod document;
 mod exits;
@@ -21,6 +24,7 @@ mod names;
 mod never_twice;
 mod output;
 mod package;
+mod proxy;
 mod readme;
 mod retry;
 mod scale;
