@@ -31,7 +31,7 @@ use crate::time::Budget;
 use crate::token::Secret;
 
 pub use fault::{Fault, FaultKind, unfit_identity};
-use fault::{explain, plain, refuses_our_certificate};
+use fault::{Sent, explain, plain, refuses_our_certificate};
 pub use trust::Origin as TrustOrigin;
 pub use wire::Phase;
 use wire::{ExchangeConnector, Progress, Ready, WireConnector};
@@ -81,7 +81,7 @@ pub enum Attempt {
 /// How far a connection gets when no request follows.
 #[derive(Debug)]
 pub struct Probe {
-    /// What was under way when it ended: [`Phase::Sending`] when the request could have followed.
+    /// What was under way when it ended: [`Phase::Ready`] when the request could have followed.
     pub phase: Phase,
     /// The addresses of the API's host, or of the proxy's.
     pub addresses: Vec<IpAddr>,
@@ -248,7 +248,7 @@ impl Client {
         };
         let fault = match self.exchange(&nothing) {
             Err(ureq::Error::Other(end)) if end.is::<Ready>() => {
-                self.progress.reach(Phase::Sending);
+                self.progress.reach(Phase::Ready);
                 None
             }
             Err(error) => Some(self.fault(&error)),
@@ -315,7 +315,7 @@ impl Client {
                 match document.bytes() {
                     Some(bytes) => self.agent.run(head.body(bytes)?),
                     None => {
-                        let mut reader = document.reader();
+                        let mut reader = Sent(document.reader());
                         let head = head.header(CONTENT_LENGTH, document.len());
                         self.agent
                             .run(head.body(SendBody::from_reader(&mut reader))?)
@@ -382,14 +382,17 @@ impl Client {
             }
             (Phase::Connecting, None) => format!("connecting to {origin}"),
             (Phase::Securing, None) => format!("setting up TLS with {origin}"),
-            (Phase::Sending, _) => format!("sending to {origin}"),
+            (Phase::Ready | Phase::Sending, _) => format!("sending to {origin}"),
             (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
             (Phase::Receiving, _) => format!("reading the answer of {origin}"),
         };
-        let reason = explain(error, phase);
+        let reason = explain(error);
         Fault {
             kind: reason.kind,
-            what: format!("{doing}: {}", reason.why),
+            what: match reason.kind {
+                FaultKind::Document => reason.why,
+                _ => format!("{doing}: {}", reason.why),
+            },
             hint: reason.hint,
         }
     }

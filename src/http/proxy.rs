@@ -42,12 +42,22 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
         Error::new(kind, format!("reading the proxy from {origin}: {why}"))
             .hint("give it as http://HOST:PORT, with http://USER:PASSWORD@HOST:PORT where it asks for them")
     };
-    // ureq would take a port that is no number for the usual one.
-    let (scheme, rest) = text.split_once("://").unwrap_or(("http", &text));
-    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    let place = Url::parse(&format!("{scheme}://{place}")).map_err(|why| unusable(&why))?;
-    let proxy = Proxy::new(&text).map_err(|_| unusable("it is not a proxy's URL"))?;
-    if !url.is_https() && !place.is_loopback() && !connection.allow_http {
+    if let Some((scheme, _)) = text.split_once("://")
+        && scheme != "http"
+        && scheme != "https"
+    {
+        return Err(unusable(&format!("'{scheme}' proxies are not supported")));
+    }
+    let not_a_url = || unusable("it is not a proxy's URL");
+    let proxy = Proxy::new(&text).map_err(|_| not_a_url())?;
+    // ureq takes whatever stands behind the colon, and a password with a slash in it for a host.
+    let authority = proxy.uri().authority().map_or("", |all| all.as_str());
+    let authority = authority.rsplit('@').next().unwrap_or_default();
+    let address = Url::parse(&format!("http://{authority}")).map_err(|_| not_a_url())?;
+    if !matches!(proxy.uri().path(), "" | "/") || proxy.uri().query().is_some() {
+        return Err(not_a_url());
+    }
+    if !url.is_https() && !address.is_loopback() && !connection.allow_http {
         return Err(Error::new(
             kind,
             format!("taking the proxy from {origin}: everybody on the way to it could read the token over plain http"),
