@@ -34,7 +34,13 @@ pub struct Document(Source);
 
 enum Source {
     Bytes(Vec<u8>),
-    File { file: File, stamp: Stamp },
+    /// `len` bytes of the file from `start` on.
+    File {
+        file: File,
+        start: u64,
+        len: u64,
+        stamp: Stamp,
+    },
 }
 
 impl Document {
@@ -100,7 +106,38 @@ impl Document {
         if !stamp.regular || stamp.len <= KEPT {
             return Document::from_reader(file, &origin);
         }
-        let document = Document(Source::File { file, stamp });
+        let len = stamp.len;
+        Document::from_kept(file, 0, len, stamp, &origin)
+    }
+
+    /// `len` bytes of the file from `start` on, which are there. More than 1 MiB are left in the file, as for
+    /// [`from_file`](Document::from_file). `origin` as for [`from_bytes`](Document::from_bytes).
+    ///
+    /// # Errors
+    /// As for [`from_file`](Document::from_file).
+    pub fn from_part(file: File, start: u64, len: u64, origin: &str) -> Result<Document> {
+        let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
+        if len > KEPT {
+            let stamp = Stamp::of(&file).map_err(reading)?;
+            return Document::from_kept(file, start, len, stamp, origin);
+        }
+        let mut bytes = vec![0; len as usize];
+        file.read_exact_at(&mut bytes, start).map_err(reading)?;
+        match bytes.is_empty() {
+            true => Ok(Document::empty()),
+            false => Document::from_bytes(bytes, origin),
+        }
+    }
+
+    /// Checks what stays in its file.
+    fn from_kept(file: File, start: u64, len: u64, stamp: Stamp, origin: &str) -> Result<Document> {
+        let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
+        let document = Document(Source::File {
+            file,
+            start,
+            len,
+            stamp,
+        });
         let mut scanner = Scanner::new();
         let mut reader = document.reader();
         let mut piece = vec![0; PIECE];
@@ -109,12 +146,12 @@ impl Document {
                 Ok(0) => break,
                 Ok(count) => scanner
                     .push(&piece[..count])
-                    .map_err(|flaw| not_json(&origin, &flaw))?,
+                    .map_err(|flaw| not_json(origin, &flaw))?,
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
                 Err(why) => return Err(reading(why)),
             }
         }
-        scanner.finish().map_err(|flaw| not_json(&origin, &flaw))?;
+        scanner.finish().map_err(|flaw| not_json(origin, &flaw))?;
         Ok(document)
     }
 
@@ -127,7 +164,7 @@ impl Document {
     pub fn len(&self) -> u64 {
         match &self.0 {
             Source::Bytes(bytes) => bytes.len() as u64,
-            Source::File { stamp, .. } => stamp.len,
+            Source::File { len, .. } => *len,
         }
     }
 
@@ -220,8 +257,10 @@ impl Read for Reader<'_> {
                 buffer.copy_from_slice(&bytes[start..start + count]);
                 count
             }
-            Source::File { file, stamp } => {
-                let count = file.read_at(buffer, self.at)?;
+            Source::File {
+                file, start, stamp, ..
+            } => {
+                let count = file.read_at(buffer, start + self.at)?;
                 let ends = self.at == 0 || count as u64 == left;
                 if count == 0 || ends && Stamp::of(file)? != *stamp {
                     return Err(io::Error::other("the file changed while it was in use"));

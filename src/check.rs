@@ -160,7 +160,7 @@ impl Findings<'_> {
             phase,
             addresses,
             fault,
-        } = client.probe(url, budget);
+        } = client.probe(budget);
         let peer = match client.proxy() {
             Some(proxy) => format!("the proxy {proxy}"),
             None => url.origin().to_owned(),

@@ -84,7 +84,6 @@ impl Endpoint for Api {
         let headers: Vec<_> = job.headers().collect();
         let request = Request {
             method: job.target.method.as_str(),
-            url: &job.target.url,
             headers: &headers,
             secrets,
             body: Body::Json(&job.body),
@@ -164,8 +163,7 @@ pub fn deliver(
         if rules.patient && slower {
             tries = tries.saturating_add(1);
         }
-        let chance = clock.chance();
-        match next(&verdict, asked, (number, tries), rules, left(), chance) {
+        match next(&verdict, asked, (number, tries), rules, left(), clock) {
             Next::Wait(wait) => {
                 tell(&format!(
                     "try {number}: {}; next in {}",
@@ -205,14 +203,15 @@ enum Next {
     Stop(Option<String>),
 }
 
-/// What follows the `number`th attempt of so many `tries`, when the API `asked` to wait so long and so much of the budget is `left`.
+/// What follows the `number`th attempt of so many `tries`, when the API `asked` to wait so long and so much of the budget
+/// is `left`.
 fn next(
     verdict: &Verdict,
     asked: Option<Duration>,
     (number, tries): (u32, u32),
     rules: &Delivery,
     left: Duration,
-    chance: f64,
+    clock: &dyn Clock,
 ) -> Next {
     let safe = match verdict.again {
         Again::Yes => true,
@@ -237,7 +236,7 @@ fn next(
         .wait
         .saturating_mul(1 << (number - 1).min(20))
         .min(rules.max_wait);
-    let drawn = ceiling.mul_f64(chance);
+    let drawn = ceiling.mul_f64(clock.chance());
     let wait = match asked {
         Some(asked) if drawn >= left => asked,
         asked => drawn.max(asked.unwrap_or_default()),

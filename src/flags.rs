@@ -10,13 +10,14 @@ mod table;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use crate::error::{Error, Kind, Result};
-use crate::plan::Plan;
+use crate::error::{Error, Kind, Result, reason};
+use crate::plan::{Chosen, Flush, Plan};
 use draft::Draft;
 pub use table::{FLAGS, VERBS};
 
@@ -27,6 +28,21 @@ pub enum Command {
     Send(Box<Plan>),
     /// Test everything that can be tested without sending it.
     Check(Box<Plan>),
+    /// Deliver what waits in a spool.
+    Flush(Box<Flush>),
+    /// List the messages of a spool.
+    List {
+        /// The spool.
+        dir: PathBuf,
+        /// As JSON, a message a line.
+        json: bool,
+    },
+    /// Show one message.
+    Show(Chosen),
+    /// Make messages due, the dead ones included.
+    Retry(Chosen),
+    /// Remove messages.
+    Drop(Chosen),
     /// Say how to use it: in short, or all of it.
     Help {
         /// All of it.
@@ -56,6 +72,23 @@ pub enum Verb {
     Send,
     /// Test everything that can be tested without sending.
     Check,
+    /// Deliver what waits in a spool.
+    Flush,
+    /// List the messages of a spool.
+    List,
+    /// Show one message.
+    Show,
+    /// Make messages due.
+    Retry,
+    /// Remove messages.
+    Drop,
+}
+
+impl Verb {
+    /// Whether it works on a spool, whose directory comes first.
+    fn takes_spool(self) -> bool {
+        !matches!(self, Verb::Send | Verb::Check)
+    }
 }
 
 /// One row of the table of verbs.
@@ -260,12 +293,15 @@ fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
 /// One argument a line; blank lines and lines that start with `#` are passed over.
 fn config_arguments(path: &Path) -> Result<Vec<OsString>> {
     let text = fs::read_to_string(path).map_err(|why| {
-        Error::io(
+        let why = match why.kind() {
+            io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
+            _ => reason(&why),
+        };
+        Error::new(
             Kind::Config,
-            format_args!("reading the config file '{}'", path.display()),
-            &why,
+            format!("reading the config file '{}': {why}", path.display()),
         )
-        .hint("give --config or AUTHPOST_CONFIG the path of a file that this user can read")
+        .hint("give --config or AUTHPOST_CONFIG the path of a text file that this user can read")
     })?;
     Ok(text
         .lines()

@@ -50,8 +50,6 @@ const IDLE: Duration = Duration::from_secs(1);
 pub struct Request<'a> {
     /// The method on the wire.
     pub method: &'a str,
-    /// Where to.
-    pub url: &'a Url,
     /// Headers that anybody may see.
     pub headers: &'a [(&'a str, &'a str)],
     /// Headers that nobody may see.
@@ -123,7 +121,9 @@ impl Answer {
     fn conceal(&mut self, secrets: &[(String, Secret)]) {
         for trace in secrets.iter().flat_map(|(_, secret)| secret.traces()) {
             for (_, value) in &mut self.headers {
-                *value = value.replace(trace, "********");
+                if value.contains(trace) {
+                    *value = value.replace(trace, "********");
+                }
             }
             self.repeats_secret |= repeats(&self.body, trace);
         }
@@ -138,7 +138,9 @@ impl Answer {
 /// Whether `trace` stands in `body`, however many backslashes JSON put into it.
 fn repeats(body: &[u8], trace: &str) -> bool {
     let solid = |byte: &&u8| **byte != b'\\';
-    (0..body.len()).any(|at| {
+    let first = trace.as_bytes().iter().find(solid);
+    let mut starts = (0..body.len()).filter(|at| body.get(*at) == first);
+    starts.any(|at| {
         let mut found = body[at..].iter().filter(solid);
         let mut wanted = trace.as_bytes().iter().filter(solid);
         wanted.all(|byte| found.next() == Some(byte))
@@ -156,10 +158,11 @@ pub enum End {
     Broken(String),
 }
 
-/// A connection to one API, kept between attempts.
+/// A connection to one URL, kept between attempts.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
+    uri: Uri,
     progress: Arc<Progress>,
     max_response: u64,
     origin: String,
@@ -220,6 +223,7 @@ impl Client {
         let known = names.known.clone();
         Ok(Client {
             agent: Agent::with_parts(config.build(), connector, names),
+            uri,
             progress,
             max_response: connection.max_response,
             origin: url.origin().to_owned(),
@@ -233,12 +237,11 @@ impl Client {
         self.proxy.as_deref()
     }
 
-    /// Does all that comes before a request to `url`, within `budget`, and sends not a byte of one.
-    pub fn probe(&self, url: &Url, budget: Budget) -> Probe {
+    /// Does all that comes before a request, within `budget`, and sends not a byte of one.
+    pub fn probe(&self, budget: Budget) -> Probe {
         self.progress.begin(budget, true);
         let nothing = Request {
             method: "POST",
-            url,
             headers: &[],
             secrets: &[],
             body: Body::Json(&Document::empty()),
@@ -286,7 +289,7 @@ impl Client {
     fn exchange(&self, request: &Request) -> Result<Answer, ureq::Error> {
         let mut head = http::Request::builder()
             .method(request.method)
-            .uri(Uri::try_from(request.url.as_str()).map_err(http::Error::from)?);
+            .uri(self.uri.clone());
         for (name, value) in request.headers {
             head = head.header(*name, *value);
         }
@@ -332,7 +335,8 @@ impl Client {
     fn read(&self, mut response: http::Response<ureq::Body>) -> Answer {
         let status = response.status();
         let headers = texts(response.headers());
-        let mut body = Vec::new();
+        // Most answers are short, and this much is as cheap as none.
+        let mut body = Vec::with_capacity(1024);
         let mut reader = response.body_mut().as_reader();
         let end = match (&mut reader).take(self.max_response).read_to_end(&mut body) {
             Err(why) => End::Broken(self.broken(&ureq::Error::from(why))),

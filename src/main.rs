@@ -10,6 +10,7 @@ mod dns;
 mod docs;
 mod error;
 mod flags;
+mod flush;
 mod http;
 mod job;
 mod json;
@@ -18,6 +19,9 @@ mod lock;
 mod outcome;
 mod plan;
 mod report;
+mod spool;
+mod spooled;
+mod tend;
 mod time;
 mod token;
 
@@ -29,7 +33,7 @@ use flags::Command;
 use job::Job;
 use lock::Lock;
 use outcome::{Exit, Terms};
-use plan::{Documents, Input, Plan, Run};
+use plan::{Documents, Flush, Input, Plan, Run};
 use report::Report;
 use time::{Clock, SystemClock};
 
@@ -52,6 +56,11 @@ fn run(command: Command) -> Result<Exit> {
         Command::Check(plan) => {
             return check::check(&plan, Report::new(&plan.output), &SystemClock::start());
         }
+        Command::Flush(plan) => return flush(&plan),
+        Command::List { dir, json } => tend::list(&dir, json, &SystemClock::start())?,
+        Command::Show(chosen) => tend::show(&chosen, &SystemClock::start())?,
+        Command::Retry(chosen) => return tend::retry(&chosen),
+        Command::Drop(chosen) => return tend::drop(&chosen),
         Command::Help { all } => report::page(docs::help(all).as_bytes())?,
         Command::Man => report::page(docs::man().as_bytes())?,
         Command::Completions(shell) => report::page(docs::completions(shell).as_bytes())?,
@@ -84,22 +93,34 @@ fn send_one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> 
     if plan.dry_run {
         return report::dry_run(&job, key_is_random).map(|()| Exit::Ok);
     }
-    let mut api = Api::new(&job.target)?;
-    report.request(&job);
     let terms = Terms {
         expect: &plan.expect,
         show: &plan.output.show,
     };
+    let limit = plan.run.limit(plan.delivery.timeout, clock.elapsed());
+    if let Some(dir) = &plan.spool {
+        return spooled::send(dir, &job, &plan.delivery, limit, terms, report, clock);
+    }
+    let mut api = Api::new(&job.target)?;
+    report.request(&job);
     let outcome = deliver(
         &job,
         &mut api,
         &plan.delivery,
-        plan.run.limit(plan.delivery.timeout, clock.elapsed()),
+        limit,
         terms,
         clock,
         &mut |text| report.another_try(text),
     )?;
     report.outcome(&job, &outcome)
+}
+
+/// What waits in a spool.
+fn flush(plan: &Flush) -> Result<Exit> {
+    let clock = SystemClock::start();
+    let report = Report::new(&plan.output);
+    let _lock = begin(&plan.run, &clock, report)?;
+    flush::run(plan, report, &clock)
 }
 
 /// The lock, to be held for the rest of the run, and then the random wait.

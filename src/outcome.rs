@@ -51,8 +51,8 @@ pub const EXITS: &[ExitRow] = &[
         exit: Exit::Ok,
         code: 0,
         name: "OK",
-        meaning: "accepted: the API answered 2xx, and --expect holds",
-        advice: "nothing",
+        meaning: "accepted: the API answered 2xx, and --expect holds; or safe in the spool",
+        advice: "nothing to do",
     },
     ExitRow {
         exit: Exit::Usage,
@@ -195,6 +195,8 @@ pub enum Fate {
     Unsent,
     /// It may have been taken.
     Unknown,
+    /// It was not taken, and waits in the spool.
+    Spooled,
 }
 
 impl fmt::Display for Fate {
@@ -205,6 +207,7 @@ impl fmt::Display for Fate {
             Fate::Unavailable => "unavailable",
             Fate::Unsent => "unsent",
             Fate::Unknown => "unknown",
+            Fate::Spooled => "spooled",
         })
     }
 }
@@ -384,7 +387,12 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
         fate,
         exit: Exit::Protocol,
         why: format!("the API answered {}, but {why}", status(answer)),
-        hint: Some("look at what the API says, and at the pointer".to_owned()),
+        hint: Some(match fate {
+            Fate::Accepted => {
+                "the API has taken it: look at what it says, and at the pointer".to_owned()
+            }
+            _ => "look at what the API says, and at the pointer".to_owned(),
+        }),
         ..accepted
     };
     let Some(body) = json_of(answer) else {

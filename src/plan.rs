@@ -26,6 +26,8 @@ pub struct Plan {
     pub run: Run,
     /// What a 2xx answer must say to count as accepted; all of it.
     pub expect: Vec<Expect>,
+    /// The directory where documents that could not be delivered wait.
+    pub spool: Option<PathBuf>,
     /// How to tell what happened.
     pub output: Output,
     /// The caller's own idempotency key, or what those of many documents begin with; otherwise each gets a random one.
@@ -35,7 +37,7 @@ pub struct Plan {
 }
 
 /// Where a document goes: all that a message on disk must remember beside its body and its key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// The request's method.
     pub method: Method,
@@ -208,7 +210,7 @@ impl fmt::Display for Url {
 }
 
 /// How a request proves who sends it.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// Where the token is found.
     pub source: Source,
@@ -239,7 +241,7 @@ pub enum Form {
 }
 
 /// How to reach and trust the API.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Trust only the certificate authorities in this file.
     pub cacert: Option<PathBuf>,
@@ -347,8 +349,32 @@ impl Run {
     }
 }
 
-/// What an answer must say.
+/// One run that delivers what waits in a spool.
 #[derive(Debug)]
+pub struct Flush {
+    /// The spool.
+    pub dir: PathBuf,
+    /// The budget of one delivery, everything included.
+    pub timeout: Duration,
+    /// How it fits in with other runs.
+    pub run: Run,
+    /// How to tell what happened.
+    pub output: Output,
+}
+
+/// Messages of a spool that something is to be done with.
+#[derive(Debug)]
+pub struct Chosen {
+    /// The spool.
+    pub dir: PathBuf,
+    /// Their ids, or what these begin with; `None` is all that are dead.
+    pub ids: Option<Vec<String>>,
+    /// Print nothing on success.
+    pub quiet: bool,
+}
+
+/// What an answer must say.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {
     /// Where.
     pub pointer: Pointer,

@@ -247,6 +247,64 @@ impl Report<'_> {
         page(format!("{word}  {}{remedy}\n", printable(text)).as_bytes())
     }
 
+    /// Something worth knowing on the way to success.
+    pub fn remark(self, text: &str) {
+        if !self.output.quiet {
+            note(text);
+        }
+    }
+
+    /// A delivery that failed, one of many, and the remedy.
+    pub fn failure(self, text: &str, remedy: Option<&str>) {
+        self.pause();
+        note(&printable(text));
+        if let Some(remedy) = remedy {
+            line(&format!("hint: {remedy}"));
+        }
+    }
+
+    /// How far a run has come, where somebody sits and watches; [`Report::pause`] takes it away again.
+    pub fn progress(self, done: usize, total: usize) {
+        let mut out = io::stderr().lock();
+        if !self.output.quiet && out.is_terminal() {
+            let _ = out.write_all(format!("\r{done} of {total} …").as_bytes());
+        }
+    }
+
+    /// Clears the progress, for a line that stays.
+    pub fn pause(self) {
+        let mut out = io::stderr().lock();
+        if !self.output.quiet && out.is_terminal() {
+            let _ = out.write_all(b"\r\x1b[K");
+        }
+    }
+
+    /// One delivery of a flush.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn flushed(self, job: &Job, outcome: &Outcome) -> Result<()> {
+        if self.output.verbose
+            && let Some(answer) = &outcome.answer
+        {
+            self.answer_head(answer);
+        }
+        match self.output.show {
+            Show::Report => self.show(job, outcome).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// That the document was not taken, and is safe.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
+        self.remark(&printable(text));
+        self.flushed(job, outcome)?;
+        Ok(outcome.verdict.exit)
+    }
+
     /// That no certificate is checked.
     pub fn insecure(self) {
         if !self.output.quiet {
@@ -377,14 +435,14 @@ fn with_newline(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 fn shown<'a>(name: &str, value: &'a str) -> &'a str {
-    match SHOWN.contains(&name) || value == "********" {
+    match SHOWN.contains(&name) || value.ends_with("********") {
         true => value,
         false => "(not shown)",
     }
 }
 
 /// `text` without what a terminal would obey.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

@@ -95,6 +95,13 @@ impl Clock for SystemClock {
     }
 }
 
+/// Microseconds since 1970, by the wall clock: for names that sort by time of arrival.
+pub fn micros() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_micros() as u64)
+}
+
 /// Waits for `time`.
 pub fn sleep(time: Duration) {
     std::thread::sleep(time);

@@ -100,7 +100,7 @@ fn items_that_are_none_are_usage_errors() {
     for (item, stderr) in [
         (
             "a:=",
-            "authpost: reading the item 'a:=': no JSON behind it\nhint: write := null, or = for an empty text\n",
+            "authpost: reading the item 'a:=…': no JSON behind it\nhint: write := null, or = for an empty text\n",
         ),
         (
             "=x",
@@ -128,11 +128,11 @@ fn items_that_are_none_are_usage_errors() {
         ),
         (
             "a=@",
-            "authpost: reading the item 'a=@': no file name behind the '@'\nhint: write KEY=TEXT, KEY:=JSON, KEY=@FILE or KEY:=@FILE\n",
+            "authpost: reading the item 'a=…': no file name behind the '@'\nhint: write KEY=TEXT, KEY:=JSON, KEY=@FILE or KEY:=@FILE\n",
         ),
         (
             "a:=@-",
-            "authpost: reading the item 'a:=@-': '-' is no file here\nhint: write @/dev/stdin for standard input, @./- for a file named '-'\n",
+            "authpost: reading the item 'a:=…': '-' is no file here\nhint: write @/dev/stdin for standard input, @./- for a file named '-'\n",
         ),
         (
             "a[1001]=x",
@@ -160,7 +160,7 @@ fn items_that_contradict_each_other_are_usage_errors() {
     for (items, stderr) in [
         (
             ["a=1", "a=2"],
-            "authpost: building the object: 'a' is given twice\nhint: leave one of them out\n",
+            "authpost: building the object: duplicate key 'a'\nhint: leave one of them out\n",
         ),
         (
             ["a:=null", "a[b]=2"],
@@ -202,11 +202,11 @@ fn items_with_bad_data_are_data_errors() {
         ),
         (
             "a:={\"k\":1,\"k\":2}",
-            "authpost: checking the item 'a:=…': line 1, column 8: the same key a second time\n",
+            "authpost: checking the item 'a:=…': line 1, column 8: duplicate key\n",
         ),
         (
             "a:=@twice",
-            "authpost: checking 'twice': line 2, column 2: the same key a second time\n",
+            "authpost: checking 'twice': line 2, column 2: duplicate key\n",
         ),
         (
             "a:=@latin1",
@@ -214,7 +214,7 @@ fn items_with_bad_data_are_data_errors() {
         ),
         (
             "a=@latin1",
-            "authpost: checking 'latin1': not UTF-8 behind byte 4\n",
+            "authpost: checking 'latin1': not UTF-8 after byte 4\n",
         ),
     ] {
         refuses(&[item], 65, stderr);

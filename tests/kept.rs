@@ -15,6 +15,12 @@ fn all_arrived(server: &Server) {
     assert_eq!(bodies.concat(), text());
 }
 
+fn wait_for_log(server: &Server, line: &str) {
+    while !server.transcript().contains(&format!("{line}\n")) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn an_api_that_closes_after_every_k_answers_loses_nothing() {
     for k in 1..=10 {
@@ -25,13 +31,21 @@ fn an_api_that_closes_after_every_k_answers_loses_nothing() {
         let rest = LINES % k;
         let whole = (0..LINES / k).map(|_| answers(k));
         let server = Server::script(whole.chain((rest > 0).then(|| answers(rest))));
-        // The API says nothing about it: the lines come slowly enough for its goodbye to be there first.
-        test()
+        let mut run = test()
             .token("t")
-            .file("in", text())
-            .args(["--lines", "in", "-q", "--rate", "300", server.url("/")])
-            .run()
-            .code(0);
+            .args(["--lines", "-", "-q", server.url("/")])
+            .stdin_open()
+            .spawn();
+        for (n, line) in (1..).zip(text().split_inclusive('\n')) {
+            run.write_stdin(line);
+            server.wait_for(n);
+            if n % k == 0 {
+                // The API says nothing of it, so the next line waits until its goodbye is there.
+                wait_for_log(&server, &format!("connection {}: played", n / k - 1));
+            }
+        }
+        run.close_stdin();
+        run.wait().code(0);
         all_arrived(&server);
     }
 }
@@ -63,15 +77,20 @@ fn a_connection_with_something_unasked_on_it_is_not_used_again() {
         conn()
             .read()
             .reply_json(200, "1")
-            .reply("HTTP/1.1 408 Request Timeout\r\n\r\n"),
+            .reply("HTTP/1.1 408 Request Timeout\r\n\r\n")
+            .stall(),
         conn().read().reply_json(200, "2"),
     ]);
-    test()
+    let mut run = test()
         .token("t")
-        .file("in", "1\n2\n")
-        .args(["--lines", "in", "-q", "--rate", "20", server.url("/")])
-        .run()
-        .code(0);
+        .args(["--lines", "-", "-q", server.url("/")])
+        .stdin_open()
+        .spawn();
+    run.write_stdin("1\n");
+    wait_for_log(&server, "connection 0: stall");
+    run.write_stdin("2\n");
+    run.close_stdin();
+    run.wait().code(0);
 }
 
 #[test]

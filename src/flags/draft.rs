@@ -14,8 +14,8 @@ use crate::dns::Family;
 use crate::error::{Error, Kind, Result};
 use crate::json::{self, Pointer};
 use crate::plan::{
-    self, Auth, Connection, Delivery, Documents, Expect, Form, Input, Lines, Method, Output, Plan,
-    Run, Show, Source, Target, Url,
+    self, Auth, Chosen, Connection, Delivery, Documents, Expect, Flush, Form, Input, Lines, Method,
+    Output, Plan, Run, Show, Source, Target, Url,
 };
 
 /// The options as given; `None` and empty mean not given.
@@ -29,6 +29,8 @@ pub(super) struct Draft {
     used: Vec<&'static Flag>,
     url: Option<Url>,
     items: Vec<Item>,
+    /// What stands behind a verb that works on a spool: its directory, and then ids.
+    words: Vec<OsString>,
     pub(super) data: Option<Input>,
     pub(super) method: Option<Method>,
     sources: Vec<Source>,
@@ -49,6 +51,9 @@ pub(super) struct Draft {
     pub(super) splay: Option<Duration>,
     pub(super) lock: Option<PathBuf>,
     pub(super) max_time: Option<Duration>,
+    pub(super) spool: Option<PathBuf>,
+    pub(super) all: bool,
+    pub(super) json: bool,
     pub(super) expect: Vec<Expect>,
     pub(super) cacert: Option<PathBuf>,
     pub(super) cert: Option<PathBuf>,
@@ -83,6 +88,12 @@ pub(super) enum Page {
     Version,
 }
 
+/// How a verb is called.
+fn calling(verb: Verb) -> String {
+    let row = verb_row(verb);
+    format!("authpost {} [OPTIONS] {}", row.word, row.operands)
+}
+
 fn wrong(what: impl Into<String>) -> Error {
     Error::new(Kind::Usage, what)
 }
@@ -97,6 +108,8 @@ impl Draft {
         self.config_sources = std::mem::take(&mut self.sources);
         self.used.clear();
         self.in_config = false;
+        // A URL in the file does not keep the command line from saying another verb.
+        self.verb = self.verb.filter(|verb| *verb != Verb::Send);
     }
 
     pub(super) fn used(&mut self, flag: &'static Flag) {
@@ -105,6 +118,10 @@ impl Draft {
 
     /// A verb or the URL first, then what the verb takes.
     pub(super) fn positional(&mut self, word: OsString) -> Result<()> {
+        if self.verb.is_some_and(Verb::takes_spool) {
+            self.words.push(word);
+            return Ok(());
+        }
         let Some(text) = word.to_str() else {
             return Err(wrong(format!(
                 "reading the argument '{}': it is not text in UTF-8",
@@ -195,6 +212,9 @@ impl Draft {
                 match verb {
                     Verb::Send => Ok(Command::Send(Box::new(self.into_plan()?))),
                     Verb::Check => Ok(Command::Check(Box::new(self.into_plan()?))),
+                    Verb::Flush => self.into_flush(),
+                    Verb::List => self.into_list(),
+                    Verb::Show | Verb::Retry | Verb::Drop => self.into_chosen(verb),
                 }
             }
         }
@@ -203,14 +223,86 @@ impl Draft {
     fn check_used(&self, verb: Verb) -> Result<()> {
         match self.used.iter().find(|flag| !flag.verbs.contains(&verb)) {
             None => Ok(()),
-            Some(flag) => {
-                let row = verb_row(verb);
-                Err(wrong(format!(
-                    "reading the command line: --{} means nothing to 'authpost {}'",
-                    flag.long, row.word
-                ))
-                .hint(format!("authpost {} [OPTIONS] {}", row.word, row.operands)))
-            }
+            Some(flag) => Err(wrong(format!(
+                "reading the command line: --{} means nothing to 'authpost {}'",
+                flag.long,
+                verb_row(verb).word
+            ))
+            .hint(calling(verb))),
+        }
+    }
+
+    fn into_flush(mut self) -> Result<Command> {
+        let dir = self.spool_dir(Verb::Flush)?;
+        self.no_more_words(Verb::Flush)?;
+        let timeout = self.delivery()?.timeout;
+        let run = self.run()?;
+        let output = Output {
+            quiet: self.quiet,
+            verbose: self.verbose,
+            pretty: false,
+            show: match self.report {
+                true => Show::Report,
+                false => Show::Body,
+            },
+        };
+        Ok(Command::Flush(Box::new(Flush {
+            dir,
+            timeout,
+            run,
+            output,
+        })))
+    }
+
+    fn into_list(mut self) -> Result<Command> {
+        let dir = self.spool_dir(Verb::List)?;
+        self.no_more_words(Verb::List)?;
+        let json = self.json;
+        Ok(Command::List { dir, json })
+    }
+
+    fn into_chosen(mut self, verb: Verb) -> Result<Command> {
+        let dir = self.spool_dir(verb)?;
+        let ids = std::mem::take(&mut self.words);
+        let ids: Vec<_> = ids
+            .iter()
+            .map(|id| id.to_string_lossy().into_owned())
+            .collect();
+        if ids.is_empty() != self.all || verb == Verb::Show && ids.len() > 1 {
+            let why = match (verb, self.all) {
+                (Verb::Show, _) => "it shows one message, and needs its id",
+                (_, true) => "ids and --all are both given",
+                (_, false) => "which messages is not said",
+            };
+            return Err(wrong(format!("reading the command line: {why}")).hint(calling(verb)));
+        }
+        let chosen = Chosen {
+            dir,
+            ids: (!self.all).then_some(ids),
+            quiet: self.quiet,
+        };
+        Ok(match verb {
+            Verb::Retry => Command::Retry(chosen),
+            Verb::Drop => Command::Drop(chosen),
+            _ => Command::Show(chosen),
+        })
+    }
+
+    fn spool_dir(&mut self, verb: Verb) -> Result<PathBuf> {
+        if self.words.is_empty() {
+            return Err(wrong("reading the command line: there is no spool").hint(calling(verb)));
+        }
+        Ok(self.words.remove(0).into())
+    }
+
+    fn no_more_words(&self, verb: Verb) -> Result<()> {
+        match self.words.first() {
+            None => Ok(()),
+            Some(word) => Err(wrong(format!(
+                "reading the command line: '{}' is one argument too many",
+                shown(word)
+            ))
+            .hint(calling(verb))),
         }
     }
 
@@ -243,6 +335,7 @@ impl Draft {
                 show: self.show()?,
             },
             dry_run: self.dry_run,
+            spool: self.spool.take(),
             expect: std::mem::take(&mut self.expect),
             target: Rc::new(Target {
                 method: self.method.unwrap_or(Method::Post),
@@ -261,6 +354,11 @@ impl Draft {
     }
 
     fn documents(&mut self) -> Result<Documents> {
+        if self.lines.is_some() && self.spool.is_some() {
+            return Err(wrong("reading the command line: --lines and --spool are both given").hint(
+                "--failed keeps the lines that were not accepted; or send each by itself with --spool",
+            ));
+        }
         match (&self.lines, self.data.take(), self.items.is_empty()) {
             (Some(_), None, true) => Ok(Documents::Lines(self.lines()?)),
             (Some(_), ..) => Err(wrong(

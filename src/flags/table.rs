@@ -21,9 +21,55 @@ pub const VERBS: &[VerbRow] = &[
         operands: "URL [ITEM]...",
         brief: "test everything that can be tested without sending the document or the token",
     },
+    VerbRow {
+        verb: Verb::Flush,
+        word: "flush",
+        operands: "DIR",
+        brief: "deliver what waits in the spool DIR and is due",
+    },
+    VerbRow {
+        verb: Verb::List,
+        word: "list",
+        operands: "DIR",
+        brief: "list the messages in the spool: those that wait, and those that are dead",
+    },
+    VerbRow {
+        verb: Verb::Show,
+        word: "show",
+        operands: "DIR ID",
+        brief: "show a message: its fate so far, headers and body",
+    },
+    VerbRow {
+        verb: Verb::Retry,
+        word: "retry",
+        operands: "DIR ID...",
+        brief: "make messages due, the dead ones too; each keeps its key",
+    },
+    VerbRow {
+        verb: Verb::Drop,
+        word: "drop",
+        operands: "DIR ID...",
+        brief: "remove messages for good",
+    },
 ];
 
-const ANY: &[Verb] = &[Verb::Send, Verb::Check];
+const ANY: &[Verb] = &[
+    Verb::Send,
+    Verb::Check,
+    Verb::Flush,
+    Verb::List,
+    Verb::Show,
+    Verb::Retry,
+    Verb::Drop,
+];
+const DELIVERING: &[Verb] = &[Verb::Send, Verb::Check, Verb::Flush];
+const QUIET: &[Verb] = &[
+    Verb::Send,
+    Verb::Check,
+    Verb::Flush,
+    Verb::Retry,
+    Verb::Drop,
+];
 /// What a line that sends may say, `check` takes as well: put the word before it, and it is tested as it stands.
 const SENDING: &[Verb] = &[Verb::Send, Verb::Check];
 
@@ -52,10 +98,10 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "method",
         short: Some('X'),
-        value: Some("METHOD"),
+        value: Some("POST|PUT|PATCH"),
         group: Group::Body,
         verbs: SENDING,
-        brief: "POST, PUT or PATCH [default: POST]",
+        brief: "the method [default: POST]",
         text: "",
         set: |draft, value| {
             let word = value.text()?;
@@ -186,7 +232,7 @@ pub const FLAGS: &[Flag] = &[
         short: None,
         value: Some("TIME"),
         group: Group::Delivery,
-        verbs: SENDING,
+        verbs: DELIVERING,
         brief: "the budget of a delivery, everything included [default: 60s]",
         text: "Fetching the token, looking up the name, connecting, TLS, sending, waiting and all further tries draw \
                from it. A TIME is written as 500ms, 30, 30s, 5m or 1h.",
@@ -318,7 +364,7 @@ pub const FLAGS: &[Flag] = &[
         short: None,
         value: Some("TIME"),
         group: Group::Delivery,
-        verbs: SENDING,
+        verbs: DELIVERING,
         brief: "wait first, at random up to this long, so that not all machines call at once",
         text: "The wait counts against --max-time, but not against --timeout.",
         set: |draft, value| {
@@ -331,7 +377,7 @@ pub const FLAGS: &[Flag] = &[
         short: None,
         value: Some("FILE"),
         group: Group::Delivery,
-        verbs: SENDING,
+        verbs: DELIVERING,
         brief: "stop at once (75) while another run holds the lock on FILE",
         text: "FILE is made if it is missing, and stays. What counts is the lock on it, which ends with the process, \
                however that ends; so a FILE that is left over blocks nobody.",
@@ -345,11 +391,43 @@ pub const FLAGS: &[Flag] = &[
         short: None,
         value: Some("TIME"),
         group: Group::Delivery,
-        verbs: SENDING,
+        verbs: DELIVERING,
         brief: "the time for the whole run, the wait of --splay included [default: no limit]",
         text: "",
         set: |draft, value| {
             draft.max_time = Some(value.positive_duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "spool",
+        short: None,
+        value: Some("DIR"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "keep the document in DIR until the API has it; 'authpost flush DIR' tries again",
+        text: "It is on the disk before its first byte goes out. Then it is sent as without --spool. What was not sent, \
+               or not processed, waits in DIR, and the run ends well (0): put 'authpost flush -q DIR' into a crontab. \
+               When the token is refused it waits too (77). What the API refuses (76), and without --idempotent what it \
+               may have taken (74), lies dead in DIR for a person to look at: see list, show, retry and drop.\n\n\
+               DIR is made if it is missing, for this user alone. A message notes where its token is found, not the \
+               token; so prefer --token-file to the environment, which a crontab does not have. A spool holds up to \
+               10,000 messages and 256 MiB; then new ones are refused (73) and nothing is sent.",
+        set: |draft, value| {
+            draft.spool = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "all",
+        short: None,
+        value: None,
+        group: Group::Delivery,
+        verbs: &[Verb::Retry, Verb::Drop],
+        brief: "all messages that are dead, instead of those with an ID",
+        text: "",
+        set: |draft, _| {
+            draft.all = true;
             Ok(())
         },
     },
@@ -604,7 +682,7 @@ pub const FLAGS: &[Flag] = &[
         short: Some('q'),
         value: None,
         group: Group::Output,
-        verbs: SENDING,
+        verbs: QUIET,
         brief: "print nothing on success",
         text: "",
         set: |draft, _| {
@@ -617,7 +695,7 @@ pub const FLAGS: &[Flag] = &[
         short: Some('v'),
         value: None,
         group: Group::Output,
-        verbs: SENDING,
+        verbs: DELIVERING,
         brief: "print the headers of request and answer, and every try; secrets are never shown",
         text: "",
         set: |draft, _| {
@@ -656,13 +734,26 @@ pub const FLAGS: &[Flag] = &[
         short: None,
         value: None,
         group: Group::Output,
-        verbs: SENDING,
+        verbs: DELIVERING,
         brief: "print one line of JSON about the delivery instead of the answer",
-        text: "Its members: outcome (accepted, refused, unavailable, unsent, unknown), exit, status, tries, seconds, \
+        text: "Its members: outcome (accepted, refused, unavailable, unsent, unknown, spooled), exit, status, tries, seconds, \
                key, method, url, error, and response: the answer's JSON as it came, or a string. With --lines also \
                line, its number; for a group line and last_line. A line that cannot be sent is reported as well.",
         set: |draft, _| {
             draft.report = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "json",
+        short: None,
+        value: None,
+        group: Group::Output,
+        verbs: &[Verb::List],
+        brief: "list as JSON, one message a line",
+        text: "",
+        set: |draft, _| {
+            draft.json = true;
             Ok(())
         },
     },
@@ -723,10 +814,10 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "completions",
         short: None,
-        value: Some("SHELL"),
+        value: Some("bash|zsh|fish"),
         group: Group::Itself,
         verbs: ANY,
-        brief: "print the completions for bash, zsh or fish",
+        brief: "print the completions for a shell",
         text: "",
         set: |draft, value| {
             let shell = match value.text()?.as_str() {

@@ -187,8 +187,10 @@ pub struct Wire {
     peer_left: bool,
 }
 
-/// Time limits are set this coarsely, so that not every read and write costs a system call to set one.
+/// Time limits are rounded up to this, so that not every read and write costs a system call to set one; short ones are
+/// not.
 const GRAIN: Duration = Duration::from_millis(100);
+const FINE: Duration = Duration::from_secs(2);
 
 impl Wire {
     /// Sets the socket's limit for what comes next to what is left.
@@ -197,13 +199,15 @@ impl Wire {
         if left.is_zero() {
             return Err(Error::Timeout(timeout.reason));
         }
-        let limit = (left != Duration::MAX).then_some(left);
-        let set = &mut self.limits[usize::from(writing)];
-        let fits = match (*set, limit) {
-            (Some(set), Some(limit)) => set >= limit && set - limit < GRAIN,
-            (set, limit) => set == limit,
+        let limit = match left {
+            Duration::MAX => None,
+            left if left < FINE => Some(left),
+            left => Some(
+                GRAIN * u32::try_from(left.as_millis() / GRAIN.as_millis() + 1).unwrap_or(u32::MAX),
+            ),
         };
-        if !fits {
+        let set = &mut self.limits[usize::from(writing)];
+        if *set != limit {
             if writing {
                 self.stream.set_write_timeout(limit)?;
             } else {
@@ -277,6 +281,10 @@ impl Transport for Wire {
 
     /// A kept connection is open while the peer has neither closed it nor said anything unasked.
     fn is_open(&mut self) -> bool {
+        // ureq asks when it puts the connection by, and again before it uses it: only then does it matter.
+        if self.progress.phase() >= Phase::Sending {
+            return !self.peer_left;
+        }
         let quiet = |stream: &TcpStream| match stream.peek(&mut [0]) {
             Err(error) => error.kind() == ErrorKind::WouldBlock,
             Ok(_) => false,

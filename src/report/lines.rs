@@ -25,6 +25,7 @@ pub struct Tally {
     unsent: u64,
     unavailable: u64,
     unknown: u64,
+    spooled: u64,
 }
 
 impl Tally {
@@ -36,11 +37,12 @@ impl Tally {
             Fate::Unsent => &mut self.unsent,
             Fate::Unavailable => &mut self.unavailable,
             Fate::Unknown => &mut self.unknown,
+            Fate::Spooled => &mut self.spooled,
         } += lines;
     }
 
     fn total(&self) -> u64 {
-        self.accepted + self.refused + self.unsent + self.unavailable + self.unknown
+        self.accepted + self.refused + self.unsent + self.unavailable + self.unknown + self.spooled
     }
 }
 
@@ -54,6 +56,7 @@ impl fmt::Display for Tally {
         for (count, fate) in [
             (self.unavailable, Fate::Unavailable),
             (self.unknown, Fate::Unknown),
+            (self.spooled, Fate::Spooled),
         ] {
             if count > 0 {
                 write!(f, ", {count} {fate}")?;
