@@ -31,7 +31,7 @@ use crate::time::Budget;
 use crate::token::Secret;
 
 pub use fault::{Fault, FaultKind, unfit_identity};
-use fault::{explain, plain, refuses_our_certificate};
+use fault::{Sent, explain, plain, refuses_our_certificate};
 pub use trust::Origin as TrustOrigin;
 pub use wire::Phase;
 use wire::{ExchangeConnector, Progress, Ready, WireConnector};
@@ -50,7 +50,7 @@ const IDLE: Duration = Duration::from_secs(1);
 pub struct Request<'a> {
     /// The method on the wire.
     pub method: &'a str,
-    /// Where to.
+    /// Where to: the origin that the client was made for, whatever the path.
     pub url: &'a Url,
     /// Headers that anybody may see.
     pub headers: &'a [(&'a str, &'a str)],
@@ -83,7 +83,7 @@ pub enum Attempt {
 /// How far a connection gets when no request follows.
 #[derive(Debug)]
 pub struct Probe {
-    /// What was under way when it ended: [`Phase::Sending`] when the request could have followed.
+    /// What was under way when it ended: [`Phase::Ready`] when the request could have followed.
     pub phase: Phase,
     /// The addresses of the API's host, or of the proxy's.
     pub addresses: Vec<IpAddr>,
@@ -123,7 +123,9 @@ impl Answer {
     fn conceal(&mut self, secrets: &[(String, Secret)]) {
         for trace in secrets.iter().flat_map(|(_, secret)| secret.traces()) {
             for (_, value) in &mut self.headers {
-                *value = value.replace(trace, "********");
+                if value.contains(trace) {
+                    *value = value.replace(trace, "********");
+                }
             }
             self.repeats_secret |= repeats(&self.body, trace);
         }
@@ -138,7 +140,9 @@ impl Answer {
 /// Whether `trace` stands in `body`, however many backslashes JSON put into it.
 fn repeats(body: &[u8], trace: &str) -> bool {
     let solid = |byte: &&u8| **byte != b'\\';
-    (0..body.len()).any(|at| {
+    let first = trace.as_bytes().iter().find(solid);
+    let mut starts = (0..body.len()).filter(|at| body.get(*at) == first);
+    starts.any(|at| {
         let mut found = body[at..].iter().filter(solid);
         let mut wanted = trace.as_bytes().iter().filter(solid);
         wanted.all(|byte| found.next() == Some(byte))
@@ -160,6 +164,8 @@ pub enum End {
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
+    /// The URL that most requests are for, parsed once.
+    usual: (Url, Uri),
     progress: Arc<Progress>,
     max_response: u64,
     origin: String,
@@ -220,6 +226,7 @@ impl Client {
         let known = names.known.clone();
         Ok(Client {
             agent: Agent::with_parts(config.build(), connector, names),
+            usual: (url.clone(), uri),
             progress,
             max_response: connection.max_response,
             origin: url.origin().to_owned(),
@@ -233,19 +240,19 @@ impl Client {
         self.proxy.as_deref()
     }
 
-    /// Does all that comes before a request to `url`, within `budget`, and sends not a byte of one.
-    pub fn probe(&self, url: &Url, budget: Budget) -> Probe {
+    /// Does all that comes before a request, within `budget`, and sends not a byte of one.
+    pub fn probe(&self, budget: Budget) -> Probe {
         self.progress.begin(budget, true);
         let nothing = Request {
             method: "POST",
-            url,
+            url: &self.usual.0,
             headers: &[],
             secrets: &[],
             body: Body::Json(&Document::empty()),
         };
         let fault = match self.exchange(&nothing) {
             Err(ureq::Error::Other(end)) if end.is::<Ready>() => {
-                self.progress.reach(Phase::Sending);
+                self.progress.reach(Phase::Ready);
                 None
             }
             Err(error) => Some(self.fault(&error)),
@@ -284,9 +291,11 @@ impl Client {
     }
 
     fn exchange(&self, request: &Request) -> Result<Answer, ureq::Error> {
-        let mut head = http::Request::builder()
-            .method(request.method)
-            .uri(Uri::try_from(request.url.as_str()).map_err(http::Error::from)?);
+        let uri = match *request.url == self.usual.0 {
+            true => self.usual.1.clone(),
+            false => Uri::try_from(request.url.as_str()).map_err(http::Error::from)?,
+        };
+        let mut head = http::Request::builder().method(request.method).uri(uri);
         for (name, value) in request.headers {
             head = head.header(*name, *value);
         }
@@ -312,7 +321,7 @@ impl Client {
                 match document.bytes() {
                     Some(bytes) => self.agent.run(head.body(bytes)?),
                     None => {
-                        let mut reader = document.reader();
+                        let mut reader = Sent(document.reader());
                         let head = head.header(CONTENT_LENGTH, document.len());
                         self.agent
                             .run(head.body(SendBody::from_reader(&mut reader))?)
@@ -332,7 +341,8 @@ impl Client {
     fn read(&self, mut response: http::Response<ureq::Body>) -> Answer {
         let status = response.status();
         let headers = texts(response.headers());
-        let mut body = Vec::new();
+        // Most answers are short, and this much is as cheap as none.
+        let mut body = Vec::with_capacity(1024);
         let mut reader = response.body_mut().as_reader();
         let end = match (&mut reader).take(self.max_response).read_to_end(&mut body) {
             Err(why) => End::Broken(self.broken(&ureq::Error::from(why))),
@@ -378,14 +388,17 @@ impl Client {
             }
             (Phase::Connecting, None) => format!("connecting to {origin}"),
             (Phase::Securing, None) => format!("setting up TLS with {origin}"),
-            (Phase::Sending, _) => format!("sending to {origin}"),
+            (Phase::Ready | Phase::Sending, _) => format!("sending to {origin}"),
             (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
             (Phase::Receiving, _) => format!("reading the answer of {origin}"),
         };
-        let reason = explain(error, phase);
+        let reason = explain(error);
         Fault {
             kind: reason.kind,
-            what: format!("{doing}: {}", reason.why),
+            what: match reason.kind {
+                FaultKind::Document => reason.why,
+                _ => format!("{doing}: {}", reason.why),
+            },
             hint: reason.hint,
         }
     }
