@@ -238,7 +238,7 @@ fn expect_and_pick_go_together() {
         .stderr(
             "HTTP/1.1 200 OK\n\
             authpost: the API answered 200 OK, but there is nothing at '/name'\n\
-            hint: look at what the API says, and at the pointer\n  {\"ok\":true,\"id\":\"a7\"}\n",
+            hint: the API has taken it: look at what it says, and at the pointer\n  {\"ok\":true,\"id\":\"a7\"}\n",
         )
         .code(76);
     run(&["--pick", "/id", "--expect", "/id=b8"])
