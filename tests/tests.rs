@@ -13,6 +13,7 @@ mod config;
 mod docs;
 mod document;
 mod exits;
+mod figures;
 mod kept;
 mod lines;
 mod names;
