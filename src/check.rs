@@ -7,6 +7,7 @@
 use crate::error::{Error, Result};
 use crate::http::{Attempt, Client, Phase, Probe, TrustOrigin};
 use crate::job;
+use crate::lines::Stream;
 use crate::lock::Lock;
 use crate::outcome::{Exit, Terms, judge};
 use crate::plan::{Documents, Plan, Source};
@@ -34,7 +35,12 @@ pub fn check(plan: &Plan, report: Report, clock: &dyn Clock) -> Result<Exit> {
                 false => format!("the document is JSON, {} bytes", document.len()),
             })?;
         }
-        Documents::Lines(_) => findings.good("each line is checked when its turn comes")?,
+        Documents::Lines(lines) => {
+            let stream = Stream::open(lines, plan.target.clone(), plan.key.as_deref());
+            findings.of(stream, |_| {
+                "the lines can be read; each is checked when its turn comes".to_owned()
+            })?;
+        }
     }
     let budget = Budget::of(plan.run.limit(plan.delivery.timeout, clock.elapsed()));
     let token_is_over = findings.token(plan, budget, clock)?;

@@ -84,6 +84,7 @@ impl Endpoint for Api {
         let headers: Vec<_> = job.headers().collect();
         let request = Request {
             method: job.target.method.as_str(),
+            url: &job.target.url,
             headers: &headers,
             secrets,
             body: Body::Json(&job.body),

@@ -357,7 +357,7 @@ impl<'a> Run<'a> {
     fn out_of_time(&mut self, left: usize) {
         self.counts.waiting += left;
         self.exit = self.exit.or_worse(Exit::TempFail);
-        let text = format!("the time of --max-time is over: {left} messages not looked at");
+        let text = format!("the time of --max-time is over, with {left} messages still to look at");
         self.report
             .failure(&text, Some("the next flush goes on; or give it more time"));
     }

@@ -31,7 +31,7 @@ use crate::time::Budget;
 use crate::token::Secret;
 
 pub use fault::{Fault, FaultKind, unfit_identity};
-use fault::{explain, plain, refuses_our_certificate};
+use fault::{Sent, explain, plain, refuses_our_certificate};
 pub use trust::Origin as TrustOrigin;
 pub use wire::Phase;
 use wire::{ExchangeConnector, Progress, Ready, WireConnector};
@@ -50,6 +50,8 @@ const IDLE: Duration = Duration::from_secs(1);
 pub struct Request<'a> {
     /// The method on the wire.
     pub method: &'a str,
+    /// Where to: the origin that the client was made for, whatever the path.
+    pub url: &'a Url,
     /// Headers that anybody may see.
     pub headers: &'a [(&'a str, &'a str)],
     /// Headers that nobody may see.
@@ -81,7 +83,7 @@ pub enum Attempt {
 /// How far a connection gets when no request follows.
 #[derive(Debug)]
 pub struct Probe {
-    /// What was under way when it ended: [`Phase::Sending`] when the request could have followed.
+    /// What was under way when it ended: [`Phase::Ready`] when the request could have followed.
     pub phase: Phase,
     /// The addresses of the API's host, or of the proxy's.
     pub addresses: Vec<IpAddr>,
@@ -158,11 +160,12 @@ pub enum End {
     Broken(String),
 }
 
-/// A connection to one URL, kept between attempts.
+/// A connection to one API, kept between attempts.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
-    uri: Uri,
+    /// The URL that most requests are for, parsed once.
+    usual: (Url, Uri),
     progress: Arc<Progress>,
     max_response: u64,
     origin: String,
@@ -223,7 +226,7 @@ impl Client {
         let known = names.known.clone();
         Ok(Client {
             agent: Agent::with_parts(config.build(), connector, names),
-            uri,
+            usual: (url.clone(), uri),
             progress,
             max_response: connection.max_response,
             origin: url.origin().to_owned(),
@@ -242,13 +245,14 @@ impl Client {
         self.progress.begin(budget, true);
         let nothing = Request {
             method: "POST",
+            url: &self.usual.0,
             headers: &[],
             secrets: &[],
             body: Body::Json(&Document::empty()),
         };
         let fault = match self.exchange(&nothing) {
             Err(ureq::Error::Other(end)) if end.is::<Ready>() => {
-                self.progress.reach(Phase::Sending);
+                self.progress.reach(Phase::Ready);
                 None
             }
             Err(error) => Some(self.fault(&error)),
@@ -287,9 +291,11 @@ impl Client {
     }
 
     fn exchange(&self, request: &Request) -> Result<Answer, ureq::Error> {
-        let mut head = http::Request::builder()
-            .method(request.method)
-            .uri(self.uri.clone());
+        let uri = match *request.url == self.usual.0 {
+            true => self.usual.1.clone(),
+            false => Uri::try_from(request.url.as_str()).map_err(http::Error::from)?,
+        };
+        let mut head = http::Request::builder().method(request.method).uri(uri);
         for (name, value) in request.headers {
             head = head.header(*name, *value);
         }
@@ -315,7 +321,7 @@ impl Client {
                 match document.bytes() {
                     Some(bytes) => self.agent.run(head.body(bytes)?),
                     None => {
-                        let mut reader = document.reader();
+                        let mut reader = Sent(document.reader());
                         let head = head.header(CONTENT_LENGTH, document.len());
                         self.agent
                             .run(head.body(SendBody::from_reader(&mut reader))?)
@@ -382,14 +388,17 @@ impl Client {
             }
             (Phase::Connecting, None) => format!("connecting to {origin}"),
             (Phase::Securing, None) => format!("setting up TLS with {origin}"),
-            (Phase::Sending, _) => format!("sending to {origin}"),
+            (Phase::Ready | Phase::Sending, _) => format!("sending to {origin}"),
             (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
             (Phase::Receiving, _) => format!("reading the answer of {origin}"),
         };
-        let reason = explain(error, phase);
+        let reason = explain(error);
         Fault {
             kind: reason.kind,
-            what: format!("{doing}: {}", reason.why),
+            what: match reason.kind {
+                FaultKind::Document => reason.why,
+                _ => format!("{doing}: {}", reason.why),
+            },
             hint: reason.hint,
         }
     }

@@ -97,8 +97,8 @@ impl Credentials {
     /// As for [`Credentials::obtain`].
     pub fn renew(&mut self, target: &Target, budget: Budget) -> Result<bool> {
         let has_another = match &target.auth.source {
-            // A pipe was read to its end.
-            Source::File(path) => path.is_file(),
+            // A pipe was read to its end; a file that is gone is worth a word.
+            Source::File(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
             Source::Command(_) => true,
             Source::Env(_) | Source::None => false,
         };

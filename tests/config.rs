@@ -87,6 +87,19 @@ fn the_command_line_comes_later_and_so_wins() {
         "-d[2]",
     ];
     sends(dry(config, &args), &["idempotency-key: line"], "[2]\n");
+    // What it does not say stays as the file has it.
+    sends(
+        dry("--auth-header=X-Key\n--token-file=nope\n", &[URL]),
+        &["x-key: ********"],
+        "",
+    );
+    let missing = "authpost: reading the token file 'nope': No such file or directory\n\
+        hint: put the token into that file, readable by this user alone (chmod 600)\n";
+    let run = test().token("t0ken").file("config", "--token-file=nope");
+    run.args([URL, "--config=config"])
+        .run()
+        .stderr(missing)
+        .code(78);
     // What may be given many times adds up.
     sends(
         dry("--no-auth\n-HX-A: 1\n", &[URL, "-HX-B: 2"]),

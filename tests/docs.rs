@@ -109,6 +109,9 @@ fn bash_completes() {
         try authpost --completions =
         try authpost --token-file ""
         try authpost https://api.example.com/data --no-
+        try authpost ch
+        try authpost https://api.example.com/data --dry
+        try authpost -q check --dry
     "#;
     program("bash")
         .args(["--norc", "-c", script, "bash"])
@@ -121,7 +124,10 @@ fn bash_completes() {
              authpost --completions = f: fish\n\
              authpost --completions =: bash zsh fish\n\
              authpost --token-file : \n\
-             authpost https://api.example.com/data --no-: --no-auth --no-idempotency-key\n",
+             authpost https://api.example.com/data --no-: --no-auth --no-idempotency-key\n\
+             authpost ch: check\n\
+             authpost https://api.example.com/data --dry: --dry-run\n\
+             authpost -q check --dry: \n",
         )
         .code(0);
 }
@@ -137,7 +143,7 @@ fn zsh_completes() {
         zpty z zsh -f -i
         zpty -w z "PS1='rea''dy'; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D"
         zpty -w z "authpost() { print -r -- \"g\"\"ot: \$*\" }"
-        for typed in $'--token-f\t' $'--completions fi\t' $'--meth\tPA\t' $'-X PU\t'; do
+        for typed in $'--token-f\t' $'--completions fi\t' $'--meth\tPA\t' $'-X PU\t' $'ch\t --dr\t'; do
             zpty -r z seen '*ready*'
             zpty -w z "authpost $typed"
             zpty -r z seen $'*got: *\n*'
@@ -154,7 +160,8 @@ fn zsh_completes() {
             "got: --token-file\n\
              got: --completions fish\n\
              got: --method=PATCH\n\
-             got: -X PUT\n",
+             got: -X PUT\n\
+             got: check --dr\n",
         )
         .code(0);
 }
@@ -164,8 +171,8 @@ fn fish_completes() {
     if !need("fish") {
         return;
     }
-    let script =
-        "source $argv[1]; complete -C 'authpost --token-'; complete -C 'authpost --completions '";
+    let script = "source $argv[1]; complete -C 'authpost --token-'; complete -C 'authpost --completions '; \
+                  complete -C 'authpost ch'; complete -C 'authpost x://y --dry'; complete -C 'authpost check --dry'";
     let home = dir();
     program("fish")
         .env("HOME", home.path())
@@ -178,7 +185,9 @@ fn fish_completes() {
              --token-file\tread the token from FILE, which holds nothing else\n\
              bash\tprint the completions for a shell\n\
              fish\tprint the completions for a shell\n\
-             zsh\tprint the completions for a shell\n",
+             zsh\tprint the completions for a shell\n\
+             check\ttest everything that can be tested without sending the document or the token\n\
+             --dry-run\tprint the request that would go out, the token masked; connect to nothing\n",
         )
         .code(0);
 }

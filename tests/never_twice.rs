@@ -115,18 +115,38 @@ fn a_request_cut_at_any_byte_is_not_repeated() {
     let api = Api::plain();
     let whole = api.request();
     // Where bytes were left unread, the kernel turns the FIN into a reset.
-    cut_request(&api, 0..=whole, Cut::Fin, "*");
-    // Before the first byte was read it may also not have been sent.
+    cut_request(&api, 1..=whole, Cut::Fin, "*");
     cut_request(&api, 1..=whole, Cut::Reset, "*");
     cut_request(&api, (0..=whole).step_by(20), Cut::Stall, "out of time");
+}
+
+#[test]
+fn a_connection_cut_before_any_byte_was_read_may_have_carried_some_or_none() {
+    for api in [Api::plain(), Api::tls()] {
+        each(0..40, |number| {
+            let cut = if number % 2 == 0 {
+                Cut::Fin
+            } else {
+                Cut::Reset
+            };
+            let server = api.script([cut.ends(conn())]);
+            let ran = api.run(&server, &["-q", "--tries", "1"]).unjudged();
+            let told = match ran.code {
+                Some(74) => "authpost: waiting for the answer of ",
+                Some(75) => "authpost: ",
+                other => panic!("{other:?}: {}", ran.stderr),
+            };
+            assert!(ran.stderr.starts_with(told), "{}", ran.stderr);
+        });
+    }
 }
 
 #[test]
 fn a_request_cut_at_any_byte_is_not_repeated_over_tls() {
     let api = Api::tls();
     let whole = api.request();
-    cut_request(&api, (0..whole).step_by(5).chain([whole]), Cut::Fin, "*");
-    cut_request(&api, (0..whole).step_by(9).chain([whole]), Cut::Reset, "*");
+    cut_request(&api, (1..whole).step_by(5).chain([whole]), Cut::Fin, "*");
+    cut_request(&api, (1..whole).step_by(9).chain([whole]), Cut::Reset, "*");
     cut_request(&api, (0..=whole).step_by(40), Cut::Stall, "out of time");
 }
 
@@ -392,6 +412,21 @@ fn a_large_request_refused_early_is_not_repeated() {
         .stderr("HTTP/1.1 413 Payload Too Large\nauthpost: the API answered 413 Payload Too Large\n  {}\n")
         .code(76);
     assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_document_that_changed_meanwhile_is_not_sent() {
+    // Kept open and read as it is sent, since it is large; the token is fetched after it was checked.
+    let server = Server::script([conn().read_end()]);
+    test()
+        .env("PATH", "/usr/bin:/bin")
+        .file("big.json", format!("[\"{}\"]", "x".repeat(2 << 20)))
+        .args(["-q", "--token-command", "echo >> big.json; echo t0ken"])
+        .args(["-d", "@big.json", server.url("/")])
+        .run()
+        .stderr("authpost: reading the document: the file changed while it was in use\n")
+        .code(66);
+    assert_eq!(server.finish().len(), 0);
 }
 
 #[test]

@@ -311,12 +311,12 @@ fn a_token_file_that_is_the_same_is_refused_once() {
 }
 
 #[test]
-fn a_token_file_that_is_gone_is_told() {
+fn a_token_file_that_is_empty_meanwhile_is_told() {
     let dir = dir();
     dir.write("token", "old", 0o600);
     let path = dir.join("token");
     let server = Server::handler(move |_| {
-        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
         json(401, "{}")
     });
     test()
@@ -326,7 +326,7 @@ fn a_token_file_that_is_gone_is_told() {
         .stderr(
             "HTTP/1.1 401 Unauthorized\n\
             authpost: the API answered 401 Unauthorized; a new token could not be had: \
-            reading the token file 'token': No such file or directory\n\
+            reading the token file 'token': it is empty\n\
             hint: the token is wrong or has expired: get a new one\n  {}\n",
         )
         .code(77);

@@ -1,5 +1,5 @@
 //! The token: every place it may come from, every form it takes on the wire, and every one that stops the run first.
-use crate::support::{Ran, Request, Runner, Server, conn, find, need, test};
+use crate::support::{Request, Runner, Server, conn, find, need, test};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -508,72 +508,6 @@ fn there_is_one_place_for_the_token() {
         "authpost: reading the command line: --auth-header and --auth-scheme are both given\n\
          hint: the first sends the bare token, the second 'Authorization: WORD token': keep one\n",
     );
-}
-
-#[test]
-fn a_token_travels_over_http_on_this_machine_only() {
-    let open = |url: &str| {
-        format!(
-            "authpost: checking the URL {url}: everybody on the way could read the token over plain http\n\
-             hint: use https, or say --allow-http if that network is yours alone\n"
-        )
-    };
-    for url in [
-        "http://api.example.com/data",
-        "http://128.0.0.1/",
-        "http://10.0.0.1:8080",
-        "http://[::2]/",
-        "http://[::ffff:127.0.0.1]/",
-        "http://0.0.0.0/",
-        "http://localhost.example.com/",
-        "http://notlocalhost/",
-        "http://127.0.0.1.example.com/",
-        "http://2130706433/",
-    ] {
-        test()
-            .token("t0ken")
-            .arg(url)
-            .run()
-            .stderr(open(url))
-            .code(64);
-        // Nor does a header that is secret.
-        let run = test()
-            .file("headers", "X: y")
-            .args([url, "--no-auth", "--header-file=headers"]);
-        run.run().stderr(open(url)).code(64);
-    }
-    // What holds nothing secret may go, and so may what the user says may.
-    let dry = |run: Runner, url: &str| -> Ran { run.args([url, "--dry-run"]).run() };
-    for url in [
-        "http://127.0.0.1/",
-        "http://127.255.0.1/",
-        "http://[::1]/",
-        "http://LOCALHOST./",
-        "http://api.localhost/",
-    ] {
-        dry(test().token("t0ken"), url)
-            .stdout_like("POST / HTTP/1.1\n**")
-            .code(0);
-    }
-    let url = "http://api.example.com/";
-    dry(test().arg("--no-auth"), url)
-        .stdout_like("POST / HTTP/1.1\n**")
-        .code(0);
-    let run = test().token("t0ken").arg("--allow-http");
-    dry(run, url).stdout_like("POST / HTTP/1.1\n**").code(0);
-}
-
-#[test]
-fn a_proxy_does_not_carry_a_plain_token_away() {
-    let server = Server::never();
-    let stderr = "authpost: taking the proxy from HTTP_PROXY: everybody on the way to it could read the token over plain http\n\
-        hint: name the host of the URL in NO_PROXY, or say --allow-http if that network is yours alone\n";
-    let run = || test().env("HTTP_PROXY", "http://user:s3cret@192.0.2.1:3128");
-    refused(run().token("t0ken"), &[], 78, stderr);
-    drop(server);
-    // One that is named in NO_PROXY is reached directly.
-    let run = run().env("NO_PROXY", "127.0.0.1");
-    assert_eq!(authorization(run.token("t0ken"), &[]), "Bearer t0ken");
 }
 
 #[test]

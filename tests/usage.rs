@@ -45,7 +45,7 @@ fn values_that_are_missing_or_too_many() {
     );
     wrong(
         &["-X"],
-        "authpost: reading -X: its value is missing\nhint: -X, --method METHOD: POST, PUT or PATCH [default: POST]\n",
+        "authpost: reading -X: its value is missing\nhint: -X, --method POST|PUT|PATCH: the method [default: POST]\n",
     );
     let see = "hint: 'authpost -h' lists the options\n";
     wrong(
@@ -122,12 +122,12 @@ fn words_that_must_be_known() {
     wrong(
         &["-X", "GET"],
         "authpost: reading -X: 'GET' is none of POST, PUT and PATCH\n\
-         hint: -X, --method METHOD: POST, PUT or PATCH [default: POST]\n",
+         hint: -X, --method POST|PUT|PATCH: the method [default: POST]\n",
     );
     wrong(
         &["--completions=tcsh"],
         "authpost: reading --completions: 'tcsh' is none of bash, zsh and fish\n\
-         hint: --completions SHELL: print the completions for bash, zsh or fish\n",
+         hint: --completions bash|zsh|fish: print the completions for a shell\n",
     );
     wrong(
         &["--auth-scheme=Bearer s3cret"],

@@ -3,11 +3,14 @@
 //! rustls's words are matched as text, because its types cannot be named without depending on it. It does not promise
 //! them; tests/tls.rs holds each.
 
+use std::fmt;
+use std::io::{self, Read};
+
 use crate::dns;
-use crate::error::{Error, Kind};
+use crate::error::{self, Error, Kind};
 use crate::time;
 
-use super::wire::{self, Phase};
+use super::wire;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -50,8 +53,29 @@ impl Reason {
     }
 }
 
-/// Why `error` came up in this `phase`.
-pub fn explain(error: &ureq::Error, phase: Phase) -> Reason {
+/// A document as it is sent, whose own errors must not pass for the connection's.
+pub struct Sent<R>(pub R);
+
+impl<R: Read> Read for Sent<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let unreadable = |why| io::Error::other(Unreadable(error::reason(&why)));
+        self.0.read(buffer).map_err(unreadable)
+    }
+}
+
+#[derive(Debug)]
+struct Unreadable(String);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reading the document: {}", self.0)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Why `error` came up.
+pub fn explain(error: &ureq::Error) -> Reason {
     use FaultKind::{Document, Passing, ProxyDenied};
     match error {
         ureq::Error::Other(inner) if inner.is::<dns::Failure>() => {
@@ -63,9 +87,12 @@ pub fn explain(error: &ureq::Error, phase: Phase) -> Reason {
         ureq::Error::ConnectProxyFailed(why) => {
             // ureq says `proxy server responded 407/407`.
             match why.rsplit('/').next().filter(|last| last.len() == 3) {
-                Some("407") => Reason::new(
+                // 401 is what tinyproxy says to a wrong password.
+                Some(status @ ("407" | "401")) => Reason::new(
                     ProxyDenied,
-                    "the proxy asks for a user and a password, or refuses the ones given (407)",
+                    format!(
+                        "the proxy asks for a user and a password, or refuses the ones given ({status})"
+                    ),
                     "give them as http://USER:PASSWORD@HOST:PORT, in HTTPS_PROXY rather than in --proxy",
                 ),
                 Some(status) => Reason::new(
@@ -76,15 +103,12 @@ pub fn explain(error: &ureq::Error, phase: Phase) -> Reason {
                 None => Reason::new(Passing, "the proxy did not answer", ""),
             }
         }
+        ureq::Error::Io(why) if why.get_ref().is_some_and(|why| why.is::<Unreadable>()) => {
+            Reason::new(Document, why.to_string(), "")
+        }
         error => {
             let text = plain(error);
-            match tls(&text) {
-                Some(reason) => reason,
-                None if phase == Phase::Sending && text.starts_with("the document") => {
-                    Reason::new(Document, text, "")
-                }
-                None => Reason::new(Passing, text, ""),
-            }
+            tls(&text).unwrap_or_else(|| Reason::new(Passing, text, ""))
         }
     }
 }

@@ -48,10 +48,16 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
     {
         return Err(unusable(&format!("'{scheme}' proxies are not supported")));
     }
-    let proxy = Proxy::new(&text).map_err(|_| unusable("it is not a proxy's URL"))?;
-    let is_here =
-        Url::parse(&format!("http://{}", proxy.host())).is_ok_and(|url| url.is_loopback());
-    if !url.is_https() && !is_here && !connection.allow_http {
+    let not_a_url = || unusable("it is not a proxy's URL");
+    let proxy = Proxy::new(&text).map_err(|_| not_a_url())?;
+    // ureq takes whatever stands behind the colon, and a password with a slash in it for a host.
+    let authority = proxy.uri().authority().map_or("", |all| all.as_str());
+    let authority = authority.rsplit('@').next().unwrap_or_default();
+    let address = Url::parse(&format!("http://{authority}")).map_err(|_| not_a_url())?;
+    if !matches!(proxy.uri().path(), "" | "/") || proxy.uri().query().is_some() {
+        return Err(not_a_url());
+    }
+    if !url.is_https() && !address.is_loopback() && !connection.allow_http {
         return Err(Error::new(
             kind,
             format!("taking the proxy from {origin}: everybody on the way to it could read the token over plain http"),

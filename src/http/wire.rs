@@ -28,6 +28,8 @@ pub enum Phase {
     Connecting,
     /// Agreeing on keys.
     Securing,
+    /// The request comes next; not a byte of it has left.
+    Ready,
     /// Writing the request.
     Sending,
     /// The request is written; nothing has come back.
@@ -232,7 +234,12 @@ impl Transport for Wire {
             };
             self.limit(true, left)?;
             match self.stream.write(&self.buffers.output()[written..amount]) {
-                Ok(count) => written += count,
+                Ok(count) => {
+                    written += count;
+                    if self.progress.phase() == Phase::Ready {
+                        self.progress.reach(Phase::Sending);
+                    }
+                }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
@@ -333,7 +340,9 @@ pub struct Exchange<T> {
 impl<T: Transport> Exchange<T> {
     /// Writes what stands in the first `amount` bytes of the output, the head before it.
     fn send(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.progress.reach(Phase::Sending);
+        if self.progress.phase() < Phase::Ready {
+            self.progress.reach(Phase::Ready);
+        }
         let head = std::mem::take(&mut self.head);
         let output = self.below.buffers().output();
         let joined = head.len() + amount;
@@ -374,7 +383,7 @@ impl<T: Transport> Transport for Exchange<T> {
             return Err(self.objection());
         }
         // ureq hands over the head first and then the body, part by part.
-        if self.progress.phase() < Phase::Sending && self.head.is_empty() {
+        if self.progress.phase() < Phase::Ready && self.head.is_empty() {
             self.head = self.below.buffers().output()[..amount].to_vec();
             return Ok(());
         }
@@ -385,7 +394,7 @@ impl<T: Transport> Transport for Exchange<T> {
         if !self.head.is_empty() {
             self.send(0, timeout)?;
         }
-        if self.progress.phase() < Phase::Waiting {
+        if self.progress.phase() == Phase::Sending {
             self.progress.reach(Phase::Waiting);
         }
         let more = match self.below.await_input(timeout) {

@@ -40,7 +40,7 @@ _authpost() {
         return ;;
     esac
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        if [[ $each == @(send|check) ]]; then
+        if [[ $each == @(send|check|flush|list|show|retry|drop) ]]; then
             verb=$each
             break
         fi
@@ -48,19 +48,33 @@ _authpost() {
     if [[ $word == -* ]]; then
         [[ $verb == @(send|check) ]] && options+='
             -d --data -X --method --token-file --token-env --token-command --no-auth --auth-scheme
-            --auth-header -H --header --header-file --timeout --connect-timeout --tries --wait
-            --max-wait --idempotent --idempotency-key --idempotency-header --no-idempotency-key
-            --splay --lock --max-time --expect --cacert --cert --key --proxy -4 --ipv4 -6 --ipv6
-            --allow-http --insecure --max-response --lines --group --group-bytes --failed --skip
-            --max-line --rate -q --quiet -v --verbose --pretty --pick --report --config -h --help
-            --man --completions -V --version
+            --auth-header -H --header --header-file --connect-timeout --tries --wait --max-wait
+            --idempotent --idempotency-key --idempotency-header --no-idempotency-key --spool
+            --expect --cacert --cert --key --proxy -4 --ipv4 -6 --ipv6 --allow-http --insecure
+            --max-response --lines --group --group-bytes --failed --skip --max-line --rate --pretty
+            --pick
+        '
+        [[ $verb == @(send|check|flush) ]] && options+='
+            --timeout --splay --lock --max-time -v --verbose --report
+        '
+        [[ $verb == @(retry|drop) ]] && options+='
+            --all
+        '
+        [[ $verb == @(send|check|flush|retry|drop) ]] && options+='
+            -q --quiet
+        '
+        [[ $verb == @(list) ]] && options+='
+            --json
         '
         [[ $verb == @(send) ]] && options+='
             --dry-run
         '
+        [[ $verb == @(send|check|flush|list|show|retry|drop) ]] && options+='
+            --config -h --help --man --completions -V --version
+        '
         COMPREPLY=($(compgen -W "$options" -- "$word"))
     elif ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'check' -- "$word"))
+        COMPREPLY=($(compgen -W 'check flush list show retry drop' -- "$word"))
     fi
 }
 complete -o default -F _authpost authpost
