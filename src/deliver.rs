@@ -29,6 +29,24 @@ pub struct Outcome {
     pub took: Duration,
 }
 
+impl Outcome {
+    /// Of a delivery that was not even tried, for this reason, and ends the run like this.
+    pub fn not_tried(why: String, exit: Exit) -> Outcome {
+        Outcome {
+            verdict: Verdict {
+                fate: Fate::Unsent,
+                exit,
+                again: Again::Yes,
+                why,
+                hint: None,
+            },
+            answer: None,
+            tries: 0,
+            took: Duration::ZERO,
+        }
+    }
+}
+
 /// Where attempts are made.
 pub trait Endpoint {
     /// Fetches the token, unless it is at hand.
