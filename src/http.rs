@@ -50,6 +50,8 @@ const IDLE: Duration = Duration::from_secs(1);
 pub struct Request<'a> {
     /// The method on the wire.
     pub method: &'a str,
+    /// Where to: the origin that the client was made for, whatever the path.
+    pub url: &'a Url,
     /// Headers that anybody may see.
     pub headers: &'a [(&'a str, &'a str)],
     /// Headers that nobody may see.
@@ -158,11 +160,12 @@ pub enum End {
     Broken(String),
 }
 
-/// A connection to one URL, kept between attempts.
+/// A connection to one API, kept between attempts.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
-    uri: Uri,
+    /// The URL that most requests are for, parsed once.
+    usual: (Url, Uri),
     progress: Arc<Progress>,
     max_response: u64,
     origin: String,
@@ -223,7 +226,7 @@ impl Client {
         let known = names.known.clone();
         Ok(Client {
             agent: Agent::with_parts(config.build(), connector, names),
-            uri,
+            usual: (url.clone(), uri),
             progress,
             max_response: connection.max_response,
             origin: url.origin().to_owned(),
@@ -242,6 +245,7 @@ impl Client {
         self.progress.begin(budget, true);
         let nothing = Request {
             method: "POST",
+            url: &self.usual.0,
             headers: &[],
             secrets: &[],
             body: Body::Json(&Document::empty()),
@@ -287,9 +291,11 @@ impl Client {
     }
 
     fn exchange(&self, request: &Request) -> Result<Answer, ureq::Error> {
-        let mut head = http::Request::builder()
-            .method(request.method)
-            .uri(self.uri.clone());
+        let uri = match *request.url == self.usual.0 {
+            true => self.usual.1.clone(),
+            false => Uri::try_from(request.url.as_str()).map_err(http::Error::from)?,
+        };
+        let mut head = http::Request::builder().method(request.method).uri(uri);
         for (name, value) in request.headers {
             head = head.header(*name, *value);
         }

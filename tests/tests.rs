@@ -17,6 +17,7 @@ mod cron;
 mod docs;
 mod document;
 mod exits;
+mod figures;
 mod http_only_loopback;
 mod kept;
 mod lines;

@@ -145,6 +145,8 @@ impl Sum {
 
 const END_MARK: u64 = 22;
 
+const NOT_OURS: &str = "its head is not one that authpost writes";
+
 impl Message {
     /// The message that carries `job`, with a name of its own and paths that hold wherever it is read.
     ///
@@ -312,7 +314,11 @@ impl Message {
             return damaged("its checksum does not hold");
         }
         let head = String::from_utf8(head).unwrap_or_default();
-        let (message, body) = Message::parse(head.trim_end_matches('\n'), id)?;
+        let head = head.trim_end_matches('\n');
+        let (message, body) = Message::parse(head, id)?;
+        if message.head(body) != head {
+            return damaged(NOT_OURS);
+        }
         if body != framed - start {
             return damaged("its body has another length than it says");
         }
@@ -350,8 +356,8 @@ impl Message {
         let parsed = Message::from_members(&members).zip(members["length"].as_u64());
         match parsed {
             Some((message, _)) if message.id != *id => damaged("its name is not its own"),
-            Some((message, length)) if message.head(length) == head => Ok((message, length)),
-            _ => damaged("its head is not one that authpost writes"),
+            Some(parsed) => Ok(parsed),
+            None => damaged(NOT_OURS),
         }
     }
 
