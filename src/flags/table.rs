@@ -1,7 +1,5 @@
 //! Every option, once. Parser, help, manual page and completions are rendered from these rows.
 
-use std::time::Duration;
-
 use super::draft::Page;
 use super::{Flag, Group, Shell, Verb, VerbRow};
 use crate::dns::Family;
@@ -671,11 +669,7 @@ pub const FLAGS: &[Flag] = &[
         brief: "start at most N deliveries a second; 0.1 is one in ten seconds",
         text: "",
         set: |draft, value| {
-            let text = value.text()?;
-            let rate = text.parse().ok().filter(|rate: &f64| rate.is_normal());
-            let interval = rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
-            draft.interval =
-                Some(interval.ok_or_else(|| format!("'{text}' is not a rate, such as 50 or 0.1"))?);
+            draft.interval = Some(value.interval()?);
             Ok(())
         },
     },
