@@ -25,8 +25,8 @@ use crate::body::Document;
 use crate::dns;
 use crate::error::{self, Error, Kind};
 use crate::plan::{Connection, Url};
+use crate::secret::Secret;
 use crate::time::Budget;
-use crate::token::Secret;
 
 pub use trust::Origin as TrustOrigin;
 use wire::{ExchangeConnector, Phase, Progress, WireConnector};

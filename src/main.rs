@@ -14,6 +14,7 @@ mod json;
 mod outcome;
 mod plan;
 mod report;
+mod secret;
 mod time;
 mod token;
 

@@ -1,15 +1,11 @@
 //! Where a token comes from, and the headers that carry secrets.
 //!
-//! A [`Secret`] cannot be printed, copied or compared by anybody but this room; `http.rs` alone exposes it, to write it
-//! on the wire. Errors name the file, the variable or the command, and what is wrong with what was found there by its
-//! kind and place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody
-//! writes and a command that never ends included.
+//! Errors name the file, the variable or the command, and what is wrong with what was found there by its kind and
+//! place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody writes and a
+//! command that never ends included.
 
-use std::fmt;
-use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -18,31 +14,8 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Form, Source, Target};
+use crate::secret::{self, Secret};
 use crate::time::{self, Budget};
-
-/// More than any token: whoever names a larger file named the wrong one.
-const TOO_LARGE: u64 = 64 * 1024;
-
-/// Text that must not be seen.
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes `text` in.
-    pub fn new(text: String) -> Secret {
-        Secret(text)
-    }
-
-    /// The text itself. For `http.rs`, which writes it on the wire; whoever else calls this gives it away.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(redacted)")
-    }
-}
 
 /// The headers that prove who sends a request.
 #[derive(Debug)]
@@ -91,8 +64,8 @@ impl Credentials {
         let differs = fresh
             .headers
             .iter()
-            .map(|(_, secret)| &secret.0)
-            .ne(self.headers.iter().map(|(_, secret)| &secret.0));
+            .map(|(_, secret)| secret.expose())
+            .ne(self.headers.iter().map(|(_, secret)| secret.expose()));
         *self = fresh;
         Ok(differs)
     }
@@ -136,7 +109,7 @@ fn token(source: &Source, budget: Budget) -> Result<Option<Secret>> {
                 );
             }
         },
-        Source::File(path) => read_within(path, budget).map_err(|why| {
+        Source::File(path) => secret::read_file(path, budget).map_err(|why| {
             let doing = format!("reading {origin}");
             match why.kind() {
                 ErrorKind::TimedOut => {
@@ -154,7 +127,7 @@ fn token(source: &Source, budget: Budget) -> Result<Option<Secret>> {
     if text.is_empty() {
         return Err(unusable("it is empty").hint("it must hold the token and nothing else"));
     }
-    Ok(Some(Secret(text.to_owned())))
+    Ok(Some(Secret::new(text.to_owned())))
 }
 
 /// The header that carries `token` in the wanted `form`.
@@ -163,7 +136,7 @@ fn header(form: &Form, token: &Secret, origin: &str) -> Result<(String, Secret)>
         Error::new(Kind::Config, format!("reading {origin}: {why}"))
             .hint("it must hold the token and nothing else")
     };
-    let text = &token.0;
+    let text = token.expose();
     let basic = matches!(form, Form::Scheme(word) if word.eq_ignore_ascii_case("basic"));
     let odd = |c: char| {
         if basic {
@@ -185,43 +158,24 @@ fn header(form: &Form, token: &Secret, origin: &str) -> Result<(String, Secret)>
         )));
     }
     match form {
-        Form::Header(name) => Ok((name.clone(), Secret(text.clone()))),
+        Form::Header(name) => Ok((name.clone(), Secret::new(text.to_owned()))),
         Form::Scheme(word) if basic => match text.split_once(':') {
-            Some(_) => Ok((
-                "Authorization".to_owned(),
-                Secret(format!("{word} {}", base64(text.as_bytes()))),
-            )),
+            Some(_) => Ok(("Authorization".to_owned(), Secret::basic(word, text))),
             None => Err(malformed(
                 "for Basic it must read user:password, and there is no colon in it".to_owned(),
             )),
         },
-        Form::Scheme(word) => Ok(("Authorization".to_owned(), Secret(format!("{word} {text}")))),
+        Form::Scheme(word) => Ok((
+            "Authorization".to_owned(),
+            Secret::new(format!("{word} {text}")),
+        )),
     }
-}
-
-/// Base64 with padding (RFC 4648, section 4), as Basic wants it (RFC 7617).
-pub fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - group.len()));
-        for digit in 0..4 {
-            text.push(match digit <= group.len() {
-                true => char::from(DIGITS[(bits >> (18 - 6 * digit)) as usize & 63]),
-                false => '=',
-            });
-        }
-    }
-    text
 }
 
 /// `Name: value` lines; blank lines and lines that start with `#` are passed over.
 fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
     let doing = format!("reading the header file '{}'", path.display());
-    let bytes = read_within(path, budget).map_err(|why| match why.kind() {
+    let bytes = secret::read_file(path, budget).map_err(|why| match why.kind() {
         ErrorKind::TimedOut => {
             Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
         }
@@ -242,49 +196,12 @@ fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
             .ok_or_else(|| unusable(number + 1, "there is no colon in it"))?;
         plan::check_header(name.trim_end(), value.trim())
             .map_err(|why| unusable(number + 1, &why))?;
-        headers.push((name.trim_end().to_owned(), Secret(value.trim().to_owned())));
+        headers.push((
+            name.trim_end().to_owned(),
+            Secret::new(value.trim().to_owned()),
+        ));
     }
     Ok(headers)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const O_NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
-    0x80
-} else {
-    0o4000
-};
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const O_NONBLOCK: i32 = 0x4;
-
-/// How often to look again at a pipe that has nothing yet: only pipes and terminals ever wait.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
-/// The whole of a small file. A FIFO is waited for, within `budget`: opening one the usual way would wait for ever.
-fn read_within(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(O_NONBLOCK)
-        .open(path)?;
-    let is_fifo = file.metadata()?.file_type().is_fifo();
-    let mut bytes = Vec::new();
-    loop {
-        match (&file).take(TOO_LARGE + 1).read_to_end(&mut bytes) {
-            // Without a writer yet, a FIFO reads as if it had ended.
-            Ok(_) if is_fifo && bytes.is_empty() => {}
-            Ok(_) if bytes.len() as u64 > TOO_LARGE => {
-                return Err(io::Error::other(
-                    "it is larger than 64 KiB, so it holds more than a token",
-                ));
-            }
-            Ok(_) => return Ok(bytes),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-        if budget.is_over() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        time::sleep(LOOK_AGAIN.min(budget.left()));
-    }
 }
 
 /// What `sh -c command` prints, killed with all its children when the budget is over.
@@ -352,7 +269,7 @@ fn read_socket(socket: &mut UnixStream, budget: Budget) -> io::Result<Vec<u8>> {
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return Err(error),
         }
-        if bytes.len() as u64 > TOO_LARGE {
+        if bytes.len() as u64 > secret::TOO_LARGE {
             return Err(io::Error::other("it printed more than 64 KiB"));
         }
     }
