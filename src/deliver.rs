@@ -28,7 +28,7 @@ pub struct Outcome {
 
 /// Where attempts are made.
 pub trait Endpoint {
-    /// Fetches the token, unless it is at hand.
+    /// Fetches the token, unless one that lasts is at hand.
     fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()>;
     /// Fetches another token. Whether it differs from the one refused.
     fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool>;
@@ -54,11 +54,16 @@ impl Api {
             credentials: None,
         })
     }
+
+    /// What the user should know about the token, once.
+    pub fn note(&mut self) -> Option<String> {
+        self.credentials.as_mut().and_then(Credentials::note)
+    }
 }
 
 impl Endpoint for Api {
     fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()> {
-        if self.credentials.is_none() {
+        if self.credentials.as_ref().is_none_or(Credentials::are_stale) {
             self.credentials = Some(Credentials::obtain(&job.target, budget)?);
         }
         Ok(())
@@ -139,7 +144,8 @@ pub fn deliver(
                 }
                 Ok(false) => {}
                 Err(error) => {
-                    verdict.why = format!("{}; a new token could not be had: {error}", verdict.why)
+                    verdict.why = format!("{}; a new token could not be had: {error}", verdict.why);
+                    verdict.hint = error.remedy().map(str::to_owned).or(verdict.hint);
                 }
             }
         }

@@ -117,6 +117,12 @@ fn table<'a>(out: &mut String, rows: impl Iterator<Item = (&'a str, &'a str)>) {
 /// Lines of at most 100 characters, each with this margin.
 fn wrapped(text: &str, margin: usize) -> String {
     let mut out = String::new();
+    if is_laid_out(text) {
+        for line in text.lines() {
+            out.push_str(&format!("{:margin$}{line}\n", ""));
+        }
+        return out;
+    }
     let mut width = 0;
     for word in text.split_whitespace() {
         let length = word.chars().count();
@@ -135,6 +141,11 @@ fn wrapped(text: &str, margin: usize) -> String {
     }
     out.push('\n');
     out
+}
+
+/// Whether a paragraph's lines are to stay as they are: a list or an example, which begins with white space.
+fn is_laid_out(paragraph: &str) -> bool {
+    paragraph.starts_with(' ')
 }
 
 /// The brief as a sentence, and the text.
@@ -218,6 +229,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "SSL_CERT_FILE",
         "the trusted certificate authorities, where --cacert names none",
     ),
+    (
+        "CACHE_DIRECTORY, XDG_CACHE_HOME, HOME",
+        "where OAuth2 access tokens are kept, see --oauth2-file",
+    ),
 ];
 
 fn lower_first(text: &str) -> String {
@@ -234,7 +249,10 @@ fn entry(out: &mut String, term: &str, text: &str) {
         if index > 0 {
             out.push_str(".IP\n");
         }
-        out.push_str(&format!("{}\n", roff(paragraph)));
+        match is_laid_out(paragraph) {
+            true => out.push_str(&format!(".nf\n{}\n.fi\n", roff(paragraph))),
+            false => out.push_str(&format!("{}\n", roff(paragraph))),
+        }
     }
 }
 

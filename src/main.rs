@@ -6,11 +6,13 @@ mod body;
 mod deliver;
 mod dns;
 mod docs;
+mod durable;
 mod error;
 mod flags;
 mod http;
 mod job;
 mod json;
+mod oauth2;
 mod outcome;
 mod plan;
 mod report;
@@ -81,6 +83,9 @@ fn send(plan: Plan) -> Result<Exit> {
         &SystemClock::start(),
         &mut |text| report.another_try(text),
     )?;
+    if let Some(text) = api.note() {
+        report.warning(&text);
+    }
     report.outcome(&job, &outcome)
 }
 

@@ -226,6 +226,8 @@ pub enum Source {
     Env(String),
     /// The output of `sh -c`.
     Command(String),
+    /// A token endpoint, by the file that says how to ask it.
+    OAuth2(PathBuf),
     /// No token at all, asked for in so many words.
     None,
 }
@@ -239,8 +241,8 @@ pub enum Form {
     Header(String),
 }
 
-/// How to reach and trust the API.
-#[derive(Debug)]
+/// How to reach and trust the API, and the token endpoint.
+#[derive(Clone, Debug)]
 pub struct Connection {
     /// Trust only the certificate authorities in this file.
     pub cacert: Option<PathBuf>,

@@ -210,8 +210,15 @@ impl Report<'_> {
 
     /// That no certificate is checked.
     pub fn insecure(self) {
+        self.warning(
+            "no certificate is checked (--insecure): anybody on the way can read the token",
+        );
+    }
+
+    /// Something that stops nothing, but should be mended.
+    pub fn warning(self, text: &str) {
         if !self.output.quiet {
-            note("no certificate is checked (--insecure): anybody on the way can read the token");
+            note(text);
         }
     }
 

@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::error::{Error, Kind, Result};
 use crate::time::{self, Budget};
 
 /// More than any secret: whoever names a larger file named the wrong one.
@@ -58,6 +59,37 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// The text of `bytes`, found in `origin`, with white space at its ends dropped. There must be `content`.
+///
+/// # Errors
+/// [`Kind::Config`].
+pub fn from_bytes(bytes: Vec<u8>, origin: &str, content: &str) -> Result<Secret> {
+    let unusable = |why: &str| Error::new(Kind::Config, format!("reading {origin}: {why}"));
+    let text = String::from_utf8(bytes).map_err(|_| unusable("it is not text in UTF-8"))?;
+    match text.trim() {
+        "" => Err(unusable("it is empty").hint(format!("it must hold {content} and nothing else"))),
+        text => Ok(Secret(text.to_owned())),
+    }
+}
+
+/// The text of the file at `path`, which messages call `what`, as of [`from_bytes`].
+///
+/// # Errors
+/// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time.
+pub fn from_file(what: &str, content: &str, path: &Path, budget: Budget) -> Result<Secret> {
+    let origin = format!("{what} '{}'", path.display());
+    let bytes = read_file(path, budget).map_err(|why| match why.kind() {
+        ErrorKind::TimedOut => Error::new(
+            Kind::Unreached,
+            format!("reading {origin}: nothing came in time"),
+        ),
+        _ => Error::io(Kind::Config, format_args!("reading {origin}"), &why).hint(format!(
+            "put {content} there, readable by this user alone (chmod 600)"
+        )),
+    })?;
+    from_bytes(bytes, &origin, content)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

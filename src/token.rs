@@ -13,6 +13,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
+use crate::oauth2::{self, Token};
 use crate::plan::{self, Form, Source, Target};
 use crate::secret::{self, Secret};
 use crate::time::{self, Budget};
@@ -21,24 +22,38 @@ use crate::time::{self, Budget};
 #[derive(Debug)]
 pub struct Credentials {
     headers: Vec<(String, Secret)>,
+    token: Option<Token>,
 }
 
 impl Credentials {
     /// Fetches the token of `target` and reads its files of headers.
     ///
     /// # Errors
-    /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time.
+    /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time; and
+    /// those of [`oauth2::token`].
     pub fn obtain(target: &Target, budget: Budget) -> Result<Credentials> {
+        Credentials::other_than(None, target, budget)
+    }
+
+    fn other_than(
+        refused: Option<&Secret>,
+        target: &Target,
+        budget: Budget,
+    ) -> Result<Credentials> {
         let mut headers = Vec::new();
-        if let Some(token) = token(&target.auth.source, budget)? {
-            headers.push(header(
-                &target.auth.form,
-                &token,
-                &origin(&target.auth.source),
-            )?);
-        }
         for path in &target.header_files {
             headers.extend(header_file(path, budget)?);
+        }
+        let source = &target.auth.source;
+        let token = match source {
+            Source::OAuth2(file) => Some(oauth2::token(file, &target.connection, refused, budget)?),
+            source => at_hand(source, budget)?.map(Token::from),
+        };
+        if let Some(token) = &token {
+            headers.insert(
+                0,
+                header(&target.auth.form, &token.secret, &origin(source))?,
+            );
         }
         let mut names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
         names.extend(target.headers.iter().map(|(name, _)| name.as_str()));
@@ -49,7 +64,7 @@ impl Credentials {
             )
             .hint("give it in the header file and say --no-auth, or leave it to the token"));
         }
-        Ok(Credentials { headers })
+        Ok(Credentials { headers, token })
     }
 
     /// Fetches them again, for an API that refused the ones at hand. Whether they differ.
@@ -60,7 +75,8 @@ impl Credentials {
         if matches!(target.auth.source, Source::Env(_) | Source::None) {
             return Ok(false);
         }
-        let fresh = Credentials::obtain(target, budget)?;
+        let refused = self.token.as_ref().map(|token| &token.secret);
+        let fresh = Credentials::other_than(refused, target, budget)?;
         let differs = fresh
             .headers
             .iter()
@@ -68,6 +84,18 @@ impl Credentials {
             .ne(self.headers.iter().map(|(_, secret)| secret.expose()));
         *self = fresh;
         Ok(differs)
+    }
+
+    /// Whether the token is about to end, so that another one should be fetched before it is used.
+    pub fn are_stale(&self) -> bool {
+        self.token
+            .as_ref()
+            .is_some_and(|token| token.fresh.is_over())
+    }
+
+    /// What the user should know about the token, once.
+    pub fn note(&mut self) -> Option<String> {
+        self.token.as_mut()?.note.take()
     }
 
     /// The headers, for `http.rs`.
@@ -90,15 +118,16 @@ pub fn origin(source: &Source) -> String {
         Source::File(path) => format!("the token file '{}'", path.display()),
         Source::Env(name) => format!("the environment variable {name}"),
         Source::Command(_) => "the output of --token-command".to_owned(),
+        Source::OAuth2(path) => format!("the token that '{}' leads to", path.display()),
         Source::None => "nowhere".to_owned(),
     }
 }
 
-/// The text of the token, with white space at its ends dropped; `None` where the user wants none.
-fn token(source: &Source, budget: Budget) -> Result<Option<Secret>> {
+/// The text of a token that only has to be read, with white space at its ends dropped; `None` where there is none.
+fn at_hand(source: &Source, budget: Budget) -> Result<Option<Secret>> {
     let origin = origin(source);
     let bytes = match source {
-        Source::None => return Ok(None),
+        Source::None | Source::OAuth2(_) => return Ok(None),
         Source::Env(name) => match std::env::var_os(name) {
             Some(value) => value.into_encoded_bytes(),
             None => {
@@ -109,25 +138,12 @@ fn token(source: &Source, budget: Budget) -> Result<Option<Secret>> {
                 );
             }
         },
-        Source::File(path) => secret::read_file(path, budget).map_err(|why| {
-            let doing = format!("reading {origin}");
-            match why.kind() {
-                ErrorKind::TimedOut => {
-                    Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
-                }
-                _ => Error::io(Kind::Config, doing, &why)
-                    .hint("put the token there, readable by this user alone (chmod 600)"),
-            }
-        })?,
+        Source::File(path) => {
+            return secret::from_file("the token file", "the token", path, budget).map(Some);
+        }
         Source::Command(command) => output_of(command, budget)?,
     };
-    let unusable = |why: &str| Error::new(Kind::Config, format!("reading {origin}: {why}"));
-    let text = String::from_utf8(bytes).map_err(|_| unusable("it is not text in UTF-8"))?;
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(unusable("it is empty").hint("it must hold the token and nothing else"));
-    }
-    Ok(Some(Secret::new(text.to_owned())))
+    secret::from_bytes(bytes, &origin, "the token").map(Some)
 }
 
 /// The header that carries `token` in the wanted `form`.

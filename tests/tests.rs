@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod oauth2;
 mod selftest;
 mod selftest_tls;
 mod support;
