@@ -10,6 +10,8 @@
 )]
 
 mod oauth2;
+mod oauth2_cache;
+mod oidc;
 mod selftest;
 mod selftest_tls;
 mod support;
