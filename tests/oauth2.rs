@@ -289,6 +289,24 @@ fn a_refusal_that_repeats_a_secret_is_withheld() {
     }
 }
 
+/// In each of the three ways in which it was sent.
+#[test]
+fn a_refusal_that_repeats_a_special_secret_is_withheld() {
+    for text in [
+        "for p+q: no",
+        "for p%2Bq no",
+        "for cl1ent:p%2Bq, Y2wxZW50OnAlMkJx",
+    ] {
+        let body = format!(r#"{{"error":"{text}"}}"#);
+        let issuer = issuer_with(move |_, _| Response::json(401, body.as_str()));
+        let file = client(&issuer, "").replace("s3cret", "p+q");
+        post(&Server::never(), file)
+            .run()
+            .stderr_like("authpost: *: it answered 401 Unauthorized: what it says repeats a secret, so it is not shown here\nhint: *\n")
+            .code(77);
+    }
+}
+
 #[test]
 fn what_is_no_token_is_refused() {
     let check = "check that 'token_url' in 'oauth2.json' is the token endpoint's";

@@ -1,6 +1,6 @@
 //! The cache of access tokens, the turns that runs take, new refresh tokens, and the second token after a 401.
 use crate::oauth2::{api, client, issued, issuer, issuer_with, post};
-use crate::support::{Dir, Response, Runner, Server, Unreachable, dir, test};
+use crate::support::{Dir, Response, Runner, Server, Unreachable, binary, dir, find, need, test};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::mpsc;
@@ -162,6 +162,23 @@ fn a_token_that_ends_soon_or_who_knows_when_is_not_kept() {
         let (api, dir) = (api(), dir());
         accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);
         accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 2);
+        let files = dir.list();
+        assert!(
+            !files
+                .iter()
+                .any(|name| name.ends_with(".json") && name.contains('/')),
+            "{files:?}"
+        );
+    }
+}
+
+/// Some endpoints write the number as a string.
+#[test]
+fn a_lifetime_in_quotes_is_one() {
+    let issuer = issuer_with(|_, n| Response::json(200, issued(n, "\"expires_in\":\"3600\"")));
+    let (api, dir) = (api(), dir());
+    for _ in 0..2 {
+        accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);
     }
 }
 
@@ -245,7 +262,7 @@ fn a_cache_that_cannot_be_written_is_told_and_done_without() {
     run()
         .run()
         .stdout("\"Bearer t0ken-1\"")
-        .stderr("authpost: the access token cannot be kept in 'cache' (File exists), so every run asks for a new one\nHTTP/1.1 200 OK\n")
+        .stderr("authpost: the access token cannot be kept in 'cache' (File exists), so every run asks for a new one; 'cache' in 'oauth2.json' names another place\nHTTP/1.1 200 OK\n")
         .code(0);
     run().arg("-q").run().code(0);
     // A disk without room: no file may grow, and the signal that would tell so is ignored.
@@ -254,7 +271,7 @@ fn a_cache_that_cannot_be_written_is_told_and_done_without() {
     let dir = run.dir();
     run.run()
         .stdout("\"Bearer t0ken-3\"")
-        .stderr_like("authpost: the access token cannot be kept in 'cache/oauth2-*.json' (File too large), so every run asks for a new one\nHTTP/1.1 200 OK\n")
+        .stderr_like("authpost: the access token cannot be kept in 'cache/oauth2-*.json' (File too large), so every run asks for a new one; 'cache' in 'oauth2.json' names another place\nHTTP/1.1 200 OK\n")
         .code(0);
     let left = dir.list();
     assert!(left.iter().all(|name| !name.contains(".json.")), "{left:?}");
@@ -269,7 +286,7 @@ fn a_cache_that_others_can_write_is_not_believed() {
         .in_dir(&dir)
         .run()
         .stdout("\"Bearer t0ken-2\"")
-        .stderr("authpost: the access token cannot be kept in 'cache' (others can write there: chmod go-w), so every run asks for a new one\nHTTP/1.1 200 OK\n")
+        .stderr("authpost: the access token cannot be kept in 'cache' (others can write there: chmod go-w), so every run asks for a new one; 'cache' in 'oauth2.json' names another place\nHTTP/1.1 200 OK\n")
         .code(0);
     fs::set_permissions(dir.join("cache"), Permissions::from_mode(0o755)).unwrap();
     accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);
@@ -413,6 +430,70 @@ fn a_new_refresh_token_is_on_disk_before_the_access_token_is_used() {
             .iter()
             .any(|name| name.contains("probe") || name.contains("/.")),
         "{files:?}"
+    );
+}
+
+/// What a power cut leaves is decided by the order of system calls: written, synced, renamed, the directory synced, and
+/// only then a connection to the API.
+#[test]
+fn a_new_refresh_token_is_synced_before_the_api_is_reached() {
+    if !need("strace") {
+        return;
+    }
+    let issuer = issuer_with(|_, n| {
+        Response::json(
+            200,
+            issued(n, "\"expires_in\":3600,\"refresh_token\":\"r3fresh-1\""),
+        )
+    });
+    let api = api();
+    let run = Runner::program(find("strace").unwrap())
+        .args([
+            "-y",
+            "-e",
+            "trace=connect,fsync,rename,renameat,renameat2",
+            "-o",
+            "trace",
+        ])
+        .arg(binary())
+        .args(["--oauth2-file", "oauth2.json", api.url("/data")])
+        .file("oauth2.json", client(&issuer, REFRESH))
+        .file("tokens/refresh", "r3fresh-0");
+    let dir = run.dir();
+    accepted(run, 1);
+    let trace = dir.read("trace");
+    let base = dir.path().display().to_string();
+    let steps: Vec<_> = trace
+        .lines()
+        .filter_map(|line| match line {
+            line if line.contains(&format!("htons({})", issuer.port())) => Some("ask"),
+            line if line.contains(&format!("htons({})", api.port())) => Some("post"),
+            line if line.starts_with("rename") && line.contains("tokens/refresh\")") => {
+                Some("rename")
+            }
+            line if line.starts_with("rename") && line.contains("probe") => Some("probe"),
+            line if line.starts_with("fsync") && line.contains(&format!("{base}/tokens>")) => {
+                Some("sync dir")
+            }
+            line if line.starts_with("fsync") && line.contains("tokens/.refresh") => {
+                Some("sync file")
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "sync file",
+            "probe",
+            "sync dir",
+            "ask",
+            "sync file",
+            "rename",
+            "sync dir",
+            "post"
+        ],
+        "{trace}"
     );
 }
 

@@ -34,6 +34,8 @@ pub struct Cache {
     file: Option<PathBuf>,
     /// Why it cannot be kept, for a note.
     trouble: Option<String>,
+    /// The OAuth2 file, for that note.
+    config: PathBuf,
 }
 
 impl Cache {
@@ -42,6 +44,7 @@ impl Cache {
         let mut cache = Cache {
             file: None,
             trouble: None,
+            config: grant.file.clone(),
         };
         if let Some(dir) = grant.cache.clone().or_else(usual_dir) {
             let name = hash(&grant.identity().to_string());
@@ -142,9 +145,10 @@ impl Cache {
 
     fn fails(&mut self, place: &Path, why: &io::Error) {
         self.trouble = Some(format!(
-            "the access token cannot be kept in '{}' ({}), so every run asks for a new one",
+            "the access token cannot be kept in '{}' ({}), so every run asks for a new one; 'cache' in '{}' names another place",
             place.display(),
-            reason(why)
+            reason(why),
+            self.config.display()
         ));
     }
 }
