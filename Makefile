@@ -1,19 +1,30 @@
 # authpost: 'make' builds target/authpost, one static binary. 'make help' lists the rest.
 
 CARGO ?= cargo
+RUSTC ?= rustc
 PREFIX ?= /usr/local
 DESTDIR ?=
 
 # The musl target where it is installed, else the host's own with its C library linked in.
-HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
-MUSL := $(shell rustc --print sysroot 2>/dev/null)/lib/rustlib/$(firstword $(subst -, ,$(HOST)))-unknown-linux-musl
-TARGET ?= $(if $(wildcard $(MUSL)),$(notdir $(MUSL)),$(HOST))
-NEEDED := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+HOST := $(shell $(RUSTC) -vV 2>/dev/null | sed -n 's/^host: //p')
+MUSL := $(firstword $(subst -, ,$(HOST)))-unknown-linux-musl
+TARGET ?= $(if $(wildcard $(shell $(RUSTC) --print target-libdir --target $(MUSL) 2>/dev/null)),$(MUSL),$(HOST))
 
-BUILD = RUSTFLAGS="$(RUSTFLAGS) -C target-feature=+crt-static" $(CARGO) build --locked --release --target $(TARGET)
+# Flags for size; what each is worth stands in Cargo.toml. Nothing unwinds, so nothing reads the index of the unwind
+# tables. Relocations are packed where the C library that is linked in can unpack them: glibc, from 2.36 on.
+GLIBC := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.\([0-9]*\).*/\1/p')
+PACKED := $(if $(filter %-gnu,$(TARGET)),$(shell [ "0$(GLIBC)" -ge 36 ] && echo -C link-arg=-Wl,-z,pack-relative-relocs))
+FLAGS := -C target-feature=+crt-static -C llvm-args=-inline-threshold=10 -C link-arg=-Wl,--no-eh-frame-hdr $(PACKED)
+
+# The little C that TLS needs does without a compiler of musl's own.
+COMPILER := $(if $(filter $(MUSL),$(TARGET)),CC_$(subst -,_,$(MUSL))="$(CC)" CFLAGS_$(subst -,_,$(MUSL))=-U_FORTIFY_SOURCE)
+
 BINARY := target/authpost
+BUILD = $(COMPILER) RUSTFLAGS="$(RUSTFLAGS) $(FLAGS)" $(CARGO) build --locked --release --target $(TARGET)
+BIN = $(DESTDIR)$(PREFIX)/bin
+SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: all build demo test lint install clean help toolchain
+.PHONY: all build demo test bless lint install clean help toolchain
 
 all: build
 
@@ -21,36 +32,49 @@ build: toolchain ## build the static release binary, target/authpost
 	@$(BUILD)
 	@ln -f target/$(TARGET)/release/authpost $(BINARY) 2>/dev/null || cp target/$(TARGET)/release/authpost $(BINARY)
 
+# Rust 1.x: cargo and rustc carry the same number. One line says what is missing, before cargo says it in fifty.
 toolchain:
-	@command -v $(CARGO) >/dev/null || { echo "make: cargo is not installed; Rust $(NEEDED) or later is needed: https://rustup.rs"; exit 1; }
-	@have=$$(rustc --version | cut -d' ' -f2); \
-	printf '%s\n%s\n' "$(NEEDED)" "$${have%%-*}" | sort -C -V || \
-	{ echo "make: this is Rust $$have, and $(NEEDED) or later is needed: rustup update"; exit 1; }
+	@need=$$(sed -n 's/^rust-version = "1\.\([0-9]*\).*/\1/p' Cargo.toml); \
+	have=$$($(CARGO) --version 2>/dev/null | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p'); \
+	if [ -z "$$have" ]; then \
+		echo "make: cargo is not installed; authpost needs Rust 1.$$need or later: https://rustup.rs" >&2; exit 1; \
+	elif [ "$$have" -lt "$$need" ]; then \
+		echo "make: this is Rust 1.$$have; authpost needs Rust 1.$$need or later: rustup update" >&2; exit 1; \
+	fi
 
-demo: build ## make a POST for real, to a small API on this machine
-	@$(CARGO) build --locked --quiet --example demo-api
-	@sh tests/demo/demo.sh $(BINARY) target/debug/examples/demo-api
+demo: build target/demo-api ## make a POST for real, to a small API on this machine
+	@sh tests/demo/demo.sh $(BINARY) target/demo-api
+
+target/demo-api: tests/demo/api.rs tests/support/http.rs tests/support/server.rs tests/support/wire.rs
+	@$(RUSTC) --edition 2024 --cap-lints allow -o $@ tests/demo/api.rs
 
 test: build ## run all tests, against the static binary
 	AUTHPOST_BIN=$(CURDIR)/$(BINARY) $(CARGO) test --locked
 
+bless: toolchain ## rewrite tests/golden from what help, manual page and completions say now
+	AUTHPOST_BLESS=1 $(CARGO) test --locked --test tests docs::golden_files
+
 lint: toolchain ## check format, lints and documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
-install: build ## install binary, manual page and completions under PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
-		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/authpost
-	$(BINARY) --man > $(DESTDIR)$(PREFIX)/share/man/man1/authpost.1
-	$(BINARY) --completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/authpost
-	$(BINARY) --completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_authpost
-	$(BINARY) --completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/authpost.fish
+# Builds only what is not there yet, so that 'sudo make install' needs no cargo.
+install: | $(BINARY) ## install binary, manual page and completions under PREFIX
+	@mkdir -p $(BIN) $(SHARE)/man/man1 $(SHARE)/bash-completion/completions \
+		$(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	install -m 755 $(BINARY) $(BIN)/authpost
+	$(BINARY) --man > $(SHARE)/man/man1/authpost.1
+	$(BINARY) --completions bash > $(SHARE)/bash-completion/completions/authpost
+	$(BINARY) --completions zsh > $(SHARE)/zsh/site-functions/_authpost
+	$(BINARY) --completions fish > $(SHARE)/fish/vendor_completions.d/authpost.fish
+
+$(BINARY):
+	@$(MAKE) build
 
 clean: ## remove what was built
-	$(CARGO) clean
+	rm -rf target
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r target what; do \
+		printf 'make %-9s %s\n' "$$target" "$$what"; done

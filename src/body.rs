@@ -4,7 +4,7 @@
 //! else. Bytes that were given are the bytes that [`Document::reader`] yields, each time anew, so that a second try sends
 //! what the first one sent. It must not know HTTP, the spool, flags or which argument a text came from.
 //!
-//! What always holds: a text is checked before it is a document; a file of any size costs at most 1 MiB of memory; no
+//! What always holds: a text is checked before it is a document; a regular file of any size costs at most 1 MiB; no
 //! message quotes more of a document than one byte.
 
 mod item;
@@ -14,6 +14,7 @@ mod tests;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
@@ -33,7 +34,13 @@ pub struct Document(Source);
 
 enum Source {
     Bytes(Vec<u8>),
-    File { file: File, stamp: Stamp },
+    /// `len` bytes of the file from `start` on.
+    File {
+        file: File,
+        start: u64,
+        len: u64,
+        stamp: Stamp,
+    },
 }
 
 impl Document {
@@ -63,6 +70,15 @@ impl Document {
         Ok(Document(Source::Bytes(bytes)))
     }
 
+    /// The same of a text that the caller keeps, and can name by itself.
+    ///
+    /// # Errors
+    /// The first flaw, when it is not one JSON text.
+    pub fn from_text(text: &[u8]) -> std::result::Result<Document, Flaw> {
+        json::check(text)?;
+        Ok(Document(Source::Bytes(text.to_vec())))
+    }
+
     /// All that `input` has to give, kept in memory. `origin` as for [`from_bytes`](Document::from_bytes).
     ///
     /// # Errors
@@ -90,7 +106,38 @@ impl Document {
         if !stamp.regular || stamp.len <= KEPT {
             return Document::from_reader(file, &origin);
         }
-        let document = Document(Source::File { file, stamp });
+        let len = stamp.len;
+        Document::from_kept(file, 0, len, stamp, &origin)
+    }
+
+    /// `len` bytes of the file from `start` on, which are there. More than 1 MiB are left in the file, as for
+    /// [`from_file`](Document::from_file). `origin` as for [`from_bytes`](Document::from_bytes).
+    ///
+    /// # Errors
+    /// As for [`from_file`](Document::from_file).
+    pub fn from_part(file: File, start: u64, len: u64, origin: &str) -> Result<Document> {
+        let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
+        if len > KEPT {
+            let stamp = Stamp::of(&file).map_err(reading)?;
+            return Document::from_kept(file, start, len, stamp, origin);
+        }
+        let mut bytes = vec![0; len as usize];
+        file.read_exact_at(&mut bytes, start).map_err(reading)?;
+        match bytes.is_empty() {
+            true => Ok(Document::empty()),
+            false => Document::from_bytes(bytes, origin),
+        }
+    }
+
+    /// Checks what stays in its file.
+    fn from_kept(file: File, start: u64, len: u64, stamp: Stamp, origin: &str) -> Result<Document> {
+        let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
+        let document = Document(Source::File {
+            file,
+            start,
+            len,
+            stamp,
+        });
         let mut scanner = Scanner::new();
         let mut reader = document.reader();
         let mut piece = vec![0; PIECE];
@@ -99,12 +146,12 @@ impl Document {
                 Ok(0) => break,
                 Ok(count) => scanner
                     .push(&piece[..count])
-                    .map_err(|flaw| not_json(&origin, &flaw))?,
+                    .map_err(|flaw| not_json(origin, &flaw))?,
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
                 Err(why) => return Err(reading(why)),
             }
         }
-        scanner.finish().map_err(|flaw| not_json(&origin, &flaw))?;
+        scanner.finish().map_err(|flaw| not_json(origin, &flaw))?;
         Ok(document)
     }
 
@@ -117,7 +164,7 @@ impl Document {
     pub fn len(&self) -> u64 {
         match &self.0 {
             Source::Bytes(bytes) => bytes.len() as u64,
-            Source::File { stamp, .. } => stamp.len,
+            Source::File { len, .. } => *len,
         }
     }
 
@@ -151,6 +198,42 @@ impl fmt::Debug for Document {
     }
 }
 
+/// A JSON array that grows by one text after the other.
+#[derive(Debug)]
+pub struct Array(Vec<u8>);
+
+impl Array {
+    /// One without elements.
+    pub fn new() -> Array {
+        Array(b"[".to_vec())
+    }
+
+    /// Adds an element, as the bytes it has. Where in the document they stand.
+    ///
+    /// # Errors
+    /// The first flaw, when they are not one JSON text; they are not added then.
+    pub fn push(&mut self, text: &[u8]) -> std::result::Result<Range<usize>, Flaw> {
+        json::check(text)?;
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        let start = self.0.len();
+        self.0.extend_from_slice(text);
+        Ok(start..self.0.len())
+    }
+
+    /// How long the document would be with another element of so many bytes.
+    pub fn len_with(&self, text: usize) -> usize {
+        self.0.len() + usize::from(self.0.len() > 1) + text + 1
+    }
+
+    /// The array as a document.
+    pub fn finish(mut self) -> Document {
+        self.0.push(b']');
+        Document(Source::Bytes(self.0))
+    }
+}
+
 /// Reads a [`Document`] from its start.
 #[derive(Debug)]
 pub struct Reader<'a> {
@@ -174,8 +257,10 @@ impl Read for Reader<'_> {
                 buffer.copy_from_slice(&bytes[start..start + count]);
                 count
             }
-            Source::File { file, stamp } => {
-                let count = file.read_at(buffer, self.at)?;
+            Source::File {
+                file, start, stamp, ..
+            } => {
+                let count = file.read_at(buffer, start + self.at)?;
                 let ends = self.at == 0 || count as u64 == left;
                 if count == 0 || ends && Stamp::of(file)? != *stamp {
                     return Err(io::Error::other("the file changed while it was in use"));

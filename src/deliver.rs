@@ -3,6 +3,9 @@
 //! The loop draws everything from one budget: fetching the token, every attempt and every wait. It is told the time
 //! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `outcome.rs`.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use crate::error::{Kind, Result};
@@ -24,6 +27,8 @@ pub struct Outcome {
     pub tries: u32,
     /// How long it all took.
     pub took: Duration,
+    /// What stopped nothing, but should be mended.
+    pub note: Option<String>,
 }
 
 /// Where attempts are made.
@@ -34,6 +39,10 @@ pub trait Endpoint {
     fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool>;
     /// Sends the job once.
     fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt;
+    /// When the token ends, in seconds since 1970, where that is known.
+    fn expiry(&self) -> Option<u64>;
+    /// What the user should know about the token, once.
+    fn note(&mut self) -> Option<String>;
 }
 
 /// The API of one target: a connection, and the credentials for it.
@@ -54,17 +63,14 @@ impl Api {
             credentials: None,
         })
     }
-
-    /// What the user should know about the token, once.
-    pub fn note(&mut self) -> Option<String> {
-        self.credentials.as_mut().and_then(Credentials::note)
-    }
 }
 
 impl Endpoint for Api {
     fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()> {
-        if self.credentials.as_ref().is_none_or(Credentials::are_stale) {
-            self.credentials = Some(Credentials::obtain(&job.target, budget)?);
+        match &mut self.credentials {
+            None => self.credentials = Some(Credentials::obtain(&job.target, budget)?),
+            Some(stale) if stale.are_stale() => drop(stale.renew(&job.target, budget)?),
+            Some(_) => {}
         }
         Ok(())
     }
@@ -81,7 +87,7 @@ impl Endpoint for Api {
             .credentials
             .as_ref()
             .map_or(&[][..], Credentials::headers);
-        let headers = job.headers();
+        let headers: Vec<_> = job.headers().collect();
         let request = Request {
             method: job.target.method.as_str(),
             url: &job.target.url,
@@ -90,6 +96,14 @@ impl Endpoint for Api {
             body: Body::Json(&job.body),
         };
         self.client.attempt(&request, budget)
+    }
+
+    fn expiry(&self) -> Option<u64> {
+        self.credentials.as_ref().and_then(Credentials::expiry)
+    }
+
+    fn note(&mut self) -> Option<String> {
+        self.credentials.as_mut().and_then(Credentials::note)
     }
 }
 
@@ -109,11 +123,17 @@ pub fn deliver(
     let start = clock.elapsed();
     let left = || limit.saturating_sub(clock.elapsed() - start);
     let mut renewed = false;
+    let mut tries = rules.tries;
     for number in 1.. {
         let (mut verdict, answer) = match endpoint.prepare(job, Budget::of(left())) {
             Ok(()) => {
                 let attempt = endpoint.attempt(job, Budget::of(left()));
-                let verdict = judge(&attempt, number, terms);
+                let mut verdict = judge(&attempt, number, terms);
+                let ended = endpoint.expiry().filter(|end| *end <= clock.unix());
+                if let (Again::WithNewToken, Some(end)) = (verdict.again, ended) {
+                    let ago = time::ago(end, clock.unix());
+                    verdict.why = format!("{}: the token expired {ago}", verdict.why);
+                }
                 match attempt {
                     Attempt::Answered(answer) => (verdict, Some(answer)),
                     Attempt::Unsent(_) | Attempt::Unanswered(_) => (verdict, None),
@@ -132,7 +152,7 @@ pub fn deliver(
             ),
             Err(error) => return Err(error),
         };
-        if verdict.again == Again::WithNewToken && !renewed && number < rules.tries {
+        if verdict.again == Again::WithNewToken && !renewed && number < tries {
             renewed = true;
             match endpoint.renew(job, Budget::of(left())) {
                 Ok(true) => {
@@ -151,7 +171,11 @@ pub fn deliver(
         }
         let asked = answer.as_ref().and_then(Answer::retry_after);
         let asked = asked.and_then(|text| time::retry_after(text, clock.unix()));
-        match next(&verdict, asked, number, rules, left(), clock.chance()) {
+        let slower = asked.is_some() || answer.as_ref().is_some_and(|answer| answer.status == 429);
+        if rules.patient && slower {
+            tries = tries.saturating_add(1);
+        }
+        match next(&verdict, asked, (number, tries), rules, left(), clock) {
             Next::Wait(wait) => {
                 tell(&format!(
                     "try {number}: {}; next in {}",
@@ -161,6 +185,12 @@ pub fn deliver(
                 clock.sleep(wait);
             }
             Next::Stop(because) => {
+                if rules.idempotent && verdict.again == Again::IfIdempotent {
+                    verdict.hint = Some(
+                        "the API may have taken it: look before sending it under another key"
+                            .to_owned(),
+                    );
+                }
                 if let Some(because) = because {
                     verdict.why = format!("{} ({because})", verdict.why);
                 }
@@ -169,6 +199,7 @@ pub fn deliver(
                     answer,
                     tries: number,
                     took: clock.elapsed() - start,
+                    note: endpoint.note(),
                 });
             }
         }
@@ -185,14 +216,15 @@ enum Next {
     Stop(Option<String>),
 }
 
-/// What follows the `number`th attempt, when the API `asked` to wait so long and so much of the budget is `left`.
+/// What follows the `number`th attempt of so many `tries`, when the API `asked` to wait so long and so much of the budget
+/// is `left`.
 fn next(
     verdict: &Verdict,
     asked: Option<Duration>,
-    number: u32,
+    (number, tries): (u32, u32),
     rules: &Delivery,
     left: Duration,
-    chance: f64,
+    clock: &dyn Clock,
 ) -> Next {
     let safe = match verdict.again {
         Again::Yes => true,
@@ -202,7 +234,7 @@ fn next(
     if !safe {
         return Next::Stop(None);
     }
-    if number >= rules.tries {
+    if number >= tries {
         return Next::Stop((number > 1).then(|| format!("{number} tries")));
     }
     if let Some(asked) = asked.filter(|asked| *asked >= left) {
@@ -217,12 +249,18 @@ fn next(
         .wait
         .saturating_mul(1 << (number - 1).min(20))
         .min(rules.max_wait);
-    let wait = ceiling.mul_f64(chance).max(asked.unwrap_or_default());
+    let drawn = ceiling.mul_f64(clock.chance());
+    let wait = match asked {
+        Some(asked) if drawn >= left => asked,
+        asked => drawn.max(asked.unwrap_or_default()),
+    };
     if wait >= left {
-        return Next::Stop(Some(match number {
-            1 => "no time is left for another try".to_owned(),
-            _ => format!("{number} tries, and no time is left for another"),
-        }));
+        return Next::Stop(match number {
+            // The attempt says itself that the time was up.
+            1 if left.is_zero() => None,
+            1 => Some("no time is left for another try".to_owned()),
+            _ => Some(format!("{number} tries, and no time is left for another")),
+        });
     }
     Next::Wait(wait)
 }

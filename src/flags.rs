@@ -10,13 +10,14 @@ mod table;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use crate::error::{Error, Kind, Result};
-use crate::plan::Plan;
+use crate::error::{Error, Kind, Result, reason};
+use crate::plan::{Chosen, Flush, Plan};
 use draft::Draft;
 pub use table::{FLAGS, VERBS};
 
@@ -25,6 +26,23 @@ pub use table::{FLAGS, VERBS};
 pub enum Command {
     /// Send one document.
     Send(Box<Plan>),
+    /// Test everything that can be tested without sending it.
+    Check(Box<Plan>),
+    /// Deliver what waits in a spool.
+    Flush(Box<Flush>),
+    /// List the messages of a spool.
+    List {
+        /// The spool.
+        dir: PathBuf,
+        /// As JSON, a message a line.
+        json: bool,
+    },
+    /// Show one message.
+    Show(Chosen),
+    /// Make messages due, the dead ones included.
+    Retry(Chosen),
+    /// Remove messages.
+    Drop(Chosen),
     /// Say how to use it: in short, or all of it.
     Help {
         /// All of it.
@@ -52,6 +70,25 @@ pub enum Verb {
     /// Send one document: what it does when no verb is given.
     #[default]
     Send,
+    /// Test everything that can be tested without sending.
+    Check,
+    /// Deliver what waits in a spool.
+    Flush,
+    /// List the messages of a spool.
+    List,
+    /// Show one message.
+    Show,
+    /// Make messages due.
+    Retry,
+    /// Remove messages.
+    Drop,
+}
+
+impl Verb {
+    /// Whether it works on a spool, whose directory comes first.
+    fn takes_spool(self) -> bool {
+        !matches!(self, Verb::Send | Verb::Check)
+    }
 }
 
 /// One row of the table of verbs.
@@ -93,17 +130,19 @@ pub enum Group {
     Token,
     Delivery,
     Connection,
+    Lines,
     Output,
     Itself,
 }
 
 impl Group {
     /// All of them, in the order of the help.
-    pub const ALL: [Group; 6] = [
+    pub const ALL: [Group; 7] = [
         Group::Body,
         Group::Token,
         Group::Delivery,
         Group::Connection,
+        Group::Lines,
         Group::Output,
         Group::Itself,
     ];
@@ -115,6 +154,7 @@ impl Group {
             Group::Token => "Token and headers",
             Group::Delivery => "Delivery",
             Group::Connection => "Connection",
+            Group::Lines => "Lines",
             Group::Output => "Output",
             Group::Itself => "Other",
         }
@@ -141,7 +181,7 @@ impl Value {
     fn number(self) -> std::result::Result<u32, String> {
         let text = self.text()?;
         text.parse()
-            .map_err(|_| format!("'{text}' is not a number"))
+            .map_err(|_| format!("'{text}' is not a whole number, or too large a one"))
     }
 
     /// `500ms`, `30`, `30s`, `5m`, `1h`.
@@ -218,6 +258,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             )
             .hint(hint)
         };
+        draft.in_config = true;
         read_arguments(&mut draft, config_arguments(&path)?).map_err(in_file)?;
         draft.end_of_config();
     }
@@ -252,12 +293,15 @@ fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
 /// One argument a line; blank lines and lines that start with `#` are passed over.
 fn config_arguments(path: &Path) -> Result<Vec<OsString>> {
     let text = fs::read_to_string(path).map_err(|why| {
-        Error::io(
+        let why = match why.kind() {
+            io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
+            _ => reason(&why),
+        };
+        Error::new(
             Kind::Config,
-            format_args!("reading the config file '{}'", path.display()),
-            &why,
+            format!("reading the config file '{}': {why}", path.display()),
         )
-        .hint("give --config or AUTHPOST_CONFIG the path of a file that this user can read")
+        .hint("give --config or AUTHPOST_CONFIG the path of a text file that this user can read")
     })?;
     Ok(text
         .lines()
@@ -269,10 +313,7 @@ fn config_arguments(path: &Path) -> Result<Vec<OsString>> {
 
 fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
     let mut parser = Parser::from_args(arguments);
-    let mistake = |why: lexopt::Error| {
-        Error::new(Kind::Usage, format!("reading the command line: {why}")).hint(SEE_HELP)
-    };
-    while let Some(argument) = parser.next().map_err(mistake)? {
+    while let Some(argument) = parser.next().map_err(unread)? {
         let (flag, name) = match argument {
             Arg::Value(value) => {
                 draft.positional(value)?;
@@ -293,20 +334,34 @@ fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
             ),
         };
         let flag = flag.ok_or_else(|| unknown(&name))?;
-        let value = match flag.value {
-            Some(_) => parser.value().map_err(mistake)?,
-            None => OsString::new(),
-        };
-        draft.used(flag);
-        (flag.set)(draft, Value(value)).map_err(|why| {
+        let unusable = |why: &str| {
             Error::new(Kind::Usage, format!("reading {name}: {why}")).hint(format!(
                 "{}: {}",
                 usage(flag),
                 flag.brief
             ))
-        })?;
+        };
+        let value = match flag.value {
+            Some(_) => parser
+                .value()
+                .map_err(|_| unusable("its value is missing"))?,
+            None => OsString::new(),
+        };
+        draft.used(flag);
+        (flag.set)(draft, Value(value)).map_err(|why| unusable(&why))?;
     }
     Ok(())
+}
+
+/// What `lexopt` cannot read. Values are not repeated: a switch may have been taken for the place of a token.
+fn unread(why: lexopt::Error) -> Error {
+    let what = match why {
+        lexopt::Error::UnexpectedValue { option, .. } => {
+            format!("reading {option}: it takes no value")
+        }
+        why => format!("reading the arguments: {why}"),
+    };
+    Error::new(Kind::Usage, what).hint(SEE_HELP)
 }
 
 const SEE_HELP: &str = "'authpost -h' lists the options";
@@ -320,18 +375,29 @@ pub fn verb_row(verb: Verb) -> &'static VerbRow {
 }
 
 fn unknown(name: &str) -> Error {
-    let hint = match name {
+    // An option and its value in one line of a config file: the value may be a secret.
+    let (name, hint) = match name.split_once(char::is_whitespace) {
+        Some((name, _)) => (
+            format!("'{name} …'"),
+            "put a '=' between an option and its value, or write them as two arguments",
+        ),
+        None => (name.to_owned(), remedy_for(name)),
+    };
+    Error::new(
+        Kind::Usage,
+        format!("reading the arguments: there is no option {name}"),
+    )
+    .hint(hint)
+}
+
+fn remedy_for(unknown: &str) -> &'static str {
+    match unknown {
         "--token" | "--bearer" | "-u" | "--user" => {
             "every user of this machine can read a token on the command line: use --token-file, --token-env or --token-command"
         }
         "-k" => "say --insecure, or better --cacert",
         _ => SEE_HELP,
-    };
-    Error::new(
-        Kind::Usage,
-        format!("reading the command line: there is no option {name}"),
-    )
-    .hint(hint)
+    }
 }
 
 /// `-d, --data JSON`.
@@ -347,10 +413,10 @@ pub fn usage(flag: &Flag) -> String {
     format!("{short}--{}{value}", flag.long)
 }
 
-/// A word of the command line for a message: its start, in one line.
+/// A word of the command line for a message. It could be anything, a token too: enough to know it by, and no more.
 fn shown(word: &OsStr) -> String {
     let text = word.to_string_lossy();
-    match text.char_indices().nth(60) {
+    match text.char_indices().nth(8) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into_owned(),
     }

@@ -3,12 +3,14 @@
 //! The only room that names `ureq`, and the only one that exposes a [`Secret`]. It follows no redirect, repeats
 //! nothing and judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request left.
 
+mod fault;
 mod proxy;
 mod trust;
 mod wire;
 
 use std::fmt;
 use std::io::Read;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,8 +30,11 @@ use crate::plan::{Connection, Url};
 use crate::secret::Secret;
 use crate::time::Budget;
 
+pub use fault::{Fault, FaultKind, unfit_identity};
+use fault::{Sent, explain, plain, refuses_our_certificate};
 pub use trust::Origin as TrustOrigin;
-use wire::{ExchangeConnector, Phase, Progress, WireConnector};
+pub use wire::Phase;
+use wire::{ExchangeConnector, Progress, Ready, WireConnector};
 
 /// `authpost/VERSION`, as a User-Agent (RFC 9110, section 10.1.5).
 pub const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
@@ -45,10 +50,10 @@ const IDLE: Duration = Duration::from_secs(1);
 pub struct Request<'a> {
     /// The method on the wire.
     pub method: &'a str,
-    /// Where to.
+    /// Where to: the origin that the client was made for, whatever the path.
     pub url: &'a Url,
     /// Headers that anybody may see.
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [(&'a str, &'a str)],
     /// Headers that nobody may see.
     pub secrets: &'a [(String, Secret)],
     /// The body.
@@ -75,28 +80,15 @@ pub enum Attempt {
     Answered(Answer),
 }
 
-/// Why there is no answer.
+/// How far a connection gets when no request follows.
 #[derive(Debug)]
-pub struct Fault {
-    /// What kind of thing went wrong.
-    pub kind: FaultKind,
-    /// Doing what, on what: why.
-    pub what: String,
-    /// The remedy, where there is one.
-    pub hint: Option<String>,
-}
-
-/// What kind of thing went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// It may well work in a moment: no name server, no route, refused, reset, out of time.
-    Passing,
-    /// It will not work again in this run: a certificate that does not hold.
-    Lasting,
-    /// A proxy refuses our credentials.
-    ProxyDenied,
-    /// Our own document could not be read while it was being sent.
-    Document,
+pub struct Probe {
+    /// What was under way when it ended: [`Phase::Ready`] when the request could have followed.
+    pub phase: Phase,
+    /// The addresses of the API's host, or of the proxy's.
+    pub addresses: Vec<IpAddr>,
+    /// What is in the way.
+    pub fault: Option<Fault>,
 }
 
 /// What the API said.
@@ -108,7 +100,7 @@ pub struct Answer {
     pub status: u16,
     /// Its usual words; the API's own are not kept.
     pub reason: &'static str,
-    /// All headers, in the order they came.
+    /// All headers, in the order they came, without the request's secrets.
     pub headers: Vec<(String, String)>,
     /// The body, as far as it was kept.
     pub body: Vec<u8>,
@@ -127,10 +119,34 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Takes the request's secrets out of the headers, and notes whether one stands in the body.
+    fn conceal(&mut self, secrets: &[(String, Secret)]) {
+        for trace in secrets.iter().flat_map(|(_, secret)| secret.traces()) {
+            for (_, value) in &mut self.headers {
+                if value.contains(trace) {
+                    *value = value.replace(trace, "********");
+                }
+            }
+            self.repeats_secret |= repeats(&self.body, trace);
+        }
+    }
+
     /// `Retry-After` (RFC 9110, section 10.2.3), as it came.
     pub fn retry_after(&self) -> Option<&str> {
         self.header(RETRY_AFTER.as_str())
     }
+}
+
+/// Whether `trace` stands in `body`, however many backslashes JSON put into it.
+fn repeats(body: &[u8], trace: &str) -> bool {
+    let solid = |byte: &&u8| **byte != b'\\';
+    let first = trace.as_bytes().iter().find(solid);
+    let mut starts = (0..body.len()).filter(|at| body.get(*at) == first);
+    starts.any(|at| {
+        let mut found = body[at..].iter().filter(solid);
+        let mut wanted = trace.as_bytes().iter().filter(solid);
+        wanted.all(|byte| found.next() == Some(byte))
+    })
 }
 
 /// How an answer's body ended.
@@ -148,6 +164,8 @@ pub enum End {
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
+    /// The URL that most requests are for, parsed once.
+    usual: (Url, Uri),
     progress: Arc<Progress>,
     max_response: u64,
     origin: String,
@@ -208,6 +226,7 @@ impl Client {
         let known = names.known.clone();
         Ok(Client {
             agent: Agent::with_parts(config.build(), connector, names),
+            usual: (url.clone(), uri),
             progress,
             max_response: connection.max_response,
             origin: url.origin().to_owned(),
@@ -216,16 +235,51 @@ impl Client {
         })
     }
 
+    /// The proxy that stands before the API, as `HOST:PORT`.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
+    }
+
+    /// Does all that comes before a request, within `budget`, and sends not a byte of one.
+    pub fn probe(&self, budget: Budget) -> Probe {
+        self.progress.begin(budget, true);
+        let nothing = Request {
+            method: "POST",
+            url: &self.usual.0,
+            headers: &[],
+            secrets: &[],
+            body: Body::Json(&Document::empty()),
+        };
+        let fault = match self.exchange(&nothing) {
+            Err(ureq::Error::Other(end)) if end.is::<Ready>() => {
+                self.progress.reach(Phase::Ready);
+                None
+            }
+            Err(error) => Some(self.fault(&error)),
+            Ok(_) => None,
+        };
+        let known = lock(&self.known);
+        Probe {
+            phase: self.progress.phase(),
+            addresses: known.as_ref().map_or(Vec::new(), |(_, addresses)| {
+                addresses.iter().map(|address| address.ip()).collect()
+            }),
+            fault,
+        }
+    }
+
     /// Sends `request` once and reads the answer, all within `budget`.
     pub fn attempt(&self, request: &Request, budget: Budget) -> Attempt {
-        self.progress.begin(budget);
+        self.progress.begin(budget, false);
         match self.exchange(request) {
             Ok(answer) => Attempt::Answered(answer),
             Err(error) => {
                 // The name may have moved to another address.
                 *lock(&self.known) = None;
-                let unsent =
-                    self.progress.phase() < Phase::Sending || refuses_our_certificate(&error);
+                if self.progress.phase() <= Phase::Waiting && refuses_our_certificate(&error) {
+                    self.progress.reach(Phase::Securing);
+                }
+                let unsent = self.progress.phase() < Phase::Sending;
                 let fault = self.fault(&error);
                 if unsent {
                     Attempt::Unsent(fault)
@@ -237,11 +291,13 @@ impl Client {
     }
 
     fn exchange(&self, request: &Request) -> Result<Answer, ureq::Error> {
-        let mut head = http::Request::builder()
-            .method(request.method)
-            .uri(Uri::try_from(request.url.as_str()).map_err(http::Error::from)?);
+        let uri = match *request.url == self.usual.0 {
+            true => self.usual.1.clone(),
+            false => Uri::try_from(request.url.as_str()).map_err(http::Error::from)?,
+        };
+        let mut head = http::Request::builder().method(request.method).uri(uri);
         for (name, value) in request.headers {
-            head = head.header(name, value);
+            head = head.header(*name, *value);
         }
         for (name, secret) in request.secrets {
             let mut value =
@@ -265,7 +321,7 @@ impl Client {
                 match document.bytes() {
                     Some(bytes) => self.agent.run(head.body(bytes)?),
                     None => {
-                        let mut reader = document.reader();
+                        let mut reader = Sent(document.reader());
                         let head = head.header(CONTENT_LENGTH, document.len());
                         self.agent
                             .run(head.body(SendBody::from_reader(&mut reader))?)
@@ -278,22 +334,15 @@ impl Client {
             }
         }?;
         let mut answer = self.read(response);
-        answer.repeats_secret = request.secrets.iter().any(|(_, secret)| {
-            let word = secret
-                .expose()
-                .rsplit(' ')
-                .next()
-                .unwrap_or_default()
-                .as_bytes();
-            !word.is_empty() && answer.body.windows(word.len()).any(|window| window == word)
-        });
+        answer.conceal(request.secrets);
         Ok(answer)
     }
 
     fn read(&self, mut response: http::Response<ureq::Body>) -> Answer {
         let status = response.status();
         let headers = texts(response.headers());
-        let mut body = Vec::new();
+        // Most answers are short, and this much is as cheap as none.
+        let mut body = Vec::with_capacity(1024);
         let mut reader = response.body_mut().as_reader();
         let end = match (&mut reader).take(self.max_response).read_to_end(&mut body) {
             Err(why) => End::Broken(self.broken(&ureq::Error::from(why))),
@@ -339,15 +388,18 @@ impl Client {
             }
             (Phase::Connecting, None) => format!("connecting to {origin}"),
             (Phase::Securing, None) => format!("setting up TLS with {origin}"),
-            (Phase::Sending, _) => format!("sending to {origin}"),
+            (Phase::Ready | Phase::Sending, _) => format!("sending to {origin}"),
             (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
             (Phase::Receiving, _) => format!("reading the answer of {origin}"),
         };
-        let (kind, why, hint) = explain(error, phase);
+        let reason = explain(error);
         Fault {
-            kind,
-            what: format!("{doing}: {why}"),
-            hint,
+            kind: reason.kind,
+            what: match reason.kind {
+                FaultKind::Document => reason.why,
+                _ => format!("{doing}: {}", reason.why),
+            },
+            hint: reason.hint,
         }
     }
 }
@@ -365,153 +417,6 @@ fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
         )
     };
     headers.iter().map(text).collect()
-}
-
-/// Whether the API ended TLS because of the certificate that we showed, or did not show. TLS 1.3 tells so only after
-/// the request may have left, but a server must have our certificate accepted before it reads a byte of it
-/// (RFC 8446, section 4.4.2.4), so nothing was processed.
-fn refuses_our_certificate(error: &ureq::Error) -> bool {
-    let text = error.to_string();
-    text.contains("received fatal alert:")
-        && [
-            "CertificateRequired",
-            "BadCertificate",
-            "UnknownCA",
-            "CertificateUnknown",
-            "CertificateExpired",
-            "CertificateRevoked",
-            "UnsupportedCertificate",
-            "AccessDenied",
-        ]
-        .iter()
-        .any(|alert| text.ends_with(alert))
-}
-
-/// What to say when ureq finds that the client's certificate and key do not fit together.
-pub fn unfit_identity() -> Error {
-    Error::new(Kind::Config, "using the client certificate: --cert and --key do not fit together, or are of a kind not known here")
-        .hint("give the certificate's own key: RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519")
-}
-
-/// Why there is no answer, in words, with the remedy.
-fn explain(error: &ureq::Error, phase: Phase) -> (FaultKind, String, Option<String>) {
-    let passing = |why: String| (FaultKind::Passing, why, None);
-    if let ureq::Error::Other(inner) = error
-        && let Some(failure) = inner.downcast_ref::<dns::Failure>()
-    {
-        return (
-            FaultKind::Passing,
-            failure.to_string(),
-            Some(failure.remedy().to_owned()),
-        );
-    }
-    match error {
-        ureq::Error::Timeout(_) => passing("out of time".to_owned()),
-        ureq::Error::HostNotFound => passing("it has no address".to_owned()),
-        ureq::Error::ConnectProxyFailed(why) if why.contains("407") => (
-            FaultKind::ProxyDenied,
-            "the proxy asks for a user and a password, or refuses the ones given (407)".to_owned(),
-            Some("give them as http://USER:PASSWORD@HOST:PORT, in HTTPS_PROXY rather than in --proxy".to_owned()),
-        ),
-        ureq::Error::ConnectProxyFailed(why) => passing(why.replace("server ", "")),
-        error => {
-            let text = plain(error);
-            match certificate(&text) {
-                Some((why, hint)) => (FaultKind::Lasting, why.to_owned(), Some(hint.to_owned())),
-                None if phase == Phase::Sending && text.starts_with("the document") => {
-                    (FaultKind::Document, text, None)
-                }
-                None => passing(text),
-            }
-        }
-    }
-}
-
-/// rustls's words for what is wrong with a certificate, and ours. They are held by tests: rustls does not promise them.
-fn certificate(text: &str) -> Option<(&'static str, &'static str)> {
-    const CLOCK: &str = "tell the API's owner; or check this machine's clock with 'date'";
-    const KNOWN: &[(&str, &str, &str)] = &[
-        ("certificate expired", "its certificate has expired", CLOCK),
-        ("Expired", "its certificate has expired", CLOCK),
-        ("not valid yet", "its certificate is not valid yet", CLOCK),
-        (
-            "not valid for name",
-            "its certificate is for another name",
-            "check the host in the URL, or tell the API's owner",
-        ),
-        (
-            "NotValidForName",
-            "its certificate is for another name",
-            "check the host in the URL, or tell the API's owner",
-        ),
-        (
-            "UnknownIssuer",
-            "its certificate comes from an authority that is not trusted here, or an intermediate one is missing",
-            "give your own authority's certificate with --cacert; or tell the API's owner to send the whole chain",
-        ),
-        (
-            "CaUsedAsEndEntity",
-            "its certificate is an authority's own, not a server's",
-            "tell the API's owner to install a server certificate",
-        ),
-        (
-            "invalid peer certificate",
-            "its certificate does not hold",
-            "tell the API's owner",
-        ),
-        (
-            "received fatal alert: CertificateRequired",
-            "the API asks for a client certificate",
-            "give one with --cert and --key",
-        ),
-        (
-            "received fatal alert: UnknownCA",
-            "the API does not trust our client certificate",
-            "check --cert",
-        ),
-        (
-            "received fatal alert: BadCertificate",
-            "the API refuses our client certificate",
-            "check --cert and --key",
-        ),
-        (
-            "received fatal alert: CertificateUnknown",
-            "the API refuses our client certificate",
-            "check --cert and --key",
-        ),
-        (
-            "received fatal alert: CertificateExpired",
-            "our client certificate has expired",
-            "renew --cert",
-        ),
-        (
-            "received fatal alert: CertificateRevoked",
-            "our client certificate is revoked",
-            "renew --cert",
-        ),
-        (
-            "received fatal alert: AccessDenied",
-            "the API refuses our client certificate",
-            "check --cert and --key",
-        ),
-    ];
-    KNOWN
-        .iter()
-        .find(|(theirs, ..)| text.contains(theirs))
-        .map(|(_, why, hint)| (*why, *hint))
-}
-
-/// An error of ureq's in plain words, without its prefixes.
-fn plain(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(why) => match why.kind() {
-            std::io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
-            _ => error::reason(why),
-        },
-        ureq::Error::Protocol(why) => format!("what came is not HTTP ({why})"),
-        ureq::Error::LargeResponseHeader(..) => "the head of the answer is too large".to_owned(),
-        error => error.to_string(),
-    }
 }
 
 /// Our resolver, in the shape that ureq asks for. It remembers the addresses, so that the next document over a kept

@@ -34,12 +34,15 @@ impl Job {
     }
 
     /// The headers that anybody may see.
-    pub fn headers(&self) -> Vec<(String, String)> {
-        let mut headers = self.target.headers.clone();
-        if let (Some(name), Some(key)) = (&self.target.idempotency_header, &self.key) {
-            headers.push((name.clone(), key.0.clone()));
-        }
-        headers
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let given = self.target.headers.iter();
+        let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
+        let key = self
+            .target
+            .idempotency_header
+            .as_deref()
+            .zip(self.key.as_ref());
+        given.chain(key.map(|(name, key)| (name, key.0.as_str())))
     }
 }
 
@@ -67,16 +70,17 @@ impl Key {
         // The standard library seeds its hash maps from the system's generator; two values of that keyed function are
         // 128 bits that nobody can guess, without another dependency.
         let random = RandomState::new();
-        let bits = u128::from(random.hash_one(1u8)) << 64 | u128::from(random.hash_one(2u8));
-        let bits = bits & !(0xf000 << 64 | 0xc000 << 48) | 0x4000 << 64 | 0x8000 << 48;
-        Key(format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            bits >> 96,
-            bits >> 80 & 0xffff,
-            bits >> 64 & 0xffff,
-            bits >> 48 & 0xffff,
-            bits & 0xffff_ffff_ffff
-        ))
+        let high = random.hash_one(1u8) & !0xf000 | 0x4000;
+        let low = random.hash_one(2u8) & !(0xc000 << 48) | 0x8000 << 48;
+        let mut text = String::with_capacity(36);
+        for (digit, half) in (0..32).map(|digit| (digit, if digit < 16 { high } else { low })) {
+            if matches!(digit, 8 | 12 | 16 | 20) {
+                text.push('-');
+            }
+            let value = half >> (60 - digit % 16 * 4) & 0xf;
+            text.push(char::from(b"0123456789abcdef"[value as usize]));
+        }
+        Key(text)
     }
 }
 

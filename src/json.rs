@@ -46,7 +46,7 @@ pub fn check_keys(json: &str) -> Result<(), Flaw> {
                     return Err(Flaw {
                         line: before.matches('\n').count() as u64 + 1,
                         column: (token.start - line_start) as u64 + 1,
-                        what: "the same key a second time".to_owned(),
+                        what: "duplicate key".to_owned(),
                     });
                 }
             }

@@ -2,35 +2,43 @@
 //!
 //! A table of contents: the command line becomes a plan, the plan a job, the job an outcome, the outcome an exit code.
 
+mod batch;
 mod body;
+mod check;
 mod deliver;
 mod dns;
 mod docs;
 mod durable;
 mod error;
 mod flags;
+mod flush;
 mod http;
 mod job;
 mod json;
+mod lines;
+mod lock;
 mod oauth2;
 mod outcome;
 mod plan;
 mod report;
 mod secret;
+mod spool;
+mod spooled;
+mod tend;
 mod time;
 mod token;
 
 use std::process::ExitCode;
-use std::rc::Rc;
 
 use deliver::{Api, deliver};
 use error::Result;
 use flags::Command;
 use job::Job;
+use lock::Lock;
 use outcome::{Exit, Terms};
-use plan::Plan;
+use plan::{Documents, Flush, Input, Plan, Run};
 use report::Report;
-use time::SystemClock;
+use time::{Clock, SystemClock};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
@@ -48,6 +56,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Send(plan) => return send(*plan),
+        Command::Check(plan) => {
+            return check::check(&plan, Report::new(&plan.output), &SystemClock::start());
+        }
+        Command::Flush(plan) => return flush(&plan),
+        Command::List { dir, json } => tend::list(&dir, json, &SystemClock::start())?,
+        Command::Show(chosen) => tend::show(&chosen, &SystemClock::start())?,
+        Command::Retry(chosen) => return tend::retry(&chosen),
+        Command::Drop(chosen) => return tend::drop(&chosen),
         Command::Help { all } => report::page(docs::help(all).as_bytes())?,
         Command::Man => report::page(docs::man().as_bytes())?,
         Command::Completions(shell) => report::page(docs::completions(shell).as_bytes())?,
@@ -56,37 +72,69 @@ fn run(command: Command) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// One document to one API.
+/// One document to one API, or many.
 fn send(plan: Plan) -> Result<Exit> {
+    let clock = SystemClock::start();
     let report = Report::new(&plan.output);
-    let body = job::document(&plan.input)?;
+    let _lock = match plan.dry_run {
+        true => None,
+        false => begin(&plan.run, &clock, report)?,
+    };
+    if plan.target.connection.insecure && !plan.dry_run {
+        report.insecure();
+    }
+    match &plan.documents {
+        Documents::One(input) => send_one(&plan, input, report, &clock),
+        Documents::Lines(lines) => batch::run(&plan, lines, &clock),
+    }
+}
+
+fn send_one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<Exit> {
+    let body = job::document(input)?;
     let key_is_random = plan.key.is_none();
-    let job = Job::new(Rc::new(plan.target), plan.key, body);
+    let job = Job::new(plan.target.clone(), plan.key.clone(), body);
     if plan.dry_run {
         return report::dry_run(&job, key_is_random).map(|()| Exit::Ok);
     }
-    if job.target.connection.insecure {
-        report.insecure();
-    }
-    let mut api = Api::new(&job.target)?;
-    report.request(&job);
     let terms = Terms {
         expect: &plan.expect,
         show: &plan.output.show,
     };
+    let limit = plan.run.limit(plan.delivery.timeout, clock.elapsed());
+    if let Some(dir) = &plan.spool {
+        return spooled::send(dir, &job, &plan.delivery, limit, terms, report, clock);
+    }
+    let mut api = Api::new(&job.target)?;
+    report.request(&job);
     let outcome = deliver(
         &job,
         &mut api,
         &plan.delivery,
-        plan.delivery.timeout,
+        limit,
         terms,
-        &SystemClock::start(),
+        clock,
         &mut |text| report.another_try(text),
     )?;
-    if let Some(text) = api.note() {
-        report.warning(&text);
-    }
     report.outcome(&job, &outcome)
+}
+
+/// What waits in a spool.
+fn flush(plan: &Flush) -> Result<Exit> {
+    let clock = SystemClock::start();
+    let report = Report::new(&plan.output);
+    let _lock = begin(&plan.run, &clock, report)?;
+    flush::run(plan, report, &clock)
+}
+
+/// The lock, to be held for the rest of the run, and then the random wait.
+fn begin(run: &Run, clock: &SystemClock, report: Report) -> Result<Option<Lock>> {
+    let lock = run.lock.as_deref().map(Lock::take).transpose()?;
+    if !run.splay.is_zero() {
+        let wait = run.splay.mul_f64(clock.chance());
+        report.splay(wait);
+        clock.sleep(wait);
+    }
+    Ok(lock)
 }
 
 /// The one line for a panic: nobody is helped by a backtrace in a cron mail.

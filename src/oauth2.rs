@@ -10,7 +10,7 @@
 mod cache;
 mod grant;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -126,6 +126,23 @@ pub fn token(
         },
         note: cache.trouble(),
     })
+}
+
+/// The files that should be their owner's alone: the one with the client's secret, and the one with the refresh token.
+///
+/// # Errors
+/// [`Kind::Config`] or [`Kind::Unreached`] when the OAuth2 `file` cannot be read.
+pub fn secret_files(file: &Path, connection: &Connection, budget: Budget) -> Result<Vec<PathBuf>> {
+    let grant = Grant::read(file, connection, budget)?;
+    let refresh_token_file = match grant.flow {
+        Flow::ClientCredentials => None,
+        Flow::RefreshToken(path) => Some(path),
+    };
+    Ok(grant
+        .secret_file
+        .into_iter()
+        .chain(refresh_token_file)
+        .collect())
 }
 
 const LATER: &str = "try later, it is safe: the document was not sent";

@@ -3,6 +3,9 @@
 //! [`judge`] is pure: it maps one [`Attempt`] to a [`Verdict`], which says what the API did as far as anybody can
 //! know, and whether trying again is safe. Where in doubt, the document may have been processed.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use crate::error;
@@ -48,8 +51,8 @@ pub const EXITS: &[ExitRow] = &[
         exit: Exit::Ok,
         code: 0,
         name: "OK",
-        meaning: "accepted: the API answered 2xx, and --expect holds",
-        advice: "nothing",
+        meaning: "accepted: the API answered 2xx, and --expect holds; or safe in the spool",
+        advice: "nothing to do",
     },
     ExitRow {
         exit: Exit::Usage,
@@ -138,6 +141,31 @@ impl Exit {
             .find(|row| row.exit == self)
             .map_or(70, |row| row.code)
     }
+
+    /// The more severe of two, for a run of many deliveries: what keeps all documents from going out outranks what is
+    /// wrong with one of them, and what a person must mend outranks what may pass.
+    pub fn or_worse(self, other: Exit) -> Exit {
+        const RANKS: [Exit; 12] = [
+            Exit::Ok,
+            Exit::DataErr,
+            Exit::Protocol,
+            Exit::TempFail,
+            Exit::Unavailable,
+            Exit::IoErr,
+            Exit::NoPerm,
+            Exit::Config,
+            Exit::NoInput,
+            Exit::CantCreat,
+            Exit::Usage,
+            Exit::Software,
+        ];
+        let rank = |exit| RANKS.iter().position(|ranked| *ranked == exit);
+        if rank(other) > rank(self) {
+            other
+        } else {
+            self
+        }
+    }
 }
 
 impl From<error::Kind> for Exit {
@@ -167,6 +195,8 @@ pub enum Fate {
     Unsent,
     /// It may have been taken.
     Unknown,
+    /// It was not taken, and waits in the spool.
+    Spooled,
 }
 
 impl fmt::Display for Fate {
@@ -177,6 +207,7 @@ impl fmt::Display for Fate {
             Fate::Unavailable => "unavailable",
             Fate::Unsent => "unsent",
             Fate::Unknown => "unknown",
+            Fate::Spooled => "spooled",
         })
     }
 }
@@ -356,24 +387,33 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
         fate,
         exit: Exit::Protocol,
         why: format!("the API answered {}, but {why}", status(answer)),
-        hint: Some("look at what the API says, and at the pointer".to_owned()),
+        hint: Some(match fate {
+            Fate::Accepted => {
+                "the API has taken it: look at what it says, and at the pointer".to_owned()
+            }
+            _ => "look at what the API says, and at the pointer".to_owned(),
+        }),
         ..accepted
     };
     let Some(body) = json_of(answer) else {
-        return unmet(Fate::Refused, "not with JSON".to_owned());
+        let fate = match terms.expect.is_empty() {
+            true => Fate::Accepted,
+            false => Fate::Refused,
+        };
+        return unmet(fate, "not with JSON".to_owned());
     };
     for expected in terms.expect {
         let pointer = &expected.pointer;
         match pointer.pick(body) {
             None => return unmet(Fate::Refused, format!("there is nothing at '{pointer}'")),
             Some(found) if !json::equal(found, &expected.value) => {
+                let found = match answer.repeats_secret {
+                    true => "something else".to_owned(),
+                    false => shortened(found),
+                };
                 return unmet(
                     Fate::Refused,
-                    format!(
-                        "'{pointer}' is {}, not {}",
-                        shortened(found),
-                        expected.value
-                    ),
+                    format!("'{pointer}' is {found}, not {}", expected.value),
                 );
             }
             Some(_) => {}

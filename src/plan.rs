@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::body::Item;
@@ -16,23 +17,27 @@ use crate::json::Pointer;
 #[derive(Debug)]
 pub struct Plan {
     /// Where it goes, and with which credentials.
-    pub target: Target,
+    pub target: Rc<Target>,
     /// Where the documents come from.
-    pub input: Input,
+    pub documents: Documents,
     /// How long and how often to try.
     pub delivery: Delivery,
+    /// How the run fits in with others and with the time it may take.
+    pub run: Run,
     /// What a 2xx answer must say to count as accepted; all of it.
     pub expect: Vec<Expect>,
+    /// The directory where documents that could not be delivered wait.
+    pub spool: Option<PathBuf>,
     /// How to tell what happened.
     pub output: Output,
-    /// The caller's own idempotency key; otherwise each document gets a random one.
+    /// The caller's own idempotency key, or what those of many documents begin with; otherwise each gets a random one.
     pub key: Option<String>,
     /// Show the request and stop.
     pub dry_run: bool,
 }
 
 /// Where a document goes: all that a message on disk must remember beside its body and its key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// The request's method.
     pub method: Method,
@@ -146,14 +151,10 @@ impl Url {
         let port = match port.strip_prefix(':') {
             Some(digits) => match digits.parse() {
                 Ok(port) if port > 0 && digits.bytes().all(|b| b.is_ascii_digit()) => port,
-                _ => return Err(format!("'{digits}' is not a port")),
+                _ => return Err("its port is not a number from 1 to 65535".to_owned()),
             },
             None if port.is_empty() => default_port,
-            None => {
-                return Err(format!(
-                    "'{port}' stands after the host, where only a port may"
-                ));
-            }
+            None => return Err("only a port may stand behind the host's ']'".to_owned()),
         };
         Ok(Url {
             text: text.to_owned(),
@@ -209,7 +210,7 @@ impl fmt::Display for Url {
 }
 
 /// How a request proves who sends it.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// Where the token is found.
     pub source: Source,
@@ -242,7 +243,7 @@ pub enum Form {
 }
 
 /// How to reach and trust the API, and the token endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Trust only the certificate authorities in this file.
     pub cacert: Option<PathBuf>,
@@ -250,7 +251,7 @@ pub struct Connection {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// Check no certificate.
     pub insecure: bool,
-    /// Send the token over plain http beyond this machine.
+    /// Use plain http beyond this machine: there is nothing secret in the request, or the user says that it may be read.
     pub allow_http: bool,
     /// The proxy to use; `None` asks the usual environment variables.
     pub proxy: Option<String>,
@@ -264,6 +265,15 @@ pub struct Connection {
 
 /// Where the documents come from.
 #[derive(Debug)]
+pub enum Documents {
+    /// There is one.
+    One(Input),
+    /// Each line of a file is one, or each group of lines.
+    Lines(Lines),
+}
+
+/// Where the one document comes from.
+#[derive(Debug)]
 pub enum Input {
     /// Nothing to send but the request itself.
     Nothing,
@@ -275,6 +285,32 @@ pub enum Input {
     File(PathBuf),
     /// The JSON text on standard input.
     Stdin,
+}
+
+/// A file with a JSON text in each line (NDJSON).
+#[derive(Debug)]
+pub struct Lines {
+    /// The file; `None` is standard input.
+    pub file: Option<PathBuf>,
+    /// How many lines at its start to pass over.
+    pub skip: u64,
+    /// The longest line that is sent, in bytes.
+    pub max_line: u64,
+    /// How much goes into one request, as an array; `None` sends each line by itself.
+    pub group: Option<Group>,
+    /// Where the lines are kept that were not accepted.
+    pub failed: Option<PathBuf>,
+    /// The least time from one delivery's start to the next one's.
+    pub interval: Duration,
+}
+
+/// The most that goes into one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// So many lines; at least one.
+    pub lines: usize,
+    /// So many bytes, the array's own included; but one line goes out whatever its size.
+    pub bytes: usize,
 }
 
 /// How long and how often to try one document.
@@ -290,10 +326,57 @@ pub struct Delivery {
     pub max_wait: Duration,
     /// Whether sending the document twice is harmless.
     pub idempotent: bool,
+    /// Whether an API that asks to slow down is waited for as long as the budget lasts, however many tries that takes.
+    pub patient: bool,
+}
+
+/// How a run fits in with other runs, and how long all of it may take.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// A random wait of up to this long comes first.
+    pub splay: Duration,
+    /// The file whose lock is held meanwhile.
+    pub lock: Option<PathBuf>,
+    /// The budget of the whole run.
+    pub max_time: Option<Duration>,
+}
+
+impl Run {
+    /// How long a delivery of at most `timeout` may take when the run began this long ago.
+    pub fn limit(&self, timeout: Duration, since_start: Duration) -> Duration {
+        match self.max_time {
+            Some(all) => timeout.min(all.saturating_sub(since_start)),
+            None => timeout,
+        }
+    }
+}
+
+/// One run that delivers what waits in a spool.
+#[derive(Debug)]
+pub struct Flush {
+    /// The spool.
+    pub dir: PathBuf,
+    /// The budget of one delivery, everything included.
+    pub timeout: Duration,
+    /// How it fits in with other runs.
+    pub run: Run,
+    /// How to tell what happened.
+    pub output: Output,
+}
+
+/// Messages of a spool that something is to be done with.
+#[derive(Debug)]
+pub struct Chosen {
+    /// The spool.
+    pub dir: PathBuf,
+    /// Their ids, or what these begin with; `None` is all that are dead.
+    pub ids: Option<Vec<String>>,
+    /// Print nothing on success.
+    pub quiet: bool,
 }
 
 /// What an answer must say.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {
     /// Where.
     pub pointer: Pointer,
@@ -328,7 +411,12 @@ pub enum Show {
 /// Whether `name: value` can be a header (RFC 9110, section 5) that a caller may set. The error is a clause.
 pub fn check_header(name: &str, value: &str) -> Result<(), String> {
     if !is_token(name) {
-        return Err(format!("'{name}' cannot be a header's name"));
+        // Its start, for a value may have slipped in.
+        let start: String = name
+            .chars()
+            .take_while(|c| is_token(c.encode_utf8(&mut [0; 4])))
+            .collect();
+        return Err(format!("'{start}…' cannot be a header's name"));
     }
     let ours = [
         "Connection",

@@ -4,18 +4,24 @@
 //! through to a terminal's escape sequences on standard error, headers are shown by an allow-list, and an answer that
 //! repeats a secret is not quoted there. A reader that went away is not an error; a full disk is.
 
+mod lines;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use crate::deliver::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Answer, End, USER_AGENT};
-use crate::job::Job;
-use crate::json;
+use crate::job::{Job, Key};
+use crate::json::{self, Pointer};
 use crate::outcome::{Exit, Fate, json_of};
-use crate::plan::{Form, Output, Show, Source};
+use crate::plan::{Form, Output, Show, Source, Target};
+use crate::time;
+pub use lines::{LineReport, Tally};
 
 /// Headers whose values are shown by `-v`: all others may carry a secret.
 const SHOWN: &[&str] = &[
@@ -156,7 +162,7 @@ fn request_headers(job: &Job, key_is_random: bool) -> Vec<(String, String)> {
         let value = if is_key && key_is_random {
             "(a random UUID)".to_owned()
         } else {
-            value
+            value.to_owned()
         };
         headers.push((name, value));
     }
@@ -173,6 +179,17 @@ fn request_headers(job: &Job, key_is_random: bool) -> Vec<(String, String)> {
         ));
     }
     headers
+}
+
+/// What a test came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// As it should be.
+    Good,
+    /// It works, and is not as it should be.
+    Doubtful,
+    /// A run would fail.
+    Bad,
 }
 
 /// Reports deliveries as one `Output` wants it.
@@ -208,17 +225,94 @@ impl Report<'_> {
         }
     }
 
-    /// That no certificate is checked.
-    pub fn insecure(self) {
-        self.warning(
-            "no certificate is checked (--insecure): anybody on the way can read the token",
-        );
+    /// The random wait before everything else.
+    pub fn splay(self, wait: Duration) {
+        if self.output.verbose {
+            note(&format!("waiting {} first (--splay)", time::spoken(wait)));
+        }
     }
 
-    /// Something that stops nothing, but should be mended.
-    pub fn warning(self, text: &str) {
+    /// One finding of a check, in one line, with its remedy.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn finding(self, mark: Mark, text: &str, remedy: Option<&str>) -> Result<()> {
+        let word = match mark {
+            Mark::Good if self.output.quiet => return Ok(()),
+            Mark::Good => "ok  ",
+            Mark::Doubtful => "warn",
+            Mark::Bad => "FAIL",
+        };
+        let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
+        page(format!("{word}  {}{remedy}\n", printable(text)).as_bytes())
+    }
+
+    /// Something worth knowing that stops nothing.
+    pub fn remark(self, text: &str) {
         if !self.output.quiet {
             note(text);
+        }
+    }
+
+    /// A delivery that failed, one of many, and the remedy.
+    pub fn failure(self, text: &str, remedy: Option<&str>) {
+        self.pause();
+        note(&printable(text));
+        if let Some(remedy) = remedy {
+            line(&format!("hint: {remedy}"));
+        }
+    }
+
+    /// How far a run has come, where somebody sits and watches; [`Report::pause`] takes it away again.
+    pub fn progress(self, done: usize, total: usize) {
+        let mut out = io::stderr().lock();
+        if !self.output.quiet && out.is_terminal() {
+            let _ = out.write_all(format!("\r{done} of {total} …").as_bytes());
+        }
+    }
+
+    /// Clears the progress, for a line that stays.
+    pub fn pause(self) {
+        let mut out = io::stderr().lock();
+        if !self.output.quiet && out.is_terminal() {
+            let _ = out.write_all(b"\r\x1b[K");
+        }
+    }
+
+    /// One delivery of a flush.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn flushed(self, job: &Job, outcome: &Outcome) -> Result<()> {
+        if let Some(text) = &outcome.note {
+            self.pause();
+            self.remark(text);
+        }
+        if self.output.verbose
+            && let Some(answer) = &outcome.answer
+        {
+            self.answer_head(answer);
+        }
+        match self.output.show {
+            Show::Report => self.show(job, outcome).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// That the document was not taken, and is safe.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
+        self.remark(&printable(text));
+        self.flushed(job, outcome)?;
+        Ok(outcome.verdict.exit)
+    }
+
+    /// That no certificate is checked.
+    pub fn insecure(self) {
+        if !self.output.quiet {
+            note("no certificate is checked (--insecure): anybody on the way can read the token");
         }
     }
 
@@ -227,6 +321,9 @@ impl Report<'_> {
     /// # Errors
     /// As for [`page`].
     pub fn outcome(self, job: &Job, outcome: &Outcome) -> Result<Exit> {
+        if let Some(text) = &outcome.note {
+            self.remark(text);
+        }
         let success = outcome.verdict.exit == Exit::Ok;
         let silent = self.output.quiet && success;
         let is_report = matches!(self.output.show, Show::Report);
@@ -242,40 +339,51 @@ impl Report<'_> {
                 line(&format!("hint: {hint}"));
             }
         }
-        let told = match &self.output.show {
-            Show::Report => {
-                page(format!("{}\n", report_line(job, outcome)).as_bytes())?;
-                true
+        let told = match self.show(job, outcome) {
+            Ok(told) => told,
+            Err(why) if success => {
+                return Err(why.hint(
+                    "the API has accepted the document: make room for the output, and do not send it again",
+                ));
             }
-            _ if self.output.quiet => false,
-            Show::Pick(_) if !success => false,
-            Show::Pick(pointer) => {
-                if let Some(found) = outcome
-                    .answer
-                    .as_ref()
-                    .and_then(json_of)
-                    .and_then(|body| pointer.pick(body))
-                {
-                    page(self.picked(found).as_slice())?;
-                }
-                true
-            }
-            Show::Body => {
-                if let Some(answer) = &outcome.answer {
-                    page(&self.body(answer))?;
-                }
-                !success && same_place()
+            // What became of the document matters more than that it could not be printed.
+            Err(why) => {
+                error(&why);
+                false
             }
         };
         if let Some(answer) = &outcome.answer {
             if !success && !told {
                 quote(answer);
             }
-            if !silent {
-                end_of(answer, outcome.verdict.fate);
+            if !silent && let Some(why) = end_of(answer, outcome.verdict.fate) {
+                note(&why);
             }
         }
         Ok(outcome.verdict.exit)
+    }
+
+    /// Writes to standard output what is wanted there. Whether it need not be quoted on standard error any more.
+    fn show(self, job: &Job, outcome: &Outcome) -> Result<bool> {
+        let success = outcome.verdict.exit == Exit::Ok;
+        match &self.output.show {
+            Show::Report if self.output.quiet && success => Ok(true),
+            Show::Report => {
+                page(Record::of(job, outcome).line().as_bytes())?;
+                Ok(true)
+            }
+            Show::Pick(pointer) if success && !self.output.quiet => {
+                self.pick(pointer, outcome)?;
+                Ok(true)
+            }
+            Show::Body if !self.output.quiet => {
+                if let Some(answer) = &outcome.answer {
+                    page(&self.body(answer))?;
+                }
+                Ok(same_place())
+            }
+            Show::Pick(_) | Show::Body => Ok(false),
+        }
     }
 
     fn answer_head(self, answer: &Answer) {
@@ -305,13 +413,17 @@ impl Report<'_> {
         }
     }
 
-    /// A picked value: text without quotes, anything else as JSON.
-    fn picked(self, found: &str) -> Vec<u8> {
-        with_newline(match json::text_of(found) {
-            Some(text) => text.into_bytes(),
-            None if self.output.pretty || io::stdout().is_terminal() => pretty(found),
-            None => found.as_bytes().to_vec(),
-        })
+    /// Prints the value at `pointer`: text without quotes, anything else as JSON.
+    fn pick(self, pointer: &Pointer, outcome: &Outcome) -> Result<()> {
+        let body = outcome.answer.as_ref().and_then(json_of);
+        match body.and_then(|body| pointer.pick(body)) {
+            None => Ok(()),
+            Some(found) => page(&with_newline(match json::text_of(found) {
+                Some(text) => text.into_bytes(),
+                None if self.output.pretty || io::stdout().is_terminal() => pretty(found),
+                None => found.as_bytes().to_vec(),
+            })),
+        }
     }
 }
 
@@ -330,14 +442,14 @@ fn with_newline(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 fn shown<'a>(name: &str, value: &'a str) -> &'a str {
-    match SHOWN.contains(&name) || value == "********" {
+    match SHOWN.contains(&name) || value.ends_with("********") {
         true => value,
         false => "(not shown)",
     }
 }
 
 /// `text` without what a terminal would obey.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
@@ -370,64 +482,83 @@ fn quote(answer: &Answer) {
 }
 
 /// That an answer is not whole, where that is not the failure itself.
-fn end_of(answer: &Answer, fate: Fate) {
+fn end_of(answer: &Answer, fate: Fate) -> Option<String> {
+    let bytes = answer.body.len();
     match &answer.end {
-        End::Whole => {}
-        End::OverLimit => note(&format!(
-            "the answer was cut after {} bytes (--max-response)",
-            answer.body.len()
+        End::Whole => None,
+        End::OverLimit => Some(format!(
+            "the answer was cut after {bytes} bytes (--max-response)"
         )),
-        End::Broken(why) if fate == Fate::Accepted => {
-            note(&format!(
-                "the API accepted it, but its answer broke off after {} bytes: {why}",
-                answer.body.len()
-            ));
-        }
-        End::Broken(why) => note(&format!(
-            "the answer broke off after {} bytes: {why}",
-            answer.body.len()
+        End::Broken(why) if fate == Fate::Accepted => Some(format!(
+            "the API accepted it, but its answer broke off after {bytes} bytes: {why}"
         )),
+        End::Broken(why) => Some(format!("the answer broke off after {bytes} bytes: {why}")),
     }
 }
 
-/// One delivery as one line of JSON.
-fn report_line(job: &Job, outcome: &Outcome) -> String {
-    let verdict = &outcome.verdict;
-    let mut members = vec![
-        ("outcome", json::string(&verdict.fate.to_string())),
-        ("exit", verdict.exit.code().to_string()),
-        (
-            "status",
-            outcome
-                .answer
-                .as_ref()
-                .map_or("null".to_owned(), |answer| answer.status.to_string()),
-        ),
-        ("tries", outcome.tries.to_string()),
-        ("seconds", format!("{:.3}", outcome.took.as_secs_f64())),
-        (
-            "key",
-            job.key
-                .as_ref()
-                .map_or("null".to_owned(), |key| json::string(&key.0)),
-        ),
-        ("method", json::string(job.target.method.as_str())),
-        ("url", json::string(&job.target.url.to_string())),
-    ];
-    let error = match verdict.why.is_empty() {
-        true => "null".to_owned(),
-        false => json::string(&verdict.why),
-    };
-    members.push(("error", error));
-    members.push((
-        "response",
-        outcome.answer.as_ref().map_or("null".to_owned(), response),
-    ));
-    let members: Vec<_> = members
-        .into_iter()
-        .map(|(name, value)| format!("\"{name}\":{value}"))
-        .collect();
-    format!("{{{}}}", members.join(","))
+/// What a line of `--report` tells.
+struct Record<'a> {
+    target: &'a Target,
+    key: Option<&'a Key>,
+    /// In line mode, which lines.
+    lines: Option<&'a RangeInclusive<u64>>,
+    fate: Fate,
+    exit: Exit,
+    /// What went wrong; empty when nothing did.
+    why: &'a str,
+    /// The delivery, where there was one.
+    outcome: Option<&'a Outcome>,
+}
+
+impl Record<'_> {
+    fn of<'a>(job: &'a Job, outcome: &'a Outcome) -> Record<'a> {
+        Record {
+            target: &job.target,
+            key: job.key.as_ref(),
+            lines: None,
+            fate: outcome.verdict.fate,
+            exit: outcome.verdict.exit,
+            why: &outcome.verdict.why,
+            outcome: Some(outcome),
+        }
+    }
+
+    /// One line of JSON.
+    fn line(&self) -> String {
+        let null = || "null".to_owned();
+        let answer = self.outcome.and_then(|outcome| outcome.answer.as_ref());
+        let (tries, took) = self
+            .outcome
+            .map_or_else(Default::default, |outcome| (outcome.tries, outcome.took));
+        let status = answer.map(|answer| answer.status.to_string());
+        let error = (!self.why.is_empty()).then(|| json::string(self.why));
+        let mut members = vec![
+            ("outcome", json::string(&self.fate.to_string())),
+            ("exit", self.exit.code().to_string()),
+            ("status", status.unwrap_or_else(null)),
+            ("tries", tries.to_string()),
+            ("seconds", format!("{:.3}", took.as_secs_f64())),
+            (
+                "key",
+                self.key.map_or_else(null, |key| json::string(&key.0)),
+            ),
+            ("method", json::string(self.target.method.as_str())),
+            ("url", json::string(&self.target.url.to_string())),
+        ];
+        if let Some(lines) = self.lines {
+            members.push(("line", lines.start().to_string()));
+            if lines.start() != lines.end() {
+                members.push(("last_line", lines.end().to_string()));
+            }
+        }
+        members.push(("error", error.unwrap_or_else(null)));
+        members.push(("response", answer.map_or_else(null, response)));
+        let members: Vec<_> = members
+            .into_iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
+        format!("{{{}}}\n", members.join(","))
+    }
 }
 
 /// The answer's JSON as it came, in one line; otherwise a string.

@@ -2,6 +2,7 @@
 //!
 //! A [`Secret`] has no `Display` and no `Clone`, and its `Debug` says nothing. It is exposed by the rooms that make
 //! headers, forms and files of it (`token.rs`, `oauth2.rs`) and by `http.rs`, which writes it on the wire; nobody else.
+//! Errors name the file and what is wrong with it, never what was found there.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -17,22 +18,39 @@ use crate::time::{self, Budget};
 pub const TOO_LARGE: u64 = 64 * 1024;
 
 /// Text that must not be seen.
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    /// What would give it away: the text without its scheme, and the password that Basic encodes.
+    traces: Vec<String>,
+}
 
 impl Secret {
     /// Takes `text` in.
     pub fn new(text: String) -> Secret {
-        Secret(text)
+        let last = text.rsplit(' ').next().unwrap_or_default();
+        Secret {
+            traces: vec![last.to_owned()],
+            text,
+        }
     }
 
-    /// `pair`, which reads `user:password`, as RFC 7617 puts it behind the `word` Basic.
-    pub fn basic(word: &str, pair: &str) -> Secret {
-        Secret(format!("{word} {}", base64(pair.as_bytes())))
+    /// A user and a password behind the `word` Basic (RFC 7617).
+    pub fn basic(word: &str, user: &str, password: &str) -> Secret {
+        let pair = base64(format!("{user}:{password}").as_bytes());
+        let mut secret = Secret::new(format!("{word} {pair}"));
+        secret.traces.push(password.to_owned());
+        secret
     }
 
     /// The text itself: whoever calls this gives it away.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The texts that give the secret away where they are found, for whoever keeps them out of sight.
+    pub fn traces(&self) -> impl Iterator<Item = &str> {
+        let traces = self.traces.iter().map(String::as_str);
+        traces.filter(|trace| !trace.is_empty())
     }
 }
 
@@ -61,35 +79,42 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// The text of `bytes`, found in `origin`, with white space at its ends dropped. There must be `content`.
+/// The text of `bytes`, found in `origin`, with white space at its ends dropped; the `remedy` is for what is none.
 ///
 /// # Errors
 /// [`Kind::Config`].
-pub fn from_bytes(bytes: Vec<u8>, origin: &str, content: &str) -> Result<Secret> {
-    let unusable = |why: &str| Error::new(Kind::Config, format!("reading {origin}: {why}"));
+pub fn from_bytes(bytes: Vec<u8>, origin: &str, remedy: &str) -> Result<Secret> {
+    let unusable =
+        |why: &str| Error::new(Kind::Config, format!("reading {origin}: {why}")).hint(remedy);
     let text = String::from_utf8(bytes).map_err(|_| unusable("it is not text in UTF-8"))?;
     match text.trim() {
-        "" => Err(unusable("it is empty").hint(format!("it must hold {content} and nothing else"))),
-        text => Ok(Secret(text.to_owned())),
+        "" => Err(unusable("it is empty")),
+        text => Ok(Secret::new(text.to_owned())),
     }
 }
 
-/// The text of the file at `path`, which messages call `what`, as of [`from_bytes`].
+/// The text of the file at `path`, which messages call `what`, and which must hold `content`.
 ///
 /// # Errors
 /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time.
 pub fn from_file(what: &str, content: &str, path: &Path, budget: Budget) -> Result<Secret> {
     let origin = format!("{what} '{}'", path.display());
-    let bytes = read_file(path, budget).map_err(|why| match why.kind() {
-        ErrorKind::TimedOut => Error::new(
-            Kind::Unreached,
-            format!("reading {origin}: nothing came in time"),
-        ),
-        _ => Error::io(Kind::Config, format_args!("reading {origin}"), &why).hint(format!(
-            "put {content} there, readable by this user alone (chmod 600)"
-        )),
-    })?;
-    from_bytes(bytes, &origin, content)
+    let remedy = format!("put {content} into that file, readable by this user alone (chmod 600)");
+    let bytes = read_file(path, budget)
+        .map_err(|why| unreadable(&format!("reading {origin}"), &why, &remedy))?;
+    let remedy = format!("it must hold {content} and nothing else");
+    from_bytes(bytes, &origin, &remedy)
+}
+
+/// Why [`read_file`] failed; a pipe that nobody wrote to has a remedy of its own.
+pub fn unreadable(doing: &str, why: &io::Error, remedy: &str) -> Error {
+    match why.kind() {
+        ErrorKind::TimedOut => {
+            Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
+                .hint("see that somebody writes to this pipe, and closes it")
+        }
+        _ => Error::io(Kind::Config, doing, why).hint(remedy),
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -113,15 +138,16 @@ pub fn read_file(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
         .read(true)
         .custom_flags(O_NONBLOCK)
         .open(path)?;
-    let is_fifo = file.metadata()?.file_type().is_fifo();
+    // Not so the pipe behind /dev/stdin, which has no name: its writer was there before us.
+    let awaits_writer = file.metadata()?.file_type().is_fifo() && path.canonicalize().is_ok();
     let mut bytes = Vec::new();
     loop {
         match (&file).take(TOO_LARGE + 1).read_to_end(&mut bytes) {
             // Without a writer yet, a FIFO reads as if it had ended.
-            Ok(_) if is_fifo && bytes.is_empty() => {}
+            Ok(_) if awaits_writer && bytes.is_empty() => {}
             Ok(_) if bytes.len() as u64 > TOO_LARGE => {
                 return Err(io::Error::other(
-                    "it is larger than 64 KiB, so it holds more than a token",
+                    "it is larger than 64 KiB, so it is not what it is taken for",
                 ));
             }
             Ok(_) => return Ok(bytes),

@@ -95,9 +95,14 @@ impl Clock for SystemClock {
 
 /// Seconds since 1970, by the wall clock.
 pub fn unix() -> u64 {
+    micros() / 1_000_000
+}
+
+/// Microseconds since 1970, by the wall clock: for names that sort by time of arrival.
+pub fn micros() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+        .map_or(0, |since| since.as_micros() as u64)
 }
 
 /// Waits for `time`.
@@ -188,6 +193,12 @@ pub fn utc(unix: u64) -> String {
         second / 60 % 60,
         second % 60
     )
+}
+
+/// A moment in the past: `2 h ago (2026-11-20 03:00:00 UTC)`.
+pub fn ago(unix: u64, now: u64) -> String {
+    let since = Duration::from_secs(now.saturating_sub(unix));
+    format!("{} ago ({})", spoken(since), utc(unix))
 }
 
 /// A length of time as people say it: `250 ms`, `1.5 s`, `90 s`, `5 min`, `2 h`, `3 d`.

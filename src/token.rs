@@ -4,8 +4,12 @@
 //! place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody writes and a
 //! command that never ends included.
 
+mod jwt;
+
+use std::fs;
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -14,13 +18,14 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::oauth2::{self, Token};
-use crate::plan::{self, Form, Source, Target};
+use crate::plan::{self, Auth, Form, Source, Target};
 use crate::secret::{self, Secret};
 use crate::time::{self, Budget};
 
 /// The headers that prove who sends a request.
 #[derive(Debug)]
 pub struct Credentials {
+    /// The token's header comes first.
     headers: Vec<(String, Secret)>,
     token: Option<Token>,
 }
@@ -32,65 +37,58 @@ impl Credentials {
     /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time; and
     /// those of [`oauth2::token`].
     pub fn obtain(target: &Target, budget: Budget) -> Result<Credentials> {
-        Credentials::other_than(None, target, budget)
-    }
-
-    fn other_than(
-        refused: Option<&Secret>,
-        target: &Target,
-        budget: Budget,
-    ) -> Result<Credentials> {
         let mut headers = Vec::new();
+        let token = token(target, None, budget)?;
+        if let Some(token) = &token {
+            headers.push(header(target, &token.secret)?);
+        }
         for path in &target.header_files {
             headers.extend(header_file(path, budget)?);
         }
-        let source = &target.auth.source;
-        let token = match source {
-            Source::OAuth2(file) => Some(oauth2::token(file, &target.connection, refused, budget)?),
-            source => at_hand(source, budget)?.map(Token::from),
-        };
-        if let Some(token) = &token {
-            headers.insert(
-                0,
-                header(&target.auth.form, &token.secret, &origin(source))?,
-            );
-        }
-        let mut names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
-        names.extend(target.headers.iter().map(|(name, _)| name.as_str()));
-        if let Some(twice) = twice(&names, "authorization") {
+        let given = target.headers.iter().map(|(name, _)| name);
+        let mut others = headers.iter().map(|(name, _)| name).skip(1).chain(given);
+        if let (Some((name, _)), false) = (headers.first(), target.auth.source == Source::None)
+            && others.any(|other| other.eq_ignore_ascii_case(name))
+        {
             return Err(Error::new(
                 Kind::Config,
-                format!("collecting the headers: {twice} is given twice"),
+                format!("collecting the headers: {name} is given twice"),
             )
-            .hint("give it in the header file and say --no-auth, or leave it to the token"));
+            .hint("leave it to the token, or say --no-auth"));
         }
         Ok(Credentials { headers, token })
     }
 
-    /// Fetches them again, for an API that refused the ones at hand. Whether they differ.
+    /// Fetches the token again, for an API that refused the one at hand. Whether it differs.
     ///
     /// # Errors
     /// As for [`Credentials::obtain`].
     pub fn renew(&mut self, target: &Target, budget: Budget) -> Result<bool> {
-        if matches!(target.auth.source, Source::Env(_) | Source::None) {
+        let has_another = match &target.auth.source {
+            // A pipe was read to its end; a file that is gone is worth a word.
+            Source::File(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
+            Source::Command(_) | Source::OAuth2(_) => true,
+            Source::Env(_) | Source::None => false,
+        };
+        if !has_another {
             return Ok(false);
         }
         let refused = self.token.as_ref().map(|token| &token.secret);
-        let fresh = Credentials::other_than(refused, target, budget)?;
-        let differs = fresh
-            .headers
-            .iter()
-            .map(|(_, secret)| secret.expose())
-            .ne(self.headers.iter().map(|(_, secret)| secret.expose()));
-        *self = fresh;
+        let Some(fresh) = token(target, refused, budget)? else {
+            return Ok(false);
+        };
+        let differs = refused.is_some_and(|refused| refused.expose() != fresh.secret.expose());
+        if let Some(first) = self.headers.first_mut() {
+            *first = header(target, &fresh.secret)?;
+        }
+        self.token = Some(fresh);
         Ok(differs)
     }
 
     /// Whether the token is about to end, so that another one should be fetched before it is used.
     pub fn are_stale(&self) -> bool {
-        self.token
-            .as_ref()
-            .is_some_and(|token| token.fresh.is_over())
+        let token = self.token.as_ref();
+        token.is_some_and(|token| token.fresh.is_over())
     }
 
     /// What the user should know about the token, once.
@@ -102,14 +100,28 @@ impl Credentials {
     pub fn headers(&self) -> &[(String, Secret)] {
         &self.headers
     }
+
+    /// When the token ends, in seconds since 1970, where it says so itself (a JWT).
+    pub fn expiry(&self) -> Option<u64> {
+        let word =
+            |(_, secret): &(String, Secret)| jwt::expiry(secret.expose().rsplit(' ').next()?);
+        self.headers.iter().find_map(word)
+    }
 }
 
-fn twice<'a>(names: &[&'a str], name: &str) -> Option<&'a str> {
-    names
-        .iter()
-        .filter(|known| known.eq_ignore_ascii_case(name))
-        .nth(1)
-        .copied()
+/// The permissions of a file that should be its owner's alone, where others have any.
+pub fn laxness(path: &Path) -> Option<u32> {
+    let metadata = fs::metadata(path).ok()?;
+    let mode = metadata.permissions().mode() & 0o777;
+    (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
+}
+
+/// The token, but not the one that was `refused` where there is a choice; `None` where the user wants none.
+fn token(target: &Target, refused: Option<&Secret>, budget: Budget) -> Result<Option<Token>> {
+    match &target.auth.source {
+        Source::OAuth2(file) => oauth2::token(file, &target.connection, refused, budget).map(Some),
+        source => Ok(at_hand(source, budget)?.map(Token::from)),
+    }
 }
 
 /// How messages call the place that a token comes from.
@@ -118,7 +130,7 @@ pub fn origin(source: &Source) -> String {
         Source::File(path) => format!("the token file '{}'", path.display()),
         Source::Env(name) => format!("the environment variable {name}"),
         Source::Command(_) => "the output of --token-command".to_owned(),
-        Source::OAuth2(path) => format!("the token that '{}' leads to", path.display()),
+        Source::OAuth2(path) => format!("the OAuth2 file '{}'", path.display()),
         Source::None => "nowhere".to_owned(),
     }
 }
@@ -138,19 +150,23 @@ fn at_hand(source: &Source, budget: Budget) -> Result<Option<Secret>> {
                 );
             }
         },
-        Source::File(path) => {
-            return secret::from_file("the token file", "the token", path, budget).map(Some);
-        }
+        Source::File(path) => secret::read_file(path, budget).map_err(|why| {
+            let remedy = "put the token into that file, readable by this user alone (chmod 600)";
+            secret::unreadable(&format!("reading {origin}"), &why, remedy)
+        })?,
         Source::Command(command) => output_of(command, budget)?,
     };
-    secret::from_bytes(bytes, &origin, "the token").map(Some)
+    secret::from_bytes(bytes, &origin, TOKEN_ALONE).map(Some)
 }
 
-/// The header that carries `token` in the wanted `form`.
-fn header(form: &Form, token: &Secret, origin: &str) -> Result<(String, Secret)> {
+const TOKEN_ALONE: &str = "it must hold the token and nothing else, not even the word Bearer";
+
+/// The header that carries `token` to `target`.
+fn header(target: &Target, token: &Secret) -> Result<(String, Secret)> {
+    let Auth { source, form } = &target.auth;
+    let origin = origin(source);
     let malformed = |why: String| {
-        Error::new(Kind::Config, format!("reading {origin}: {why}"))
-            .hint("it must hold the token and nothing else")
+        Error::new(Kind::Config, format!("reading {origin}: {why}")).hint(TOKEN_ALONE)
     };
     let text = token.expose();
     let basic = matches!(form, Form::Scheme(word) if word.eq_ignore_ascii_case("basic"));
@@ -176,33 +192,37 @@ fn header(form: &Form, token: &Secret, origin: &str) -> Result<(String, Secret)>
     match form {
         Form::Header(name) => Ok((name.clone(), Secret::new(text.to_owned()))),
         Form::Scheme(word) if basic => match text.split_once(':') {
-            Some(_) => Ok(("Authorization".to_owned(), Secret::basic(word, text))),
-            None => Err(malformed(
-                "for Basic it must read user:password, and there is no colon in it".to_owned(),
-            )),
+            Some((user, password)) => {
+                let secret = Secret::basic(word, user, password);
+                Ok(("Authorization".to_owned(), secret))
+            }
+            None => Err(malformed("there is no colon in it".to_owned())
+                .hint("for Basic it must read user:password")),
         },
-        Form::Scheme(word) => Ok((
-            "Authorization".to_owned(),
-            Secret::new(format!("{word} {text}")),
-        )),
+        Form::Scheme(word) => {
+            let secret = Secret::new(format!("{word} {text}"));
+            Ok(("Authorization".to_owned(), secret))
+        }
     }
 }
 
 /// `Name: value` lines; blank lines and lines that start with `#` are passed over.
 fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
     let doing = format!("reading the header file '{}'", path.display());
-    let bytes = secret::read_file(path, budget).map_err(|why| match why.kind() {
-        ErrorKind::TimedOut => {
-            Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
-        }
-        _ => Error::io(Kind::Config, &doing, &why),
+    const HINT: &str = "write one 'Name: value' a line";
+    let bytes = secret::read_file(path, budget).map_err(|why| {
+        let remedy =
+            "give the path of a file with one 'Name: value' a line that this user can read";
+        secret::unreadable(&doing, &why, remedy)
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Error::new(Kind::Config, format!("{doing}: it is not text in UTF-8")).hint(HINT)
     })?;
     let unusable = |line: usize, why: &str| {
-        Error::new(Kind::Config, format!("{doing}: line {line}: {why}"))
-            .hint("write one 'Name: value' a line")
+        Error::new(Kind::Config, format!("{doing}: line {line}: {why}")).hint(HINT)
     };
     let mut headers = Vec::new();
-    for (number, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
+    for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -212,10 +232,8 @@ fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
             .ok_or_else(|| unusable(number + 1, "there is no colon in it"))?;
         plan::check_header(name.trim_end(), value.trim())
             .map_err(|why| unusable(number + 1, &why))?;
-        headers.push((
-            name.trim_end().to_owned(),
-            Secret::new(value.trim().to_owned()),
-        ));
+        let secret = Secret::new(value.trim().to_owned());
+        headers.push((name.trim_end().to_owned(), secret));
     }
     Ok(headers)
 }
@@ -223,7 +241,9 @@ fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
 /// What `sh -c command` prints, killed with all its children when the budget is over.
 fn output_of(command: &str, budget: Budget) -> Result<Vec<u8>> {
     const DOING: &str = "running --token-command";
-    let failed = |why: &io::Error| Error::io(Kind::Config, DOING, why);
+    let failed = |why: &io::Error| {
+        Error::io(Kind::Config, DOING, why).hint("let it print the token and nothing else")
+    };
     let late = || {
         Error::new(
             Kind::Unreached,
@@ -245,7 +265,10 @@ fn output_of(command: &str, budget: Budget) -> Result<Vec<u8>> {
     if own_group {
         shell.process_group(0);
     }
-    let mut child = shell.spawn().map_err(|why| failed(&why))?;
+    let mut child = shell.spawn().map_err(|why| {
+        Error::io(Kind::Config, format_args!("{DOING}: starting sh"), &why)
+            .hint("it needs a shell on this machine: install one, or use --token-file")
+    })?;
     drop(shell); // and with it our copy of the socket's other end
     let ended =
         read_socket(&mut ours, budget).and_then(|bytes| Ok((bytes, wait(&mut child, budget)?)));
@@ -308,7 +331,7 @@ fn stop(child: &mut Child, own_group: bool) {
     if own_group {
         // The standard library can signal one process, not a group of them; the shell can.
         let _ = Command::new("sh")
-            .args(["-c", "kill -9 -- \"-$0\"", &child.id().to_string()])
+            .args(["-c", "kill -KILL \"-$0\"", &child.id().to_string()])
             .stderr(Stdio::null())
             .status();
     }

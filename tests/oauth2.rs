@@ -1,5 +1,7 @@
 //! OAuth2 against scripted token endpoints: what is asked, and what each answer leads to.
-use crate::support::{Ca, Leaf, Request, Response, Runner, Server, Tls, Unreachable, conn, test};
+use crate::support::{
+    Ca, Leaf, Request, Response, Runner, Server, Tls, Unreachable, conn, dir, test,
+};
 use std::time::Duration;
 
 /// A token endpoint that hands out `t0ken-1`, `t0ken-2` and so on, each for an hour.
@@ -514,8 +516,8 @@ fn the_endpoint_is_trusted_as_the_api_is() {
         .args(["--cacert", "ca.pem"])
         .run()
         .stderr(
-            "authpost: fetching a token: setting up TLS with https://localhost:PORT: its certificate comes from an authority that is not trusted here, or an intermediate one is missing\n\
-             hint: give your own authority's certificate with --cacert; or tell the API's owner to send the whole chain\n",
+            "authpost: fetching a token: setting up TLS with https://localhost:PORT: its certificate is not trusted here: it is self-signed, or from an authority that is not known, or the API leaves out an intermediate one\n\
+             hint: give that authority's certificate (or the self-signed one) with --cacert; or tell the API's owner to send the whole chain\n",
         )
         .code(75);
     assert_eq!(
@@ -535,7 +537,7 @@ fn files_that_say_no_grant_are_refused() {
         ("{".to_owned(), "it is not JSON: line 1, column 2: *"),
         (
             format!("{{{url},{url}}}"),
-            "it is not JSON: line 1, column *: the same key a second time",
+            "line 1, column 41: duplicate key",
         ),
         ("[]".to_owned(), "it is not a JSON object"),
         ("{}".to_owned(), "'token_url' is missing"),
@@ -618,14 +620,14 @@ fn files_that_cannot_be_read_are_told() {
         .run()
         .stderr(
             "authpost: reading the OAuth2 file 'none.json': No such file or directory\n\
-             hint: put the grant (see --oauth2-file in 'authpost --help') there, readable by this user alone (chmod 600)\n",
+             hint: put the grant (see --oauth2-file in 'authpost --help') into that file, readable by this user alone (chmod 600)\n",
         )
         .code(78);
     post(&api, named(r#""client_secret_file":"none""#))
         .run()
         .stderr(
             "authpost: reading the client secret file 'none': No such file or directory\n\
-             hint: put the client's secret there, readable by this user alone (chmod 600)\n",
+             hint: put the client's secret into that file, readable by this user alone (chmod 600)\n",
         )
         .code(78);
     post(&api, named(r#""client_secret_file":"empty""#))
@@ -643,7 +645,7 @@ fn files_that_cannot_be_read_are_told() {
     .run()
     .stderr(
         "authpost: reading the refresh token file 'none': No such file or directory\n\
-             hint: put the refresh token there, readable by this user alone (chmod 600)\n",
+             hint: put the refresh token into that file, readable by this user alone (chmod 600)\n",
     )
     .code(78);
     post(
@@ -709,4 +711,92 @@ fn the_token_can_go_into_another_header() {
         .stdout("\"t0ken-1\"")
         .stderr(OK)
         .code(0);
+}
+
+/// The grant is tested in earnest: the token endpoint is asked. The API sees neither the document nor the token.
+#[test]
+fn check_fetches_a_token() {
+    let (issuer, api) = (issuer(), Server::script([conn().read_end()]));
+    let grant = r#","cache":"oauth2.json","grant":"refresh_token","refresh_token_file":"refresh""#;
+    test()
+        .file_mode("oauth2.json", client(&issuer, grant), 0o640)
+        .file_mode("refresh", "r3fresh", 0o604)
+        .args(["check", "--oauth2-file", "oauth2.json", api.url("/data")])
+        .run()
+        .stdout(
+            "ok    POST http://127.0.0.1:PORT2/data\n\
+             ok    there is no document: the request has no body\n\
+             ok    the token comes from the OAuth2 file 'oauth2.json'\n\
+             warn  the access token cannot be kept in 'oauth2.json' (File exists), so every run asks for a new one; 'cache' in 'oauth2.json' names another place\n\
+             warn  'oauth2.json' is not its owner's alone (mode 640); chmod 600 'oauth2.json'\n\
+             warn  'DIR/refresh' is not its owner's alone (mode 604); chmod 600 'DIR/refresh'\n\
+             ok    http://127.0.0.1:PORT2 is at 127.0.0.1\n\
+             ok    http://127.0.0.1:PORT2 takes connections\n",
+        )
+        .code(0);
+    assert_eq!(issuer.count(), 1);
+}
+
+#[test]
+fn check_tells_of_a_grant_that_is_refused() {
+    let issuer = issuer_with(|_, _| Response::json(401, r#"{"error":"invalid_client"}"#));
+    let api = Server::script([conn().read_end()]);
+    test()
+        .file("oauth2.json", client(&issuer, ""))
+        .args(["check", "--oauth2-file", "oauth2.json", api.url("/data")])
+        .run()
+        .stdout(
+            "ok    POST http://127.0.0.1:PORT2/data\n\
+             ok    there is no document: the request has no body\n\
+             FAIL  fetching a token from http://127.0.0.1:PORT/token: it answered 401 Unauthorized: invalid_client; check 'client_id' and the client's secret in 'oauth2.json'; some endpoints want 'auth_method' body\n\
+             ok    http://127.0.0.1:PORT2 is at 127.0.0.1\n\
+             ok    http://127.0.0.1:PORT2 takes connections\n",
+        )
+        .code(77);
+}
+
+/// A message remembers where the grant is described, by a path that holds wherever it is flushed, and no secret.
+#[test]
+fn a_message_in_the_spool_finds_its_grant_again() {
+    let (issuer, dir) = (issuer(), dir());
+    let api = Server::script([
+        conn().read().reply_json(503, "{}").close(),
+        conn().read().reply_json(200, "{}").close(),
+    ]);
+    let args = [
+        "-q",
+        "--tries=1",
+        "--oauth2-file=oauth2.json",
+        "--spool=spool",
+    ];
+    let args = [&args[..], &[api.url("/data")]].concat();
+    test()
+        .file("oauth2.json", client(&issuer, ""))
+        .in_dir(&dir)
+        .args(args)
+        .run()
+        .code(0);
+    for name in dir.list().iter().filter(|name| name.starts_with("spool/")) {
+        let text = dir.read(name);
+        assert!(
+            !text.contains("s3cret") && !text.contains("t0ken"),
+            "{text}"
+        );
+        if name.starts_with("spool/state/") {
+            // It is due at once without.
+            std::fs::remove_file(dir.join(name)).unwrap();
+        }
+    }
+    test()
+        .arg("flush")
+        .arg(dir.join("spool"))
+        .arg("-q")
+        .run()
+        .code(0);
+    let sent: Vec<_> = api
+        .finish()
+        .iter()
+        .map(|request| request.header("Authorization").unwrap().to_owned())
+        .collect();
+    assert_eq!(sent, ["Bearer t0ken-1", "Bearer t0ken-2"]);
 }

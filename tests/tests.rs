@@ -9,9 +9,35 @@
     clippy::print_stderr
 )]
 
+mod cautions;
+mod check;
+mod config;
+mod crash;
+mod cron;
+mod docs;
+mod document;
+mod exits;
+mod http_only_loopback;
+mod kept;
+mod lines;
+mod names;
+mod never_twice;
 mod oauth2;
 mod oauth2_cache;
 mod oidc;
+mod output;
+mod package;
+mod proxy;
+mod readme;
+mod retry;
+mod scale;
+mod secrets;
 mod selftest;
 mod selftest_tls;
+mod send;
+mod spool;
 mod support;
+mod time;
+mod tls;
+mod token;
+mod usage;

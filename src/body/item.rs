@@ -69,88 +69,46 @@ impl Item {
     pub fn parse(argument: &str) -> Result<Item> {
         let separator = unescaped(argument, b"=:").next();
         let (name, rest) = argument.split_at(separator.unwrap_or(argument.len()));
-        let wrong = |form: &str, why: &str, remedy: &str| {
-            let item = quoted(&format!("{name}{form}"));
-            Err(Error::new(Kind::Usage, format!("reading the item {item}: {why}")).hint(remedy))
+        let (form, value) = match (rest.strip_prefix(":="), rest.strip_prefix('=')) {
+            (Some(json), _) => (":=…", json),
+            (None, Some(text)) if !text.starts_with('=') => ("=…", text),
+            _ => return Err(stranger(argument, name, rest)),
         };
-        let json = rest.strip_prefix(":=");
-        if json.is_none() && !rest.starts_with('=') {
-            return match (argument.as_bytes().first(), rest) {
-                (Some(b'{' | b'['), _) => Err(Error::new(
-                    Kind::Usage,
-                    "reading the items: one looks like a whole document",
-                )
-                .hint("give a whole document with --data")),
-                (Some(b'@'), "") => wrong("", "no key", "write --data @FILE for a whole document"),
-                // It could be anything, a token too: enough to know it by, and no more.
-                (_, "") => Err(Error::new(
-                    Kind::Usage,
-                    format!("reading the item {}: no '=' in it", glimpse(argument)),
-                )
-                .hint(FORMS)),
-                (_, _) => wrong(
-                    ":…",
-                    "it looks like a header",
-                    "give headers with -H, or write := for JSON",
-                ),
-            };
-        }
-        if rest.starts_with("==") {
-            return wrong(
-                "==…",
-                "it looks like a part of the URL",
-                "put it behind a '?' in the URL, or write =\\= for a text that begins with '='",
-            );
-        }
-        let form = if json.is_some() { ":=…" } else { "=…" };
+        let item = quoted(&format!("{name}{form}"));
         if name.is_empty() {
-            return wrong(form, "no key before it", FORMS);
+            return Err(misread(&item, "no key before it", FORMS));
         }
-        let path = match path(name) {
-            Ok(path) if path.len() > DEEPEST => {
-                let why = format!("more than {DEEPEST} keys deep");
-                return wrong(form, &why, "give the inner part as JSON, with :=");
-            }
-            Ok(path) => path,
-            Err(why) => return wrong(form, why, "write \\[ and \\] for brackets in a key"),
-        };
-        if path
-            .iter()
-            .any(|step| matches!(step.to, Place::Index(index) if index > HIGHEST))
-        {
+        let path = path(name)
+            .map_err(|why| misread(&item, why, "write \\[ and \\] for brackets in a key"))?;
+        if path.len() > DEEPEST {
+            let why = format!("more than {DEEPEST} keys deep");
+            return Err(misread(&item, &why, "give the inner part as JSON, with :="));
+        }
+        let too_high = |step: &Step| matches!(step.to, Place::Index(index) if index > HIGHEST);
+        if path.iter().any(too_high) {
             let why = format!("an index above {HIGHEST}");
-            return wrong(form, &why, "give the array as JSON, with :=");
+            return Err(misread(&item, &why, "give the array as JSON, with :="));
         }
-        let value = match (json, rest.strip_prefix("=@")) {
-            (Some("@"), _) | (None, Some("")) => {
-                return wrong(rest, "no file name behind the '@'", FORMS);
-            }
-            (Some("@-"), _) | (None, Some("-")) => {
+        let value = match (form, value.strip_prefix('@')) {
+            (_, Some("")) => return Err(misread(&item, "no file name behind the '@'", FORMS)),
+            (_, Some("-")) => {
                 let remedy = "write @/dev/stdin for standard input, @./- for a file named '-'";
-                return wrong(rest, "'-' is no file here", remedy);
+                return Err(misread(&item, "'-' is no file here", remedy));
             }
-            (Some(json), _) => match json.strip_prefix('@') {
-                Some(file) => Value::JsonFile(file.into()),
-                None if json::trim(json).is_empty() => {
-                    return wrong(
-                        ":=",
-                        "no JSON behind it",
-                        "write := null, or = for an empty text",
-                    );
-                }
-                None => {
-                    let origin = format!("the item {}", quoted(&format!("{name}{form}")));
-                    Value::Json(distinct(json.as_bytes(), &origin).map_err(|why| {
-                        if json.starts_with(['{', '[', '"']) {
-                            why
-                        } else {
-                            why.hint("write = instead of := for a text")
-                        }
-                    })?)
-                }
-            },
-            (None, Some(file)) => Value::TextFile(file.into()),
-            (None, None) => Value::Text(bare(&rest[1..])),
+            (":=…", Some(file)) => Value::JsonFile(file.into()),
+            (_, Some(file)) => Value::TextFile(file.into()),
+            (":=…", None) if json::trim(value).is_empty() => {
+                let remedy = "write := null, or = for an empty text";
+                return Err(misread(&item, "no JSON behind it", remedy));
+            }
+            (":=…", None) => {
+                let json = distinct(value.as_bytes(), &format!("the item {item}"));
+                Value::Json(json.map_err(|why| match value.as_bytes() {
+                    [b'{' | b'[' | b'"', ..] => why,
+                    _ => why.hint("write = instead of := for a text"),
+                })?)
+            }
+            (_, None) => Value::Text(bare(value)),
         };
         Ok(Item {
             name: name.to_owned(),
@@ -177,7 +135,7 @@ impl Item {
                     let at = why.utf8_error().valid_up_to();
                     Error::new(
                         Kind::Data,
-                        format!("checking {origin}: not UTF-8 behind byte {at}"),
+                        format!("checking {origin}: not UTF-8 after byte {at}"),
                     )
                 })?;
                 let text = text
@@ -191,6 +149,41 @@ impl Item {
                 distinct(&bytes, &origin)
             }
         }
+    }
+}
+
+/// An argument that is no item, but which the syntax lets us see: `item` shows it.
+fn misread(item: &str, why: &str, remedy: &str) -> Error {
+    Error::new(Kind::Usage, format!("reading the item {item}: {why}")).hint(remedy)
+}
+
+/// An argument that belongs elsewhere. It may be anything, a token too: so it is shown far enough to know it by, and no
+/// further.
+fn stranger(argument: &str, name: &str, rest: &str) -> Error {
+    let glimpse = |text: &str| match text.char_indices().nth(8) {
+        Some((end, _)) => quoted(&format!("{}…", &text[..end])),
+        None => quoted(text),
+    };
+    match (argument.as_bytes().first(), rest) {
+        (Some(b'{' | b'['), _) => {
+            let what = "reading the items: one looks like a whole document";
+            Error::new(Kind::Usage, what).hint("give a whole document with --data")
+        }
+        (Some(b'@'), "") => {
+            let remedy = "write --data @FILE for a whole document";
+            misread(&glimpse(argument), "no key", remedy)
+        }
+        (_, "") => misread(&glimpse(argument), "no '=' in it", FORMS),
+        (_, rest) if rest.starts_with('=') => misread(
+            &glimpse(&format!("{name}==…")),
+            "it looks like a part of the URL",
+            "put it behind a '?' in the URL, or write =\\= for a text that begins with '='",
+        ),
+        _ => misread(
+            &quoted(&format!("{name}:…")),
+            "it looks like a header",
+            "give headers with -H, or write := for JSON",
+        ),
     }
 }
 
@@ -215,7 +208,7 @@ pub(super) fn object(items: &[Item]) -> Result<String> {
             let place = quoted(&item.name);
             return Err(Error::new(
                 Kind::Usage,
-                format!("building the object: {place} is given twice"),
+                format!("building the object: duplicate key {place}"),
             )
             .hint("leave one of them out"));
         }
@@ -245,12 +238,11 @@ struct Members {
 }
 
 impl Members {
-    /// The place in the list of what `key` says, which `written` writes.
-    fn place(&mut self, key: String, written: impl FnOnce(&str) -> String) -> &mut Node {
+    /// The value of the key, which is written so where it is new.
+    fn at(&mut self, key: String, written: String) -> &mut Node {
         let fresh = self.list.len();
-        let written = (!self.places.contains_key(&key)).then(|| written(&key));
         let place = *self.places.entry(key).or_insert(fresh);
-        if let Some(written) = written {
+        if place == fresh {
             self.list.push((written, Node::Hole));
         }
         &mut self.list[place].1
@@ -263,7 +255,7 @@ impl Node {
         self.open(place);
         match (self, place) {
             (Node::Object(members), Place::Key(key)) => {
-                Ok(members.place(key.clone(), json::string))
+                Ok(members.at(key.clone(), json::string(key)))
             }
             (Node::Array(elements), Place::Index(index)) => {
                 if *index >= elements.len() {
@@ -292,7 +284,7 @@ impl Node {
                     let written = written.unwrap_or_default();
                     // A key that cannot be decoded cannot be written as an item's either.
                     let key = json::text_of(written).unwrap_or_else(|| written.to_owned());
-                    *members.place(key, |_| written.to_owned()) = Node::Raw(value.to_owned());
+                    *members.at(key, written.to_owned()) = Node::Raw(value.to_owned());
                 }
                 Node::Object(members)
             }
@@ -426,12 +418,4 @@ fn bare(text: &str) -> String {
         bare.push(escaped.unwrap_or(character));
     }
     bare
-}
-
-/// The beginning of an argument, in quotes.
-fn glimpse(argument: &str) -> String {
-    match argument.char_indices().nth(8) {
-        Some((end, _)) => quoted(&format!("{}…", &argument[..end])),
-        None => quoted(argument),
-    }
 }

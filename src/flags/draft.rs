@@ -5,16 +5,17 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Command, Flag, Shell, VERBS, Verb, shown, verb_row};
+use super::{Command, Flag, Group, Shell, VERBS, Verb, shown, verb_row};
 use crate::body::Item;
 use crate::dns::Family;
 use crate::error::{Error, Kind, Result};
 use crate::json::{self, Pointer};
 use crate::plan::{
-    self, Auth, Connection, Delivery, Expect, Form, Input, Method, Output, Plan, Show, Source,
-    Target, Url,
+    self, Auth, Chosen, Connection, Delivery, Documents, Expect, Flush, Form, Input, Lines, Method,
+    Output, Plan, Run, Show, Source, Target, Url,
 };
 
 /// The options as given; `None` and empty mean not given.
@@ -22,10 +23,14 @@ use crate::plan::{
 pub(super) struct Draft {
     pub(super) page: Option<Page>,
     verb: Option<Verb>,
+    /// What is read now comes from the config file.
+    pub(super) in_config: bool,
     /// The options given on the command line: those of the config file are for every verb they mean something to.
     used: Vec<&'static Flag>,
     url: Option<Url>,
     items: Vec<Item>,
+    /// What stands behind a verb that works on a spool: its directory, and then ids.
+    words: Vec<OsString>,
     pub(super) data: Option<Input>,
     pub(super) method: Option<Method>,
     sources: Vec<Source>,
@@ -43,6 +48,12 @@ pub(super) struct Draft {
     pub(super) key: Option<String>,
     pub(super) key_header: Option<String>,
     pub(super) no_key: bool,
+    pub(super) splay: Option<Duration>,
+    pub(super) lock: Option<PathBuf>,
+    pub(super) max_time: Option<Duration>,
+    pub(super) spool: Option<PathBuf>,
+    pub(super) all: bool,
+    pub(super) json: bool,
     pub(super) expect: Vec<Expect>,
     pub(super) cacert: Option<PathBuf>,
     pub(super) cert: Option<PathBuf>,
@@ -52,6 +63,14 @@ pub(super) struct Draft {
     pub(super) allow_http: bool,
     pub(super) insecure: bool,
     pub(super) max_response: Option<u64>,
+    /// The file of lines; `-` is standard input.
+    pub(super) lines: Option<PathBuf>,
+    pub(super) group: Option<u32>,
+    pub(super) group_bytes: Option<u64>,
+    pub(super) max_line: Option<u64>,
+    pub(super) skip: Option<u64>,
+    pub(super) failed: Option<PathBuf>,
+    pub(super) interval: Option<Duration>,
     pub(super) quiet: bool,
     pub(super) verbose: bool,
     pub(super) pretty: bool,
@@ -69,6 +88,12 @@ pub(super) enum Page {
     Version,
 }
 
+/// How a verb is called.
+fn calling(verb: Verb) -> String {
+    let row = verb_row(verb);
+    format!("authpost {} [OPTIONS] {}", row.word, row.operands)
+}
+
 fn wrong(what: impl Into<String>) -> Error {
     Error::new(Kind::Usage, what)
 }
@@ -82,6 +107,9 @@ impl Draft {
     pub(super) fn end_of_config(&mut self) {
         self.config_sources = std::mem::take(&mut self.sources);
         self.used.clear();
+        self.in_config = false;
+        // A URL in the file does not keep the command line from saying another verb.
+        self.verb = self.verb.filter(|verb| *verb != Verb::Send);
     }
 
     pub(super) fn used(&mut self, flag: &'static Flag) {
@@ -90,6 +118,10 @@ impl Draft {
 
     /// A verb or the URL first, then what the verb takes.
     pub(super) fn positional(&mut self, word: OsString) -> Result<()> {
+        if self.verb.is_some_and(Verb::takes_spool) {
+            self.words.push(word);
+            return Ok(());
+        }
         let Some(text) = word.to_str() else {
             return Err(wrong(format!(
                 "reading the argument '{}': it is not text in UTF-8",
@@ -107,17 +139,21 @@ impl Draft {
             }
         }
         if self.url.is_some() {
+            if text.starts_with("https://") || text.starts_with("http://") {
+                return Err(wrong("reading the arguments: there are two URLs")
+                    .hint("give one, here or in the config file; items are written KEY=TEXT"));
+            }
             self.items.push(Item::parse(text)?);
             return Ok(());
         }
         if !text.contains("://") {
-            return Err(wrong(format!("reading the command line: '{}' is not a URL", shown(&word)))
+            return Err(wrong(format!("reading the arguments: '{}' is not a URL", shown(&word)))
                 .hint("the URL comes first, with its scheme: authpost https://api.example.com/data key=value"));
         }
         // A URL may hold a password, so a bad one is not repeated.
         let url = Url::parse(text).map_err(|why| {
             wrong(format!("reading the URL: {why}"))
-                .hint("write it as https://HOST/PATH; a token has a place of its own")
+                .hint("write it as https://HOST/PATH; a token, or user:password for --auth-scheme Basic, goes into --token-file")
         })?;
         self.url = Some(url);
         Ok(())
@@ -175,6 +211,10 @@ impl Draft {
                 self.check_used(verb)?;
                 match verb {
                     Verb::Send => Ok(Command::Send(Box::new(self.into_plan()?))),
+                    Verb::Check => Ok(Command::Check(Box::new(self.into_plan()?))),
+                    Verb::Flush => self.into_flush(),
+                    Verb::List => self.into_list(),
+                    Verb::Show | Verb::Retry | Verb::Drop => self.into_chosen(verb),
                 }
             }
         }
@@ -183,14 +223,86 @@ impl Draft {
     fn check_used(&self, verb: Verb) -> Result<()> {
         match self.used.iter().find(|flag| !flag.verbs.contains(&verb)) {
             None => Ok(()),
-            Some(flag) => {
-                let row = verb_row(verb);
-                Err(wrong(format!(
-                    "reading the command line: --{} means nothing to 'authpost {}'",
-                    flag.long, row.word
-                ))
-                .hint(format!("authpost {} [OPTIONS] {}", row.word, row.operands)))
-            }
+            Some(flag) => Err(wrong(format!(
+                "reading the command line: --{} means nothing to 'authpost {}'",
+                flag.long,
+                verb_row(verb).word
+            ))
+            .hint(calling(verb))),
+        }
+    }
+
+    fn into_flush(mut self) -> Result<Command> {
+        let dir = self.spool_dir(Verb::Flush)?;
+        self.no_more_words(Verb::Flush)?;
+        let timeout = self.delivery()?.timeout;
+        let run = self.run()?;
+        let output = Output {
+            quiet: self.quiet,
+            verbose: self.verbose,
+            pretty: false,
+            show: match self.report {
+                true => Show::Report,
+                false => Show::Body,
+            },
+        };
+        Ok(Command::Flush(Box::new(Flush {
+            dir,
+            timeout,
+            run,
+            output,
+        })))
+    }
+
+    fn into_list(mut self) -> Result<Command> {
+        let dir = self.spool_dir(Verb::List)?;
+        self.no_more_words(Verb::List)?;
+        let json = self.json;
+        Ok(Command::List { dir, json })
+    }
+
+    fn into_chosen(mut self, verb: Verb) -> Result<Command> {
+        let dir = self.spool_dir(verb)?;
+        let ids = std::mem::take(&mut self.words);
+        let ids: Vec<_> = ids
+            .iter()
+            .map(|id| id.to_string_lossy().into_owned())
+            .collect();
+        if ids.is_empty() != self.all || verb == Verb::Show && ids.len() > 1 {
+            let why = match (verb, self.all) {
+                (Verb::Show, _) => "it shows one message, and needs its id",
+                (_, true) => "ids and --all are both given",
+                (_, false) => "which messages is not said",
+            };
+            return Err(wrong(format!("reading the command line: {why}")).hint(calling(verb)));
+        }
+        let chosen = Chosen {
+            dir,
+            ids: (!self.all).then_some(ids),
+            quiet: self.quiet,
+        };
+        Ok(match verb {
+            Verb::Retry => Command::Retry(chosen),
+            Verb::Drop => Command::Drop(chosen),
+            _ => Command::Show(chosen),
+        })
+    }
+
+    fn spool_dir(&mut self, verb: Verb) -> Result<PathBuf> {
+        if self.words.is_empty() {
+            return Err(wrong("reading the command line: there is no spool").hint(calling(verb)));
+        }
+        Ok(self.words.remove(0).into())
+    }
+
+    fn no_more_words(&self, verb: Verb) -> Result<()> {
+        match self.words.first() {
+            None => Ok(()),
+            Some(word) => Err(wrong(format!(
+                "reading the command line: '{}' is one argument too many",
+                shown(word)
+            ))
+            .hint(calling(verb))),
         }
     }
 
@@ -201,8 +313,10 @@ impl Draft {
             )
         })?;
         let auth = self.auth()?;
+        // What has no secret may go anywhere.
         let secret = auth.source != Source::None || !self.header_files.is_empty();
-        if secret && !url.is_https() && !url.is_loopback() && !self.allow_http {
+        self.allow_http |= !secret;
+        if !url.is_https() && !url.is_loopback() && !self.allow_http {
             return Err(wrong(format!(
                 "checking the URL {url}: everybody on the way could read the token over plain http"
             ))
@@ -210,8 +324,9 @@ impl Draft {
         }
         let quiet = self.quiet;
         Ok(Plan {
-            input: self.input()?,
             delivery: self.delivery()?,
+            run: self.run()?,
+            documents: self.documents()?,
             key: self.key.take(),
             output: Output {
                 quiet,
@@ -220,8 +335,9 @@ impl Draft {
                 show: self.show()?,
             },
             dry_run: self.dry_run,
+            spool: self.spool.take(),
             expect: std::mem::take(&mut self.expect),
-            target: Target {
+            target: Rc::new(Target {
                 method: self.method.unwrap_or(Method::Post),
                 url,
                 auth,
@@ -233,12 +349,60 @@ impl Draft {
                 connection: self.connection()?,
                 headers: self.headers,
                 header_files: self.header_files,
-            },
+            }),
         })
     }
 
-    fn input(&mut self) -> Result<Input> {
-        match (self.data.take(), self.items.is_empty()) {
+    fn documents(&mut self) -> Result<Documents> {
+        if self.lines.is_some() && self.spool.is_some() {
+            return Err(wrong("reading the command line: --lines and --spool are both given").hint(
+                "--failed keeps the lines that were not accepted; or send each by itself with --spool",
+            ));
+        }
+        match (&self.lines, self.data.take(), self.items.is_empty()) {
+            (Some(_), None, true) => Ok(Documents::Lines(self.lines()?)),
+            (Some(_), ..) => Err(wrong(
+                "reading the command line: --lines is given, and another document as well",
+            )
+            .hint("with --lines every line is a document: drop --data and the items")),
+            (None, data, no_items) => {
+                if let Some(flag) = self.used.iter().find(|flag| flag.group == Group::Lines) {
+                    return Err(wrong(format!(
+                        "reading the command line: --{} means nothing without --lines",
+                        flag.long
+                    ))
+                    .hint("authpost --lines FILE URL sends one document for each line of FILE"));
+                }
+                Ok(Documents::One(self.input(data, no_items)?))
+            }
+        }
+    }
+
+    fn lines(&mut self) -> Result<Lines> {
+        const MIB: u64 = 1 << 20;
+        let bytes = self.group_bytes.unwrap_or(MIB);
+        let group = self.group.map(|lines| plan::Group {
+            lines: lines as usize,
+            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        });
+        if group.is_none() && self.group_bytes.is_some() {
+            return Err(wrong(
+                "reading the command line: --group-bytes means nothing without --group",
+            )
+            .hint("say with --group how many lines go into one request"));
+        }
+        Ok(Lines {
+            file: self.lines.take().filter(|file| file.as_os_str() != "-"),
+            skip: self.skip.unwrap_or(0),
+            max_line: self.max_line.unwrap_or(16 * MIB),
+            group,
+            failed: self.failed.take(),
+            interval: self.interval.unwrap_or_default(),
+        })
+    }
+
+    fn input(&mut self, data: Option<Input>, no_items: bool) -> Result<Input> {
+        match (data, no_items) {
             (None, true) => Ok(Input::Nothing),
             (None, false) => Ok(Input::Items(std::mem::take(&mut self.items))),
             (Some(data), true) => Ok(data),
@@ -287,6 +451,22 @@ impl Draft {
             wait: self.wait.unwrap_or(Duration::from_secs(1)),
             max_wait: self.max_wait.unwrap_or(Duration::from_secs(30)),
             idempotent: self.idempotent,
+            patient: self.lines.is_some(),
+        })
+    }
+
+    fn run(&mut self) -> Result<Run> {
+        let splay = self.splay.unwrap_or_default();
+        if self.max_time.is_some_and(|all| all <= splay) {
+            return Err(wrong(
+                "reading the command line: the wait of --splay could use up all of --max-time",
+            )
+            .hint("give --max-time more, or --splay less"));
+        }
+        Ok(Run {
+            splay,
+            lock: self.lock.take(),
+            max_time: self.max_time,
         })
     }
 

@@ -1,20 +1,77 @@
 //! Every option, once. Parser, help, manual page and completions are rendered from these rows.
 
+use std::time::Duration;
+
 use super::draft::Page;
 use super::{Flag, Group, Shell, Verb, VerbRow};
 use crate::dns::Family;
 use crate::plan::{self, Input, Method, Source};
 
 /// What authpost can be told to do, in the order of the help.
-pub const VERBS: &[VerbRow] = &[VerbRow {
-    verb: Verb::Send,
-    word: "",
-    operands: "URL [ITEM]...",
-    brief: "send one JSON document",
-}];
+pub const VERBS: &[VerbRow] = &[
+    VerbRow {
+        verb: Verb::Send,
+        word: "",
+        operands: "URL [ITEM]...",
+        brief: "send one JSON document, or with --lines one for each line of a file",
+    },
+    VerbRow {
+        verb: Verb::Check,
+        word: "check",
+        operands: "URL [ITEM]...",
+        brief: "test everything that can be tested without sending the document or the token",
+    },
+    VerbRow {
+        verb: Verb::Flush,
+        word: "flush",
+        operands: "DIR",
+        brief: "deliver what waits in the spool DIR and is due",
+    },
+    VerbRow {
+        verb: Verb::List,
+        word: "list",
+        operands: "DIR",
+        brief: "list the messages in the spool: those that wait, and those that are dead",
+    },
+    VerbRow {
+        verb: Verb::Show,
+        word: "show",
+        operands: "DIR ID",
+        brief: "show a message: its fate so far, headers and body",
+    },
+    VerbRow {
+        verb: Verb::Retry,
+        word: "retry",
+        operands: "DIR ID...",
+        brief: "make messages due, the dead ones too; each keeps its key",
+    },
+    VerbRow {
+        verb: Verb::Drop,
+        word: "drop",
+        operands: "DIR ID...",
+        brief: "remove messages for good",
+    },
+];
 
-const ANY: &[Verb] = &[Verb::Send];
-const SENDING: &[Verb] = &[Verb::Send];
+const ANY: &[Verb] = &[
+    Verb::Send,
+    Verb::Check,
+    Verb::Flush,
+    Verb::List,
+    Verb::Show,
+    Verb::Retry,
+    Verb::Drop,
+];
+const DELIVERING: &[Verb] = &[Verb::Send, Verb::Check, Verb::Flush];
+const QUIET: &[Verb] = &[
+    Verb::Send,
+    Verb::Check,
+    Verb::Flush,
+    Verb::Retry,
+    Verb::Drop,
+];
+/// What a line that sends may say, `check` takes as well: put the word before it, and it is tested as it stands.
+const SENDING: &[Verb] = &[Verb::Send, Verb::Check];
 
 /// Enough to write the file by.
 const OAUTH2: &str = "FILE is a JSON object of strings (RFC 6749):
@@ -72,10 +129,10 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "method",
         short: Some('X'),
-        value: Some("METHOD"),
+        value: Some("POST|PUT|PATCH"),
         group: Group::Body,
         verbs: SENDING,
-        brief: "POST, PUT or PATCH [default: POST]",
+        brief: "the method [default: POST]",
         text: "",
         set: |draft, value| {
             let word = value.text()?;
@@ -112,7 +169,7 @@ pub const FLAGS: &[Flag] = &[
         set: |draft, value| {
             let name = value.text()?;
             if name.is_empty() || name.contains(['=', '\0']) {
-                return Err(format!("'{name}' cannot be the name of a variable"));
+                return Err("it is not the name of a variable".to_owned());
             }
             draft.source(Source::Env(name));
             Ok(())
@@ -169,7 +226,7 @@ pub const FLAGS: &[Flag] = &[
         set: |draft, value| {
             let word = value.text()?;
             if !plan::is_token(&word) {
-                return Err(format!("'{word}' cannot be an authentication scheme"));
+                return Err("it must be one word".to_owned());
             }
             draft.scheme = Some(word);
             Ok(())
@@ -219,7 +276,7 @@ pub const FLAGS: &[Flag] = &[
         short: None,
         value: Some("TIME"),
         group: Group::Delivery,
-        verbs: SENDING,
+        verbs: DELIVERING,
         brief: "the budget of a delivery, everything included [default: 60s]",
         text: "Fetching the token, looking up the name, connecting, TLS, sending, waiting and all further tries draw \
                from it. A TIME is written as 500ms, 30, 30s, 5m or 1h.",
@@ -305,7 +362,9 @@ pub const FLAGS: &[Flag] = &[
         group: Group::Delivery,
         verbs: SENDING,
         brief: "the key of this document [default: a random UUID]",
-        text: "It is the same on every try, so that an API that honours it takes the document once.",
+        text: "It is the same on every try, so that an API that honours it takes the document once.\n\n\
+               With --lines it is what the keys begin with: KEY-1 for line 1, and for a group KEY- and the number \
+               of its first line. So the same file can be sent again, in the same groups, and nothing is taken twice.",
         set: |draft, value| {
             let key = value.text()?;
             if key.is_empty() || key.len() > 255 || !key.bytes().all(|byte| byte.is_ascii_graphic())
@@ -341,6 +400,78 @@ pub const FLAGS: &[Flag] = &[
         text: "",
         set: |draft, _| {
             draft.no_key = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "splay",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: DELIVERING,
+        brief: "wait first, at random up to this long, so that not all machines call at once",
+        text: "The wait counts against --max-time, but not against --timeout.",
+        set: |draft, value| {
+            draft.splay = Some(value.duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "lock",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Delivery,
+        verbs: DELIVERING,
+        brief: "stop at once (75) while another run holds the lock on FILE",
+        text: "FILE is made if it is missing, and stays. What counts is the lock on it, which ends with the process, \
+               however that ends; so a FILE that is left over blocks nobody.",
+        set: |draft, value| {
+            draft.lock = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "max-time",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: DELIVERING,
+        brief: "the time for the whole run, the wait of --splay included [default: no limit]",
+        text: "",
+        set: |draft, value| {
+            draft.max_time = Some(value.positive_duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "spool",
+        short: None,
+        value: Some("DIR"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "keep the document in DIR until the API has it; 'authpost flush DIR' tries again",
+        text: "It is on the disk before its first byte goes out. Then it is sent as without --spool. What was not sent, \
+               or not processed, waits in DIR, and the run ends well (0): put 'authpost flush -q DIR' into a crontab. \
+               When the token is refused it waits too (77). What the API refuses (76), and without --idempotent what it \
+               may have taken (74), lies dead in DIR for a person to look at: see list, show, retry and drop.\n\n\
+               DIR is made if it is missing, for this user alone. A message notes where its token is found, not the \
+               token; so prefer --token-file to the environment, which a crontab does not have. A spool holds up to \
+               10,000 messages and 256 MiB; then new ones are refused (73) and nothing is sent.",
+        set: |draft, value| {
+            draft.spool = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "all",
+        short: None,
+        value: None,
+        group: Group::Delivery,
+        verbs: &[Verb::Retry, Verb::Drop],
+        brief: "all messages that are dead, instead of those with an ID",
+        text: "",
+        set: |draft, _| {
+            draft.all = true;
             Ok(())
         },
     },
@@ -401,8 +532,9 @@ pub const FLAGS: &[Flag] = &[
         group: Group::Connection,
         verbs: SENDING,
         brief: "go through this HTTP proxy [default: HTTPS_PROXY or HTTP_PROXY, else ALL_PROXY]",
-        text: "Hosts that NO_PROXY names are reached directly. Every user of the machine can read a password in \
-               --proxy: put it into the variable.",
+        text: "Hosts that NO_PROXY names are reached directly; so is this machine, unless --proxy is given. The proxy is \
+               asked for a tunnel (CONNECT), for https and http alike, and looks up the host itself. Every user of the \
+               machine can read a password in --proxy: put it into the variable.",
         set: |draft, value| {
             let url = value.text()?;
             if url.contains('@') {
@@ -480,11 +612,121 @@ pub const FLAGS: &[Flag] = &[
         },
     },
     Flag {
+        long: "lines",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "send one document for each line of FILE, over one connection; - is standard input",
+        text: "Each line is a JSON text (NDJSON). Blank lines are passed over. A line that is not JSON is told by its \
+               number, and the rest goes on; so is one that the API refuses. When the API is not reached, keeps failing, \
+               or refuses the token, the run stops after all tries, and says which --skip goes on from there. Where \
+               the API asks to slow down (429, Retry-After) each line waits for that as long as its --timeout \
+               lasts, however many tries it takes.\n\n\
+               The run ends with a line on standard error that counts the lines, and with the exit code of the worst \
+               that happened.",
+        set: |draft, value| {
+            draft.lines = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "group",
+        short: None,
+        value: Some("N"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "send up to N lines in one request, as a JSON array",
+        text: "A group ends early at --group-bytes, and before a line that cannot be sent. It is accepted or refused \
+               as a whole.",
+        set: |draft, value| {
+            draft.group = Some(match value.number()? {
+                0 => return Err("it must be at least 1".to_owned()),
+                lines => lines,
+            });
+            Ok(())
+        },
+    },
+    Flag {
+        long: "group-bytes",
+        short: None,
+        value: Some("SIZE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "how large such an array may grow [default: 1M]",
+        text: "A line that is larger by itself goes out in an array of its own.",
+        set: |draft, value| {
+            draft.group_bytes = Some(value.size()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "failed",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "append to FILE the lines that were not accepted, as they were",
+        text: "Those are the lines that are not JSON, or too long, and those that the API refused. When the run stops \
+               early, the lines from there on are not among them: --skip sends those. FILE is on disk before the run ends.",
+        set: |draft, value| {
+            draft.failed = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "skip",
+        short: None,
+        value: Some("N"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "pass over the first N lines; the others keep their numbers",
+        text: "",
+        set: |draft, value| {
+            let text = value.text()?;
+            let lines = text
+                .parse()
+                .map_err(|_| format!("'{text}' is not a number"));
+            draft.skip = Some(lines?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "max-line",
+        short: None,
+        value: Some("SIZE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "the longest line that is sent [default: 16M]",
+        text: "A longer one is told by its number, and the rest goes on.",
+        set: |draft, value| {
+            draft.max_line = Some(value.size()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "rate",
+        short: None,
+        value: Some("N"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "start at most N deliveries a second; 0.1 is one in ten seconds",
+        text: "",
+        set: |draft, value| {
+            let text = value.text()?;
+            let rate = text.parse().ok().filter(|rate: &f64| rate.is_normal());
+            let interval = rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
+            draft.interval =
+                Some(interval.ok_or_else(|| format!("'{text}' is not a rate, such as 50 or 0.1"))?);
+            Ok(())
+        },
+    },
+    Flag {
         long: "quiet",
         short: Some('q'),
         value: None,
         group: Group::Output,
-        verbs: SENDING,
+        verbs: QUIET,
         brief: "print nothing on success",
         text: "",
         set: |draft, _| {
@@ -497,7 +739,7 @@ pub const FLAGS: &[Flag] = &[
         short: Some('v'),
         value: None,
         group: Group::Output,
-        verbs: SENDING,
+        verbs: DELIVERING,
         brief: "print the headers of request and answer, and every try; secrets are never shown",
         text: "",
         set: |draft, _| {
@@ -536,12 +778,26 @@ pub const FLAGS: &[Flag] = &[
         short: None,
         value: None,
         group: Group::Output,
-        verbs: SENDING,
+        verbs: DELIVERING,
         brief: "print one line of JSON about the delivery instead of the answer",
-        text: "Its members: outcome (accepted, refused, unavailable, unsent, unknown), exit, status, tries, seconds, \
-               key, method, url, error, and response: the answer's JSON as it came, or a string.",
+        text: "Its members: outcome (accepted, refused, unavailable, unsent, unknown, spooled), exit, status, tries, seconds, \
+               key, method, url, error, and response: the answer's JSON as it came, or a string. With --lines also \
+               line, its number; for a group line and last_line. A line that cannot be sent is reported as well.",
         set: |draft, _| {
             draft.report = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "json",
+        short: None,
+        value: None,
+        group: Group::Output,
+        verbs: &[Verb::List],
+        brief: "list as JSON, one message a line",
+        text: "",
+        set: |draft, _| {
+            draft.json = true;
             Ok(())
         },
     },
@@ -550,7 +806,7 @@ pub const FLAGS: &[Flag] = &[
         short: None,
         value: None,
         group: Group::Output,
-        verbs: SENDING,
+        verbs: &[Verb::Send],
         brief: "print the request that would go out, the token masked; connect to nothing",
         text: "The document is read and checked; the token is not fetched.",
         set: |draft, _| {
@@ -568,7 +824,10 @@ pub const FLAGS: &[Flag] = &[
         text: "Blank lines and lines that start with # are passed over. What the command line says comes later, and so \
                wins.",
         // Read before everything else, by a pass of its own.
-        set: |_, value| value.path().map(drop),
+        set: |draft, value| match draft.in_config {
+            true => Err("a config file cannot name another".to_owned()),
+            false => value.path().map(drop),
+        },
     },
     Flag {
         long: "help",
@@ -599,10 +858,10 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "completions",
         short: None,
-        value: Some("SHELL"),
+        value: Some("bash|zsh|fish"),
         group: Group::Itself,
         verbs: ANY,
-        brief: "print the completions for bash, zsh or fish",
+        brief: "print the completions for a shell",
         text: "",
         set: |draft, value| {
             let shell = match value.text()?.as_str() {

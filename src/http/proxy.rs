@@ -1,8 +1,10 @@
 //! Which proxy stands between us and the API, if any.
 //!
 //! `--proxy`, else the environment as curl reads it: `HTTPS_PROXY` or `HTTP_PROXY` by the URL's scheme, then
-//! `ALL_PROXY`, in capitals or small letters; `NO_PROXY` names the hosts that are reached directly. A proxy's password
-//! is never shown: errors name where the setting came from, and its host.
+//! `ALL_PROXY`, in capitals or small letters; `NO_PROXY` names the hosts that are reached directly. The variables do not
+//! concern this machine itself: behind a proxy `localhost` would be another machine, and a token may go there in the
+//! clear only because it does not leave this one. A proxy's password is never shown: errors name where the setting came
+//! from, and its host.
 
 use std::net::IpAddr;
 
@@ -20,8 +22,10 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
         true => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
         false => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
     };
-    let from_environment =
-        || first_of(scheme_variables).map(|(name, text)| (Kind::Config, name, text));
+    let from_environment = || {
+        let (name, text) = first_of(scheme_variables).filter(|_| !url.is_loopback())?;
+        Some((Kind::Config, name, text))
+    };
     let setting = connection
         .proxy
         .clone()
@@ -44,9 +48,23 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
     {
         return Err(unusable(&format!("'{scheme}' proxies are not supported")));
     }
-    Proxy::new(&text)
-        .map(Some)
-        .map_err(|_| unusable("it is not a proxy's URL"))
+    let not_a_url = || unusable("it is not a proxy's URL");
+    let proxy = Proxy::new(&text).map_err(|_| not_a_url())?;
+    // ureq takes whatever stands behind the colon, and a password with a slash in it for a host.
+    let authority = proxy.uri().authority().map_or("", |all| all.as_str());
+    let authority = authority.rsplit('@').next().unwrap_or_default();
+    let address = Url::parse(&format!("http://{authority}")).map_err(|_| not_a_url())?;
+    if !matches!(proxy.uri().path(), "" | "/") || proxy.uri().query().is_some() {
+        return Err(not_a_url());
+    }
+    if !url.is_https() && !address.is_loopback() && !connection.allow_http {
+        return Err(Error::new(
+            kind,
+            format!("taking the proxy from {origin}: everybody on the way to it could read the token over plain http"),
+        )
+        .hint("name the host of the URL in NO_PROXY, or say --allow-http if that network is yours alone"));
+    }
+    Ok(Some(proxy))
 }
 
 fn first_of(names: &[&'static str]) -> Option<(&'static str, String)> {
@@ -97,7 +115,7 @@ fn is_within(address: IpAddr, network: &str) -> bool {
         None => (network, Some(128)),
     };
     let shared =
-        |differing: u128, width: u32, bits: u32| bits >= width || differing >> (width - bits) == 0;
+        |differing: u128, width: u32, bits: u32| differing >> width.saturating_sub(bits) == 0;
     match (address, base.parse(), bits) {
         (IpAddr::V4(a), Ok(IpAddr::V4(b)), Some(bits)) => {
             bits == 0 || shared(u128::from(a.to_bits() ^ b.to_bits()), 32, bits)

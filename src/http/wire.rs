@@ -5,7 +5,8 @@
 //! request above TLS. It notes the moment the first byte of the request leaves, which decides whether sending again is
 //! safe, and it joins head and body into one write. Both report to [`Progress`].
 
-use std::io::{ErrorKind, Read, Write};
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
+use crate::error;
 use crate::time::Budget;
 
 /// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
@@ -26,6 +28,8 @@ pub enum Phase {
     Connecting,
     /// Agreeing on keys.
     Securing,
+    /// The request comes next; not a byte of it has left.
+    Ready,
     /// Writing the request.
     Sending,
     /// The request is written; nothing has come back.
@@ -34,40 +38,84 @@ pub enum Phase {
     Receiving,
 }
 
-/// What the transports of one client share: the budget they obey, and how far they came.
+/// What the transports of one client share: the budget they obey, how far they came, and how far they may go.
 #[derive(Debug)]
-pub struct Progress(Mutex<(Phase, Budget)>);
+pub struct Progress(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    budget: Budget,
+    /// Stop where the request would begin.
+    probing: bool,
+}
 
 impl Progress {
     /// Before any attempt.
     pub fn new() -> Arc<Progress> {
-        Arc::new(Progress(Mutex::new((Phase::Resolving, Budget::UNLIMITED))))
+        Arc::new(Progress(Mutex::new(State {
+            phase: Phase::Resolving,
+            budget: Budget::UNLIMITED,
+            probing: false,
+        })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Phase, Budget)> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new attempt begins, and ends with `budget`.
-    pub fn begin(&self, budget: Budget) {
-        *self.lock() = (Phase::Resolving, budget);
+    /// A new attempt begins, and ends with `budget`; when it is only `probing`, before the first byte of the request.
+    pub fn begin(&self, budget: Budget, probing: bool) {
+        *self.lock() = State {
+            phase: Phase::Resolving,
+            budget,
+            probing,
+        };
     }
 
     /// How far the attempt has come.
     pub fn phase(&self) -> Phase {
-        self.lock().0
+        self.lock().phase
     }
 
     /// The attempt has come this far.
     pub fn reach(&self, phase: Phase) {
-        self.lock().0 = phase;
+        self.lock().phase = phase;
     }
 
     /// What the attempt may still take.
     pub fn budget(&self) -> Budget {
-        self.lock().1
+        self.lock().budget
+    }
+
+    fn probing(&self) -> bool {
+        self.lock().probing
     }
 }
+
+/// Why a connection was lost, in words.
+pub fn reason(why: &io::Error) -> String {
+    match why.kind() {
+        ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
+        _ => error::reason(why),
+    }
+}
+
+/// A probe has come as far as it may: the request would follow.
+#[derive(Debug)]
+pub struct Ready;
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection stands")
+    }
+}
+
+impl std::error::Error for Ready {}
+
+/// How long a probe listens for objections: in TLS 1.3 an API that does not like our certificate says so only when we
+/// take the connection to stand.
+const OBJECTIONS: Duration = Duration::from_millis(500);
 
 /// Opens the TCP connection, unless a proxy's tunnel stands already.
 #[derive(Debug)]
@@ -139,8 +187,10 @@ pub struct Wire {
     peer_left: bool,
 }
 
-/// Time limits are set this coarsely, so that not every read and write costs a system call to set one.
+/// Time limits are rounded up to this, so that not every read and write costs a system call to set one; short ones are
+/// not.
 const GRAIN: Duration = Duration::from_millis(100);
+const FINE: Duration = Duration::from_secs(2);
 
 impl Wire {
     /// Sets the socket's limit for what comes next to what is left.
@@ -149,13 +199,15 @@ impl Wire {
         if left.is_zero() {
             return Err(Error::Timeout(timeout.reason));
         }
-        let limit = (left != Duration::MAX).then_some(left);
-        let set = &mut self.limits[usize::from(writing)];
-        let fits = match (*set, limit) {
-            (Some(set), Some(limit)) => set >= limit && set - limit < GRAIN,
-            (set, limit) => set == limit,
+        let limit = match left {
+            Duration::MAX => None,
+            left if left < FINE => Some(left),
+            left => Some(
+                GRAIN * u32::try_from(left.as_millis() / GRAIN.as_millis() + 1).unwrap_or(u32::MAX),
+            ),
         };
-        if !fits {
+        let set = &mut self.limits[usize::from(writing)];
+        if *set != limit {
             if writing {
                 self.stream.set_write_timeout(limit)?;
             } else {
@@ -182,7 +234,12 @@ impl Transport for Wire {
             };
             self.limit(true, left)?;
             match self.stream.write(&self.buffers.output()[written..amount]) {
-                Ok(count) => written += count,
+                Ok(count) => {
+                    written += count;
+                    if self.progress.phase() == Phase::Ready {
+                        self.progress.reach(Phase::Sending);
+                    }
+                }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
@@ -224,6 +281,10 @@ impl Transport for Wire {
 
     /// A kept connection is open while the peer has neither closed it nor said anything unasked.
     fn is_open(&mut self) -> bool {
+        // ureq asks when it puts the connection by, and again before it uses it: only then does it matter.
+        if self.progress.phase() >= Phase::Sending {
+            return !self.peer_left;
+        }
         let quiet = |stream: &TcpStream| match stream.peek(&mut [0]) {
             Err(error) => error.kind() == ErrorKind::WouldBlock,
             Ok(_) => false,
@@ -279,7 +340,9 @@ pub struct Exchange<T> {
 impl<T: Transport> Exchange<T> {
     /// Writes what stands in the first `amount` bytes of the output, the head before it.
     fn send(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.progress.reach(Phase::Sending);
+        if self.progress.phase() < Phase::Ready {
+            self.progress.reach(Phase::Ready);
+        }
         let head = std::mem::take(&mut self.head);
         let output = self.below.buffers().output();
         let joined = head.len() + amount;
@@ -295,6 +358,19 @@ impl<T: Transport> Exchange<T> {
         }
         Ok(())
     }
+
+    /// What the API has against us before it has seen a request; [`Ready`] when that is nothing.
+    fn objection(&mut self) -> Error {
+        let soon = NextTimeout {
+            after: OBJECTIONS.into(),
+            reason: Timeout::RecvResponse,
+            ..NextTimeout::default()
+        };
+        match self.below.is_tls().then(|| self.below.await_input(soon)) {
+            Some(Err(error)) if !matches!(error, Error::Timeout(_)) => error,
+            _ => Error::Other(Box::new(Ready)),
+        }
+    }
 }
 
 impl<T: Transport> Transport for Exchange<T> {
@@ -303,8 +379,11 @@ impl<T: Transport> Transport for Exchange<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if self.progress.probing() {
+            return Err(self.objection());
+        }
         // ureq hands over the head first and then the body, part by part.
-        if self.progress.phase() < Phase::Sending && self.head.is_empty() {
+        if self.progress.phase() < Phase::Ready && self.head.is_empty() {
             self.head = self.below.buffers().output()[..amount].to_vec();
             return Ok(());
         }
@@ -315,10 +394,23 @@ impl<T: Transport> Transport for Exchange<T> {
         if !self.head.is_empty() {
             self.send(0, timeout)?;
         }
-        if self.progress.phase() < Phase::Waiting {
+        if self.progress.phase() == Phase::Sending {
             self.progress.reach(Phase::Waiting);
         }
-        let more = self.below.await_input(timeout)?;
+        let more = match self.below.await_input(timeout) {
+            // ureq takes these for the end of an answer that has no length. They are none: the rest is lost.
+            Err(Error::Io(why))
+                if matches!(
+                    why.kind(),
+                    ErrorKind::UnexpectedEof
+                        | ErrorKind::ConnectionReset
+                        | ErrorKind::ConnectionAborted
+                ) =>
+            {
+                return Err(Error::Io(io::Error::other(reason(&why))));
+            }
+            other => other?,
+        };
         if more {
             self.progress.reach(Phase::Receiving);
         }

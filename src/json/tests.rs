@@ -325,7 +325,7 @@ fn the_position_is_that_of_the_first_byte_too_many() {
     // A prefix is wrong as soon as nothing can follow that makes it right: there the flaw must be, at the same byte
     // however the text is cut.
     let mut dice = Dice(0xB17E);
-    for _ in 0..5_000 {
+    for _ in 0..2_000 {
         let bytes = dice.damaged();
         let whole = check(&bytes);
         for cut in 0..=bytes.len() {
@@ -549,25 +549,19 @@ fn keys_that_are_there_twice() {
         assert_eq!(check_keys(json), Ok(()), "{json}");
     }
     for (json, flaw) in [
-        (
-            r#"{"k":1,"k":2}"#,
-            "line 1, column 8: the same key a second time",
-        ),
-        (
-            r#"{"k":1,"\u006b":2}"#,
-            "line 1, column 8: the same key a second time",
-        ),
+        (r#"{"k":1,"k":2}"#, "line 1, column 8: duplicate key"),
+        (r#"{"k":1,"\u006b":2}"#, "line 1, column 8: duplicate key"),
         (
             "[\n {\"a\":{\"k\":1,\n  \"k\":2}}]",
-            "line 3, column 3: the same key a second time",
+            "line 3, column 3: duplicate key",
         ),
         (
             r#"{"a":[{"a":1}],"b":{"c":0},"a":2}"#,
-            "line 1, column 28: the same key a second time",
+            "line 1, column 28: duplicate key",
         ),
         (
             r#"{"\ud800":1,"\ud800":2}"#,
-            "line 1, column 13: the same key a second time",
+            "line 1, column 13: duplicate key",
         ),
     ] {
         assert_eq!(check_keys(json).unwrap_err().to_string(), flaw, "{json}");

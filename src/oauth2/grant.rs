@@ -31,6 +31,8 @@ pub struct Grant {
     pub flow: Flow,
     /// What the client proves itself with; `None` for a public client, or one with a certificate.
     pub client_secret: Option<Secret>,
+    /// The file that the secret stands in.
+    pub secret_file: Option<PathBuf>,
     /// The directory of the cache, where the file names one.
     pub cache: Option<PathBuf>,
     client_id: String,
@@ -73,23 +75,20 @@ impl Grant {
                 .hint("give the token endpoint's https address"));
         }
         let client_id = members.needed("client_id")?;
-        let client_secret = match (
-            members.text("client_secret")?,
-            members.text("client_secret_file")?.map(within),
-        ) {
+        let named = members.text("client_secret_file")?.map(within);
+        let (client_secret, secret_file) = match (members.text("client_secret")?, named) {
             (Some(_), Some(_)) => {
                 return Err(
                     members.unusable("'client_secret' and 'client_secret_file' are both there")
                 );
             }
-            (Some(secret), None) => Some(Secret::new(secret)),
-            (None, Some(path)) => Some(secret::from_file(
-                "the client secret file",
-                "the client's secret",
-                &path,
-                budget,
-            )?),
-            (None, None) => None,
+            (Some(secret), None) => (Some(Secret::new(secret)), Some(file.to_owned())),
+            (None, Some(path)) => {
+                let (what, content) = ("the client secret file", "the client's secret");
+                let secret = secret::from_file(what, content, &path, budget)?;
+                (Some(secret), Some(path))
+            }
+            (None, None) => (None, None),
         };
         let flow = match (
             members.text("grant")?.as_deref(),
@@ -111,7 +110,7 @@ impl Grant {
                         format_args!("reading the refresh token file '{}'", path.display()),
                         &why,
                     )
-                    .hint("put the refresh token there, readable by this user alone (chmod 600)")
+                    .hint("put the refresh token into that file, readable by this user alone (chmod 600)")
                 })?)
             }
             (Some("refresh_token"), None) => {
@@ -144,6 +143,7 @@ impl Grant {
             token_url,
             flow,
             client_secret,
+            secret_file,
             cache: members.text("cache")?.map(within),
             client_id,
             basic,
@@ -246,8 +246,9 @@ impl Grant {
     /// which is what keeps a colon in the id apart from the one between them (RFC 6749, section 2.3.1).
     pub fn authorization(&self) -> Option<(String, Secret)> {
         let secret = self.client_secret.as_ref().filter(|_| self.basic)?;
-        let pair = format!("{}:{}", encoded(&self.client_id), encoded(secret.expose()));
-        Some(("Authorization".to_owned(), Secret::basic("Basic", &pair)))
+        let (id, secret) = (encoded(&self.client_id), encoded(secret.expose()));
+        let header = Secret::basic("Basic", &id, &secret);
+        Some(("Authorization".to_owned(), header))
     }
 
     /// The body of the request for a token.
@@ -326,8 +327,8 @@ impl Members<'_> {
             left: Map::new(),
         };
         json::check(text.as_bytes())
-            .and_then(|()| json::check_keys(text))
             .map_err(|flaw| members.unusable(format!("it is not JSON: {flaw}")))?;
+        json::check_keys(text).map_err(|flaw| members.unusable(flaw))?;
         match serde_json::from_str(text) {
             Ok(Value::Object(map)) => members.left = map,
             _ => return Err(members.unusable("it is not a JSON object")),

@@ -46,6 +46,6 @@ fn answer(request: &Request, credentials: &str) -> Response {
     };
     let key = request.header("idempotency-key").unwrap_or("");
     let key = key.replace('\\', r"\\").replace('"', "\\\"");
-    let echo = format!(r#"{{"received":{received},"idempotency_key":"{key}"}}"#);
+    let echo = format!(r#"{{"received":{received},"idempotency_key":"{key}"}}"#) + "\n";
     Response::json(200, echo)
 }

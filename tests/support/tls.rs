@@ -90,6 +90,11 @@ impl Tls {
         Server::play(connections, Some(self.layer()), "127.0.0.1:0")
     }
 
+    /// [`Server::script_on`] over TLS.
+    pub fn script_on(&self, address: &str, connections: impl IntoIterator<Item = Conn>) -> Server {
+        Server::play(connections, Some(self.layer()), address)
+    }
+
     /// [`Server::handler`] over TLS.
     pub fn handler(&self, answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Server {
         let handler = Handler::new(answer, Some(self.layer()));

@@ -1,0 +1,239 @@
+//! A run of many deliveries: every line of a file on its way to one API.
+//!
+//! Owns the order of things: what stops the run, what it counts, where the lines go that were not accepted, and from
+//! where another run can go on. What always holds: a line is settled (accepted, or told and kept) before the next one
+//! goes out, so that accepted lines, failed lines and the lines from `--skip` on are all the lines, each of them once.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::deliver::{Api, Outcome, deliver};
+use crate::error::{Error, Kind, Result};
+use crate::lines::{Next, Parcel, Stream};
+use crate::outcome::{Again, Exit, Fate, Terms};
+use crate::plan::{Lines, Plan};
+use crate::report::{self, LineReport, Tally};
+use crate::time::{Clock, SystemClock};
+
+/// Sends the lines. How the run is to end.
+///
+/// # Errors
+/// What keeps us from beginning.
+pub fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
+    let mut stream = Stream::open(lines, plan.target.clone(), plan.key.as_deref())?;
+    if plan.dry_run {
+        return dry_run(plan, stream);
+    }
+    let failed = lines.failed.as_deref();
+    let mut run = Run {
+        plan,
+        interval: lines.interval,
+        failed: failed.map(|path| Failed::open(path, &stream)).transpose()?,
+        api: Api::new(&plan.target)?,
+        report: LineReport::new(&plan.output, &plan.target),
+        clock,
+        due: Duration::ZERO,
+        tally: Tally::default(),
+        settled: lines.skip,
+        exit: Exit::Ok,
+    };
+    let stopped = run.all(&mut stream);
+    run.end(stopped)
+}
+
+/// The first request that would go out.
+fn dry_run(plan: &Plan, mut stream: Stream) -> Result<Exit> {
+    match stream.next()? {
+        None => Ok(Exit::Ok),
+        Some(Next::Parcel(parcel)) => {
+            report::dry_run(&parcel.job, plan.key.is_none()).map(|()| Exit::Ok)
+        }
+        Some(Next::Bad { number, why }) => Err(Error::new(
+            Kind::Data,
+            format!("checking line {number}: {why}"),
+        )),
+    }
+}
+
+/// Where a run stopped before its end.
+struct Stop {
+    /// The last line of what it stopped at, where the API may have taken that.
+    maybe_taken: Option<u64>,
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    interval: Duration,
+    failed: Option<Failed>,
+    api: Api,
+    report: LineReport<'a>,
+    clock: &'a SystemClock,
+    /// When the next delivery may begin.
+    due: Duration,
+    tally: Tally,
+    /// The last line that is settled.
+    settled: u64,
+    exit: Exit,
+}
+
+impl Run<'_> {
+    /// Delivers one parcel after the other, until the end or until there is no point in going on.
+    fn all(&mut self, stream: &mut Stream) -> Result<Option<Stop>> {
+        while let Some(next) = stream.next()? {
+            match next {
+                Next::Bad { number, why } => {
+                    self.report.bad_line(number, &why)?;
+                    self.tally.add(Fate::Unsent, 1);
+                    self.exit = self.exit.or_worse(Exit::DataErr);
+                    if let Some(failed) = &mut self.failed {
+                        stream.rest(|piece| failed.write(piece))?;
+                        failed.write(b"\n")?;
+                    }
+                    self.settled = number;
+                }
+                Next::Parcel(parcel) => {
+                    let outcome = self.send(&parcel)?;
+                    self.tally.add(outcome.verdict.fate, parcel.count());
+                    self.exit = self.exit.or_worse(outcome.verdict.exit);
+                    let told = self.report.delivery(&parcel, &outcome);
+                    // Told or not, what was accepted must not be sent again.
+                    let settled = self.settle(&parcel, &outcome)?;
+                    told?;
+                    if let ControlFlow::Break(stop) = settled {
+                        return Ok(Some(stop));
+                    }
+                }
+            }
+            self.report.progress(&self.tally, self.clock.elapsed());
+        }
+        Ok(None)
+    }
+
+    fn send(&mut self, parcel: &Parcel) -> Result<Outcome> {
+        self.pace();
+        let report = &mut self.report;
+        report.request(parcel);
+        deliver(
+            &parcel.job,
+            &mut self.api,
+            &self.plan.delivery,
+            self.plan
+                .run
+                .limit(self.plan.delivery.timeout, self.clock.elapsed()),
+            Terms {
+                expect: &self.plan.expect,
+                show: &self.plan.output.show,
+            },
+            self.clock,
+            &mut |text| report.another_try(parcel, text),
+        )
+    }
+
+    /// Waits until the next delivery may begin, by `--rate`.
+    fn pace(&mut self) {
+        if self.interval.is_zero() {
+            return;
+        }
+        let now = self.clock.elapsed();
+        if now < self.due {
+            self.clock.sleep(self.due - now);
+        }
+        self.due = self.due.max(now) + self.interval;
+    }
+
+    /// What follows from a delivery: a refusal concerns its lines alone, anything else would befall the next ones too.
+    fn settle(&mut self, parcel: &Parcel, outcome: &Outcome) -> Result<ControlFlow<Stop>> {
+        match outcome.verdict.exit {
+            Exit::Ok => {}
+            Exit::Protocol => {
+                if let Some(failed) = &mut self.failed {
+                    for line in parcel.lines() {
+                        failed.write(&[line, b"\n"].concat())?;
+                    }
+                }
+            }
+            _ => {
+                let harmless = self.plan.delivery.idempotent;
+                let maybe = outcome.verdict.again == Again::IfIdempotent && !harmless;
+                return Ok(ControlFlow::Break(Stop {
+                    maybe_taken: maybe.then_some(*parcel.span.end()),
+                }));
+            }
+        }
+        self.settled = *parcel.span.end();
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Brings everything to disk, and says what the run came to.
+    fn end(mut self, stopped: Result<Option<Stop>>) -> Result<Exit> {
+        let kept = self.failed.as_mut().map_or(Ok(()), Failed::sync);
+        let stopped = match (stopped, kept) {
+            (Ok(stop), Ok(())) => stop,
+            (Err(error), _) | (Ok(_), Err(error)) => {
+                self.report.error(&error);
+                self.exit = self.exit.or_worse(error.kind().into());
+                Some(Stop { maybe_taken: None })
+            }
+        };
+        let again = stopped.map(|stop| (self.settled, stop.maybe_taken));
+        self.report
+            .end(&self.tally, self.clock.elapsed(), self.exit, again);
+        Ok(self.exit)
+    }
+}
+
+/// The file of the lines that were not accepted.
+struct Failed {
+    file: File,
+    path: PathBuf,
+}
+
+impl Failed {
+    fn open(path: &Path, stream: &Stream) -> Result<Failed> {
+        // It may hold what the API must know and nobody else.
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|why| Failed::error(path, "opening", &why))?;
+        if stream.comes_from(&file) {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "opening '{}': --lines and --failed are the same file",
+                    path.display()
+                ),
+            )
+            .hint("give --failed a file of its own"));
+        }
+        let path = path.to_owned();
+        Ok(Failed { file, path })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|why| Failed::error(&self.path, "writing", &why))
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        match self.file.sync_all() {
+            // A pipe or a terminal has no disk to be brought to.
+            Err(why) if why.kind() != io::ErrorKind::InvalidInput => {
+                Err(Failed::error(&self.path, "writing", &why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn error(path: &Path, doing: &str, why: &io::Error) -> Error {
+        let doing = format!("{doing} the file of failed lines '{}'", path.display());
+        Error::io(Kind::Output, doing, why)
+            .hint("give --failed a place that this user can write to, with room on it")
+    }
+}

@@ -1,0 +1,232 @@
+//! Every row of the judgement, and of the table of exit codes.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::json::Pointer;
+
+fn answer(status: u16, body: &str) -> Answer {
+    Answer {
+        version: "HTTP/1.1",
+        status,
+        reason: "Words",
+        headers: Vec::new(),
+        body: body.as_bytes().to_vec(),
+        end: End::Whole,
+        repeats_secret: false,
+    }
+}
+
+fn fault(kind: FaultKind, hint: Option<&str>) -> Fault {
+    Fault {
+        kind,
+        what: "connecting: refused".to_owned(),
+        hint: hint.map(str::to_owned),
+    }
+}
+
+fn plainly(attempt: &Attempt, number: u32) -> Verdict {
+    let terms = Terms {
+        expect: &[],
+        show: &Show::Body,
+    };
+    judge(attempt, number, terms)
+}
+
+/// Judges an answer by what `--expect` and `--pick` want of it.
+fn wanting(answer: Answer, expect: &[(&str, &str)], pick: Option<&str>) -> Verdict {
+    let expect: Vec<_> = expect
+        .iter()
+        .map(|(pointer, value)| Expect {
+            pointer: Pointer::parse(pointer).unwrap(),
+            value: (*value).to_owned(),
+        })
+        .collect();
+    let show = match pick {
+        Some(pointer) => Show::Pick(Pointer::parse(pointer).unwrap()),
+        None => Show::Body,
+    };
+    let terms = Terms {
+        expect: &expect,
+        show: &show,
+    };
+    judge(&Attempt::Answered(answer), 1, terms)
+}
+
+#[track_caller]
+fn is(verdict: &Verdict, fate: Fate, exit: Exit, again: Again) {
+    assert_eq!(
+        (verdict.fate, verdict.exit, verdict.again),
+        (fate, exit, again),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn what_was_not_sent() {
+    for (kind, exit, again) in [
+        (FaultKind::Passing, Exit::TempFail, Again::Yes),
+        (FaultKind::Lasting, Exit::TempFail, Again::No),
+        (FaultKind::ProxyDenied, Exit::NoPerm, Again::No),
+        (FaultKind::Document, Exit::NoInput, Again::No),
+    ] {
+        let verdict = plainly(&Attempt::Unsent(fault(kind, Some("do this"))), 1);
+        is(&verdict, Fate::Unsent, exit, again);
+        assert_eq!(verdict.why, "connecting: refused");
+        assert_eq!(verdict.hint.as_deref(), Some("do this"));
+    }
+}
+
+#[test]
+fn what_was_not_answered() {
+    for kind in [FaultKind::Passing, FaultKind::Lasting, FaultKind::Document] {
+        let verdict = plainly(&Attempt::Unanswered(fault(kind, None)), 1);
+        is(&verdict, Fate::Unknown, Exit::IoErr, Again::IfIdempotent);
+        assert!(verdict.hint.unwrap().contains("may have taken it"));
+    }
+}
+
+#[test]
+fn every_status() {
+    use Again::{IfIdempotent, No, WithNewToken, Yes};
+    for status in 100..=999 {
+        let (fate, exit, again) = match status {
+            200..300 => (Fate::Accepted, Exit::Ok, No),
+            401 => (Fate::Refused, Exit::NoPerm, WithNewToken),
+            403 | 407 => (Fate::Refused, Exit::NoPerm, No),
+            408 | 425 | 429 | 503 => (Fate::Unavailable, Exit::Unavailable, Yes),
+            500..600 => (Fate::Unavailable, Exit::Unavailable, IfIdempotent),
+            _ => (Fate::Refused, Exit::Protocol, No),
+        };
+        for number in [1, 2] {
+            let verdict = plainly(&Attempt::Answered(answer(status, "")), number);
+            let again = if (status, number) == (409, 2) {
+                Yes
+            } else {
+                again
+            };
+            is(&verdict, fate, exit, again);
+            let why = match fate {
+                Fate::Accepted => String::new(),
+                _ => format!("the API answered {status} Words"),
+            };
+            assert_eq!(verdict.why, why);
+        }
+    }
+}
+
+#[test]
+fn a_redirect_says_where_to() {
+    let mut answer = answer(308, "");
+    answer.headers = vec![("location".to_owned(), "https://b.test/".to_owned())];
+    let verdict = plainly(&Attempt::Answered(answer), 1);
+    assert_eq!(
+        verdict.why,
+        "the API answered 308 Words and points to https://b.test/"
+    );
+}
+
+#[test]
+fn a_success_that_broke_off_counts_unless_its_content_is_wanted() {
+    for end in [End::Broken("out of time".to_owned()), End::OverLimit] {
+        let cut = || Answer {
+            end: match &end {
+                End::Broken(why) => End::Broken(why.clone()),
+                _ => End::OverLimit,
+            },
+            // Whole by chance: what has been read must not count.
+            ..answer(200, r#"{"ok":true}"#)
+        };
+        is(
+            &wanting(cut(), &[], None),
+            Fate::Accepted,
+            Exit::Ok,
+            Again::No,
+        );
+        for wants in [
+            wanting(cut(), &[("/ok", "true")], None),
+            wanting(cut(), &[], Some("/ok")),
+        ] {
+            is(&wants, Fate::Unknown, Exit::IoErr, Again::No);
+        }
+    }
+    let broken = Answer {
+        end: End::Broken("out of time".to_owned()),
+        ..answer(400, "{")
+    };
+    is(
+        &wanting(broken, &[], Some("/ok")),
+        Fate::Refused,
+        Exit::Protocol,
+        Again::No,
+    );
+}
+
+#[test]
+fn a_success_must_say_all_that_is_expected() {
+    let body = r#"{"ok":true,"n":1.0,"s":"a\u0062","o":{"x":[1,2]}}"#;
+    for met in [
+        &[("/ok", "true")][..],
+        &[("/n", "1"), ("/s", "\"ab\""), ("/o", r#"{ "x" : [1, 2] }"#)],
+        &[("/o/x/1", "2")],
+    ] {
+        is(
+            &wanting(answer(200, body), met, None),
+            Fate::Accepted,
+            Exit::Ok,
+            Again::No,
+        );
+    }
+    for (unmet, why) in [
+        (&[("/ok", "false")][..], "'/ok' is true, not false"),
+        (&[("/ok", "true"), ("/n", "2")], "'/n' is 1.0, not 2"),
+        (&[("/none", "1")], "there is nothing at '/none'"),
+    ] {
+        let verdict = wanting(answer(200, body), unmet, None);
+        is(&verdict, Fate::Refused, Exit::Protocol, Again::No);
+        assert_eq!(
+            verdict.why,
+            format!("the API answered 200 Words, but {why}")
+        );
+    }
+    for body in ["", "<html>", "{\"ok\":true", "{\"ok\":true}{}"] {
+        let verdict = wanting(answer(200, body), &[("/ok", "true")], None);
+        is(&verdict, Fate::Refused, Exit::Protocol, Again::No);
+        assert_eq!(verdict.why, "the API answered 200 Words, but not with JSON");
+    }
+}
+
+#[test]
+fn a_success_without_the_picked_value_was_accepted_all_the_same() {
+    let body = r#"{"id":7}"#;
+    let found = wanting(answer(200, body), &[("/id", "7")], Some("/id"));
+    is(&found, Fate::Accepted, Exit::Ok, Again::No);
+    let html = wanting(answer(200, "<html>"), &[], Some("/id"));
+    is(&html, Fate::Accepted, Exit::Protocol, Again::No);
+    let missing = wanting(answer(200, body), &[("/id", "7")], Some("/name"));
+    is(&missing, Fate::Accepted, Exit::Protocol, Again::No);
+    assert_eq!(
+        missing.why,
+        "the API answered 200 Words, but there is nothing at '/name'"
+    );
+}
+
+#[test]
+fn every_exit_has_a_row_and_every_row_a_code_of_its_own() {
+    let codes: Vec<_> = EXITS.iter().map(|row| row.code).collect();
+    assert_eq!(codes, [0, 64, 65, 66, 69, 70, 73, 74, 75, 76, 77, 78]);
+    for row in EXITS {
+        assert_eq!(row.exit.code(), row.code);
+    }
+    for (kind, code) in [
+        (error::Kind::Usage, 64),
+        (error::Kind::Data, 65),
+        (error::Kind::Input, 66),
+        (error::Kind::Output, 73),
+        (error::Kind::Unreached, 75),
+        (error::Kind::Denied, 77),
+        (error::Kind::Config, 78),
+    ] {
+        assert_eq!(Exit::from(kind).code(), code);
+    }
+}

@@ -1,0 +1,554 @@
+//! Jobs at rest. The state is the directory, and a message is a file that is never changed, only moved:
+//!
+//! ```text
+//! DIR/tmp     being written; whatever lies here without a lock is left over, and removed
+//! DIR/queue   accepted: synced to the disk, and waiting
+//! DIR/active  a request with it may be under way; without a lock: it may have been taken
+//! DIR/dead    refused, perhaps taken, or damaged: a person decides
+//! DIR/state   hints for messages of the same name: tries, times, the last error
+//! DIR/lock    locked by the flush at work; made last, so where it is, the directories above are on the disk
+//! ```
+//! Whoever works on a message holds a lock on its file (`flock`, which ends with the process) and has made sure that
+//! the name still means that file. A move is a rename, and counts once the directory it leads to is synced: a file
+//! system that keeps a journal makes both names change at once. A sync that fails is not repeated; the step has failed.
+//!
+//! This is the only room that locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
+
+mod hint;
+mod message;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::body::Document;
+use crate::error::{Error, Kind, Result};
+pub use hint::Hint;
+pub use message::{Flaw, Id, Message};
+
+/// The most messages, and the most bytes of them, that a spool takes in. What is in it stays.
+const MOST_MESSAGES: u64 = 10_000;
+const MOST_BYTES: u64 = 256 << 20;
+
+const NO_NAME: &str = "its name is not that of a message";
+
+/// Where a message lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Queue,
+    Active,
+    Dead,
+}
+
+impl Place {
+    /// All of them.
+    pub const ALL: [Place; 3] = [Place::Queue, Place::Active, Place::Dead];
+
+    /// The directory's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Place::Queue => "queue",
+            Place::Active => "active",
+            Place::Dead => "dead",
+        }
+    }
+}
+
+/// A directory of messages.
+#[derive(Debug)]
+pub struct Spool {
+    dir: PathBuf,
+    /// The user whose spool it is: us.
+    owner: u32,
+}
+
+/// What came of reaching for a message.
+#[derive(Debug)]
+pub enum Taken<'a> {
+    /// It is ours until the value is dropped.
+    Held(Held<'a>),
+    /// Somebody else works on it.
+    Busy,
+    /// It is not there any more.
+    Gone,
+    /// It is no message, for this reason.
+    Strange(&'static str),
+}
+
+/// The user that this process acts as. The owner of a pipe that it makes: the standard library has no other word for it.
+fn user() -> io::Result<u32> {
+    let (pipe, _) = io::pipe()?;
+    Ok(File::from(OwnedFd::from(pipe)).metadata()?.uid())
+}
+
+fn sync(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+impl Spool {
+    /// The spool in `dir`, which is there.
+    ///
+    /// # Errors
+    /// [`Kind::Input`] when there is none, [`Kind::Output`] when others could have put a message or a link there.
+    pub fn open(dir: &Path) -> Result<Spool> {
+        let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        // Without a slash at its end, behind which a link would go unseen.
+        let dir: PathBuf = absolute.components().collect();
+        let using = format!("using the spool '{}'", dir.display());
+        let refused = |why: &str| Error::new(Kind::Output, format!("{using}: {why}"));
+        let metadata = fs::symlink_metadata(&dir).map_err(|why| {
+            Error::io(Kind::Input, &using, &why)
+                .hint("give the directory that --spool names; the first message makes it")
+        })?;
+        let owner = user().map_err(|why| Error::io(Kind::Output, &using, &why))?;
+        if metadata.is_symlink() {
+            return Err(refused("it is a symbolic link").hint("name the directory itself"));
+        }
+        if !metadata.is_dir() {
+            return Err(refused("it is not a directory").hint("name a directory of its own"));
+        }
+        if metadata.uid() != owner {
+            return Err(refused("it belongs to another user")
+                .hint("run authpost as that user, or name another directory"));
+        }
+        if metadata.mode() & 0o022 != 0 {
+            return Err(refused("its group or everybody may write to it")
+                .hint(format!("look into it, then: chmod 700 '{}'", dir.display())));
+        }
+        Ok(Spool { dir, owner })
+    }
+
+    /// The spool in `dir`, made where there is none.
+    ///
+    /// # Errors
+    /// As for [`Spool::open`]; [`Kind::Output`] when it cannot be made.
+    pub fn make(dir: &Path) -> Result<Spool> {
+        match make_dir(dir) {
+            Ok(()) => {}
+            Err(why) => {
+                let doing = format!("making the spool '{}'", dir.display());
+                return Err(Error::io(Kind::Output, doing, &why)
+                    .hint("make the directory above it, writable by this user"));
+            }
+        }
+        let spool = Spool::open(dir)?;
+        spool.lay_out()?;
+        Ok(spool)
+    }
+
+    /// Makes what is missing in the directory, and sees to it that all of it is on the disk.
+    fn lay_out(&self) -> Result<()> {
+        let lock = self.dir.join("lock");
+        let lay_out = || {
+            if lock.try_exists()? {
+                return Ok(());
+            }
+            for name in ["tmp", "queue", "active", "dead", "state"] {
+                make_dir(&self.dir.join(name))?;
+            }
+            sync(&self.dir)?;
+            sync(self.dir.parent().unwrap_or(&self.dir))?;
+            private(OpenOptions::new().write(true).create(true)).open(&lock)?;
+            Ok(())
+        };
+        lay_out().map_err(|why: io::Error| self.failed("making", &self.dir, &why))
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the message `name` lies, or would.
+    pub fn path(&self, place: Place, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.join(place.name()).join(name)
+    }
+
+    fn failed(&self, doing: &str, path: &Path, why: &io::Error) -> Error {
+        Error::io(
+            Kind::Output,
+            format_args!("{doing} '{}' in the spool", path.display()),
+            why,
+        )
+        .hint("look at the disk: room, quota, errors ('df', 'dmesg')")
+    }
+
+    /// Takes in a message: when this returns, it is on the disk, in `queue`, and held.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; the message is then not in the spool.
+    pub fn accept(&self, message: &Message, body: &Document) -> Result<Held<'_>> {
+        self.check_room(body.len())?;
+        let path = self.dir.join("tmp").join(&message.id);
+        let file = self
+            .draft(&path)
+            .map_err(|why| self.failed("making", &path, &why))?;
+        let written = message
+            .write(body, &mut &file)
+            .and_then(|()| file.sync_all());
+        if let Err(why) = written {
+            let _ = fs::remove_file(&path);
+            return Err(self.failed("writing", &path, &why));
+        }
+        let to = self.path(Place::Queue, &message.id);
+        if let Err(why) = fs::rename(&path, &to) {
+            let _ = fs::remove_file(&path);
+            return Err(self.failed("moving to queue", &path, &why));
+        }
+        if let Err(why) = sync(&self.dir.join("queue")) {
+            let error = self.failed("syncing", &to, &why);
+            return Err(match fs::remove_file(&to) {
+                Ok(()) => error,
+                Err(_) => error.hint(format!(
+                    "it could not be removed either, and may still be delivered: look at '{}' first",
+                    to.display()
+                )),
+            });
+        }
+        Ok(Held {
+            spool: self,
+            id: message.id.clone(),
+            file,
+            place: Place::Queue,
+            is_synced: true,
+        })
+    }
+
+    /// A new file, locked. A sweep may find it before the lock is on it, and remove it: then another one.
+    fn draft(&self, path: &Path) -> io::Result<File> {
+        loop {
+            let file = private(OpenOptions::new().write(true).create_new(true)).open(path)?;
+            file.lock()?;
+            if file.metadata()?.nlink() > 0 {
+                return Ok(file);
+            }
+        }
+    }
+
+    fn check_room(&self, more: u64) -> Result<()> {
+        let (mut messages, mut bytes) = (1, more);
+        for place in Place::ALL {
+            let dir = self.dir.join(place.name());
+            let entries = fs::read_dir(&dir).map_err(|why| self.failed("reading", &dir, &why))?;
+            for entry in entries {
+                let entry = entry.map_err(|why| self.failed("reading", &dir, &why))?;
+                messages += 1;
+                bytes += entry.metadata().map_or(0, |metadata| metadata.len());
+            }
+        }
+        if messages <= MOST_MESSAGES && bytes <= MOST_BYTES {
+            return Ok(());
+        }
+        let dir = self.dir.display();
+        Err(Error::new(
+            Kind::Output,
+            format!(
+                "writing to the spool '{dir}': it is full: {} messages, {} MiB",
+                messages - 1,
+                (bytes - more) >> 20
+            ),
+        )
+        .hint(format!(
+            "'authpost list {dir}' shows what waits and what is dead; flush or drop it"
+        )))
+    }
+
+    /// The names in `place`, oldest first.
+    ///
+    /// # Errors
+    /// [`Kind::Input`] when the directory cannot be read.
+    pub fn names(&self, place: Place) -> Result<Vec<OsString>> {
+        let dir = self.dir.join(place.name());
+        let names = match fs::read_dir(&dir) {
+            Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect(),
+            Err(why) if why.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(why) => Err(why),
+        };
+        let mut names: Vec<OsString> = names.map_err(|why| {
+            Error::io(
+                Kind::Input,
+                format_args!("reading the spool's '{}'", dir.display()),
+                &why,
+            )
+        })?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Opens what is called `name`, if it is a file of ours. Nothing else is opened: a FIFO would hang, and a link lead
+    /// elsewhere.
+    fn open_message(
+        &self,
+        path: &Path,
+    ) -> io::Result<std::result::Result<(File, u64), &'static str>> {
+        let metadata = fs::symlink_metadata(path)?;
+        if !metadata.is_file() {
+            return Ok(Err("it is not a file"));
+        }
+        if metadata.uid() != self.owner {
+            return Ok(Err("it belongs to another user"));
+        }
+        Ok(Ok((File::open(path)?, metadata.len())))
+    }
+
+    /// Reaches for the message called `name`.
+    ///
+    /// # Errors
+    /// [`Kind::Input`] when it cannot be opened or locked for a reason other than those in [`Taken`].
+    pub fn hold(&self, place: Place, name: &OsStr) -> Result<Taken<'_>> {
+        let path = self.path(place, name);
+        self.try_hold(place, name, &path)
+            .or_else(|why| match why.kind() {
+                ErrorKind::NotFound => Ok(Taken::Gone),
+                _ => Err(Error::io(
+                    Kind::Input,
+                    format_args!("opening the message '{}'", path.display()),
+                    &why,
+                )),
+            })
+    }
+
+    fn try_hold(&self, place: Place, name: &OsStr, path: &Path) -> io::Result<Taken<'_>> {
+        let Some(id) = Id::parse(name) else {
+            return Ok(Taken::Strange(NO_NAME));
+        };
+        let file = match self.open_message(path)? {
+            Ok((file, _)) => file,
+            Err(why) => return Ok(Taken::Strange(why)),
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Taken::Busy),
+            Err(TryLockError::Error(why)) => return Err(why),
+        }
+        // Between the opening and the lock, somebody else may have finished with it.
+        let (ours, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+        if (ours.dev(), ours.ino()) != (named.dev(), named.ino()) {
+            return Ok(Taken::Gone);
+        }
+        Ok(Taken::Held(Held {
+            spool: self,
+            id,
+            file,
+            place,
+            is_synced: true,
+        }))
+    }
+
+    /// Puts what is no message, or a damaged one, among the dead, for this reason. Whoever knows it as a message holds
+    /// it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn set_aside(&self, place: Place, name: &OsStr, why: &str) -> Result<()> {
+        let from = self.path(place, name);
+        let mut aside = name.to_owned();
+        if fs::symlink_metadata(self.path(Place::Dead, name)).is_ok() {
+            aside.push(format!("-{}", Id::new()));
+        }
+        self.note(
+            &aside,
+            &Hint {
+                error: why.to_owned(),
+                ..Hint::default()
+            },
+        );
+        fs::rename(&from, self.path(Place::Dead, &aside))
+            .and_then(|()| sync(&self.dir.join("dead")))
+            .map_err(|why| self.failed("setting aside", &from, &why))
+    }
+
+    /// The turn of one flush at a time; `None` while another has it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn turn(&self) -> Result<Option<File>> {
+        self.lay_out()?;
+        let path = self.dir.join("lock");
+        let turn = private(OpenOptions::new().write(true).create(true))
+            .open(&path)
+            .and_then(|file| match file.try_lock() {
+                Ok(()) => Ok(Some(file)),
+                Err(TryLockError::WouldBlock) => Ok(None),
+                Err(TryLockError::Error(why)) => Err(why),
+            });
+        turn.map_err(|why| self.failed("locking", &path, &why))
+    }
+
+    /// Removes what senders that were killed left half written. What cannot be removed now can be later.
+    pub fn sweep(&self) {
+        let entries = fs::read_dir(self.dir.join("tmp"));
+        for entry in entries.into_iter().flatten().flatten() {
+            let path = entry.path();
+            if let Ok(Ok((file, _))) = self.open_message(&path)
+                && file.try_lock().is_ok()
+            {
+                let _ = fs::remove_file(&path);
+            }
+        }
+    }
+
+    /// What `read` finds in the message called `name`, and the file's length, without a lock; `None` when it is gone.
+    pub fn look<T>(
+        &self,
+        place: Place,
+        name: &OsStr,
+        read: impl FnOnce(&File, &Id) -> std::result::Result<T, Flaw>,
+    ) -> Option<(u64, std::result::Result<T, Flaw>)> {
+        let strange = |why: &str| Some((0, Err(Flaw::Damaged(why.to_owned()))));
+        let Some(id) = Id::parse(name) else {
+            return strange(NO_NAME);
+        };
+        match self.open_message(&self.path(place, name)) {
+            Ok(Ok((file, length))) => Some((length, read(&file, &id))),
+            Ok(Err(why)) => strange(why),
+            Err(why) if why.kind() == ErrorKind::NotFound => None,
+            Err(why) => Some((0, Err(why.into()))),
+        }
+    }
+
+    /// Removes what is no message.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn discard(&self, place: Place, name: &OsStr) -> Result<()> {
+        let path = self.path(place, name);
+        let _ = fs::remove_file(self.dir.join("state").join(name));
+        let removed = match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir(&path),
+            _ => fs::remove_file(&path),
+        };
+        removed
+            .and_then(|()| sync(&self.dir.join(place.name())))
+            .map_err(|why| self.failed("removing", &path, &why))
+    }
+
+    /// What is remembered of the message called `name`.
+    pub fn hint(&self, name: &OsStr) -> Hint {
+        let text = fs::read(self.dir.join("state").join(name));
+        text.ok()
+            .and_then(|text| Hint::parse(&text))
+            .unwrap_or_default()
+    }
+
+    /// Remembers it, if that can be done: losing it loses nothing.
+    pub fn note(&self, name: impl AsRef<Path>, hint: &Hint) {
+        let path = self.dir.join("state").join(name);
+        let _ = private(OpenOptions::new().write(true).create(true).truncate(true))
+            .open(path)
+            .and_then(|mut file| io::Write::write_all(&mut file, hint.text().as_bytes()));
+    }
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(0o600)
+}
+
+/// A directory for this user alone, unless there is one already.
+fn make_dir(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(why) if why.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// A message that is ours until this is dropped.
+pub struct Held<'a> {
+    spool: &'a Spool,
+    /// Its name.
+    pub id: Id,
+    file: File,
+    place: Place,
+    /// Whether the disk knows where it lies.
+    is_synced: bool,
+}
+
+impl Held<'_> {
+    /// All of it, every byte checked.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&self) -> std::result::Result<(Message, Document), Flaw> {
+        Message::read(&self.file, &self.id)
+    }
+
+    /// Marks that a request with it is about to go out. The disk has taken a write when this returns, so it will
+    /// probably take the next one, which says how it ended.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; it must not be sent then.
+    pub fn begin(&mut self) -> Result<()> {
+        self.put(Place::Active)
+    }
+
+    /// Marks that the last request with it did nothing. Not synced: a power cut finds it in `active`, which only says
+    /// less.
+    pub fn undo(&mut self) {
+        let (from, to) = (
+            self.spool.path(self.place, &self.id),
+            self.spool.path(Place::Queue, &self.id),
+        );
+        if self.place == Place::Active && fs::rename(from, to).is_ok() {
+            (self.place, self.is_synced) = (Place::Queue, false);
+        }
+    }
+
+    /// Puts it into `queue`, where the next flush finds it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; it is still in the spool.
+    pub fn keep(mut self) -> Result<()> {
+        self.put(Place::Queue)
+    }
+
+    /// Puts it among the dead.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; it is still in the spool.
+    pub fn bury(mut self) -> Result<()> {
+        self.put(Place::Dead)
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; it may still be in the spool.
+    pub fn remove(self) -> Result<()> {
+        let path = self.spool.path(self.place, &self.id);
+        let _ = fs::remove_file(self.spool.dir.join("state").join(&self.id));
+        fs::remove_file(&path)
+            .and_then(|()| sync(&self.spool.dir.join(self.place.name())))
+            .map_err(|why| self.spool.failed("removing", &path, &why))
+    }
+
+    fn put(&mut self, to: Place) -> Result<()> {
+        let path = self.spool.path(self.place, &self.id);
+        let failed = |why: io::Error| {
+            let doing = format!("moving to {}", to.name());
+            self.spool.failed(&doing, &path, &why)
+        };
+        if self.place != to {
+            let target = self.spool.path(to, &self.id);
+            if fs::symlink_metadata(&target).is_ok() {
+                return Err(failed(ErrorKind::AlreadyExists.into()));
+            }
+            fs::rename(&path, target).map_err(failed)?;
+            (self.place, self.is_synced) = (to, false);
+        }
+        if !self.is_synced {
+            sync(&self.spool.dir.join(to.name())).map_err(failed)?;
+            self.is_synced = true;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Held<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({} in {})", self.id, self.place.name())
+    }
+}

@@ -1,0 +1,452 @@
+//! The file of one message: what it says, byte by byte.
+//!
+//! ```text
+//! {"authpost":1,"id":"…","created":…,"method":"POST","url":"…",…,"length":11}   one line of JSON
+//! {"a":"text"}                                                                   the body, `length` bytes
+//! end 0123456789abcdef                                                           FNV-1a/64 of all bytes before it
+//! ```
+//! Every version has this frame, so a file is known to be whole before its version is looked at. A head that this
+//! version would not write in the very same bytes is not taken, so nothing in it can be passed over. A message says
+//! where its secrets are found, never what they are. This room writes and reads; where the file lies, and whether it is
+//! on the disk, is the spool's affair.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::body::Document;
+use crate::dns::Family;
+use crate::error::{Error, Kind, Result};
+use crate::job::{Job, Key};
+use crate::json::{self, Pointer};
+use crate::plan::{self, Auth, Connection, Expect, Form, Method, Source, Target, Url};
+use crate::time;
+
+/// The version written here, and the only one read.
+const VERSION: u64 = 1;
+
+/// More than any head: the kernel allows no longer command line.
+const LONGEST_HEAD: u64 = 4 << 20;
+
+/// A message's name: the microsecond it arrived, and 64 random bits, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Id(String);
+
+impl Id {
+    const LENGTH: usize = 30;
+
+    /// A new one. It sorts behind those made before, as long as the clock goes on.
+    pub fn new() -> Id {
+        let random = RandomState::new().hash_one(0u8);
+        Id(format!("{:014x}{random:016x}", time::micros() & (!0 >> 8)))
+    }
+
+    /// From a file's name, if it can be one.
+    pub fn parse(name: &OsStr) -> Option<Id> {
+        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let name = name.to_str()?;
+        (name.len() == Id::LENGTH && name.bytes().all(digit)).then(|| Id(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<Path> for Id {
+    fn as_ref(&self) -> &Path {
+        self.0.as_ref()
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a message says beside its body.
+#[derive(Debug)]
+pub struct Message {
+    /// Its name.
+    pub id: Id,
+    /// When it was accepted, in seconds since 1970.
+    pub created: u64,
+    /// What tells the API that two requests are the same one.
+    pub key: Option<Key>,
+    /// Where it goes.
+    pub target: Rc<Target>,
+    /// Whether sending it twice is harmless.
+    pub idempotent: bool,
+    /// What a 2xx answer must say.
+    pub expect: Vec<Expect>,
+}
+
+/// Why a file cannot be used.
+#[derive(Debug)]
+pub enum Flaw {
+    /// It is not what was written.
+    Damaged(String),
+    /// It is whole, and of a version that is not known here.
+    Version(u64),
+    /// It could not be read.
+    Unreadable(String),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Flaw::Damaged(why) => write!(f, "it is damaged: {why}"),
+            Flaw::Version(version) => write!(
+                f,
+                "it was written by another authpost (spool version {version})"
+            ),
+            Flaw::Unreadable(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<io::Error> for Flaw {
+    fn from(why: io::Error) -> Flaw {
+        Flaw::Unreadable(crate::error::reason(&why))
+    }
+}
+
+fn damaged<T>(why: impl Into<String>) -> std::result::Result<T, Flaw> {
+    Err(Flaw::Damaged(why.into()))
+}
+
+/// FNV-1a with 64 bits: any one byte changed changes it, and damage elsewhere escapes it once in 2^64.
+struct Sum(u64);
+
+impl Sum {
+    fn new() -> Sum {
+        Sum(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    fn end_mark(&self) -> String {
+        format!("\nend {:016x}\n", self.0)
+    }
+}
+
+const END_MARK: u64 = 22;
+
+const NOT_OURS: &str = "its head is not one that authpost writes";
+
+impl Message {
+    /// The message that carries `job`, with a name of its own and paths that hold wherever it is read.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a path that is not UTF-8.
+    pub fn new(job: &Job, idempotent: bool, expect: &[Expect], now: u64) -> Result<Message> {
+        let target = &job.target;
+        let source = match &target.auth.source {
+            Source::File(path) => Source::File(absolute(path)?),
+            Source::OAuth2(path) => Source::OAuth2(absolute(path)?),
+            Source::Env(_) | Source::Command(_) | Source::None => target.auth.source.clone(),
+        };
+        let connection = &target.connection;
+        let identity = match &connection.identity {
+            Some((chain, key)) => Some((absolute(chain)?, absolute(key)?)),
+            None => None,
+        };
+        Ok(Message {
+            id: Id::new(),
+            created: now,
+            key: job.key.clone(),
+            idempotent,
+            expect: expect.to_vec(),
+            target: Rc::new(Target {
+                header_files: target
+                    .header_files
+                    .iter()
+                    .map(|path| absolute(path))
+                    .collect::<Result<_>>()?,
+                auth: Auth {
+                    source,
+                    form: target.auth.form.clone(),
+                },
+                connection: Connection {
+                    cacert: connection.cacert.as_deref().map(absolute).transpose()?,
+                    identity,
+                    ..connection.clone()
+                },
+                ..Target::clone(target)
+            }),
+        })
+    }
+
+    /// Its job.
+    pub fn job(&self, body: Document) -> Job {
+        Job {
+            target: self.target.clone(),
+            key: self.key.clone(),
+            body,
+        }
+    }
+
+    /// The first line, without its end.
+    fn head(&self, length: u64) -> String {
+        let Target {
+            method,
+            url,
+            headers,
+            header_files,
+            auth,
+            idempotency_header,
+            connection,
+        } = &*self.target;
+        let expect: Vec<_> = self
+            .expect
+            .iter()
+            .map(|expect| json!([expect.pointer.to_string(), expect.value]))
+            .collect();
+        let (cert, cert_key) = match &connection.identity {
+            Some((cert, key)) => (Some(cert), Some(key)),
+            None => (None, None),
+        };
+        json!({
+            "authpost": VERSION,
+            "id": self.id.as_str(),
+            "created": self.created,
+            "method": method.as_str(),
+            "url": url.as_str(),
+            "headers": headers,
+            "header_files": header_files,
+            "token": match &auth.source {
+                Source::File(path) => json!({ "file": path }),
+                Source::Env(name) => json!({ "env": name }),
+                Source::Command(command) => json!({ "command": command }),
+                Source::OAuth2(path) => json!({ "oauth2": path }),
+                Source::None => Value::Null,
+            },
+            "token_form": match &auth.form {
+                Form::Scheme(word) => json!({ "scheme": word }),
+                Form::Header(name) => json!({ "header": name }),
+            },
+            "idempotency_header": idempotency_header,
+            "key": self.key.as_ref().map(|key| &key.0),
+            "idempotent": self.idempotent,
+            "expect": expect,
+            "cacert": connection.cacert,
+            "cert": cert,
+            "cert_key": cert_key,
+            "insecure": connection.insecure,
+            "allow_http": connection.allow_http,
+            "proxy": connection.proxy,
+            "family": match connection.family {
+                Family::Any => 0,
+                Family::V4 => 4,
+                Family::V6 => 6,
+            },
+            "connect_timeout_ms": connection.connect_timeout.as_millis() as u64,
+            "max_response": connection.max_response,
+            "length": length,
+        })
+        .to_string()
+    }
+
+    /// Writes the whole file.
+    pub fn write(&self, body: &Document, out: &mut impl Write) -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(256 << 10, out);
+        let mut sum = Sum::new();
+        let head = self.head(body.len()) + "\n";
+        sum.add(head.as_bytes());
+        out.write_all(head.as_bytes())?;
+        let mut body = BufReader::with_capacity(256 << 10, body.reader());
+        loop {
+            let piece = body.fill_buf()?;
+            if piece.is_empty() {
+                break;
+            }
+            sum.add(piece);
+            out.write_all(piece)?;
+            let length = piece.len();
+            body.consume(length);
+        }
+        out.write_all(sum.end_mark().as_bytes())?;
+        out.flush()
+    }
+
+    /// Reads the file called `id` from its start, and checks every byte of it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(file: &File, id: &Id) -> std::result::Result<(Message, Document), Flaw> {
+        let length = file.metadata()?.len();
+        let Some(framed) = length.checked_sub(END_MARK) else {
+            return damaged("it is too short");
+        };
+        let mut input = BufReader::with_capacity(64 << 10, file);
+        let mut head = Vec::new();
+        (&mut input)
+            .take(framed.min(LONGEST_HEAD))
+            .read_until(b'\n', &mut head)?;
+        let start = head.len() as u64;
+        let mut sum = Sum::new();
+        sum.add(&head);
+        let mut left = framed - start;
+        while left > 0 {
+            let piece = input.fill_buf()?;
+            let count = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            if count == 0 {
+                return damaged("it was cut while it was read");
+            }
+            sum.add(&piece[..count]);
+            input.consume(count);
+            left -= count as u64;
+        }
+        let mut end = Vec::new();
+        input.read_to_end(&mut end)?;
+        if end != sum.end_mark().as_bytes() {
+            return damaged("its checksum does not hold");
+        }
+        let head = String::from_utf8(head).unwrap_or_default();
+        let head = head.trim_end_matches('\n');
+        let (message, body) = Message::parse(head, id)?;
+        if message.head(body) != head {
+            return damaged(NOT_OURS);
+        }
+        if body != framed - start {
+            return damaged("its body has another length than it says");
+        }
+        let file = file.try_clone()?;
+        match Document::from_part(file, start, body, "the message") {
+            Ok(document) => Ok((message, document)),
+            Err(error) if error.kind() == Kind::Data => damaged(error.to_string()),
+            Err(error) => Err(Flaw::Unreadable(error.to_string())),
+        }
+    }
+
+    /// Reads the head only, for a list: the rest is taken on trust.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn glance(file: &File, id: &Id) -> std::result::Result<Message, Flaw> {
+        let mut head = Vec::new();
+        BufReader::with_capacity(2 << 10, file)
+            .take(LONGEST_HEAD)
+            .read_until(b'\n', &mut head)?;
+        let head = String::from_utf8(head).unwrap_or_default();
+        Ok(Message::parse(head.trim_end_matches('\n'), id)?.0)
+    }
+
+    /// The message, and the length of its body.
+    fn parse(head: &str, id: &Id) -> std::result::Result<(Message, u64), Flaw> {
+        let Ok(members) = serde_json::from_str::<Value>(head) else {
+            return damaged("its head is not JSON");
+        };
+        match members["authpost"].as_u64() {
+            Some(VERSION) => {}
+            Some(version) => return Err(Flaw::Version(version)),
+            None => return damaged("its head names no version"),
+        }
+        let parsed = Message::from_members(&members).zip(members["length"].as_u64());
+        match parsed {
+            Some((message, _)) if message.id != *id => damaged("its name is not its own"),
+            Some(parsed) => Ok(parsed),
+            None => damaged(NOT_OURS),
+        }
+    }
+
+    /// `None` for what is missing, or of another kind than it must be.
+    fn from_members(members: &Value) -> Option<Message> {
+        let text = |name: &str| Some(members[name].as_str()?.to_owned());
+        let path = |name: &str| Some(PathBuf::from(members[name].as_str()?));
+        let all = |name: &str| Some(members[name].as_array()?.iter());
+        let pair = |value: &Value| match value.as_array().map(Vec::as_slice) {
+            Some([a, b]) => Some((a.as_str()?.to_owned(), b.as_str()?.to_owned())),
+            _ => None,
+        };
+        let one = |name: &str| {
+            let (kind, value) = members[name].as_object()?.iter().next()?;
+            Some((kind.as_str(), value.as_str()?.to_owned()))
+        };
+        let source = match one("token") {
+            None => Source::None,
+            Some(("file", path)) => Source::File(path.into()),
+            Some(("env", name)) => Source::Env(name),
+            Some(("command", command)) => Source::Command(command),
+            Some(("oauth2", path)) => Source::OAuth2(path.into()),
+            Some(_) => return None,
+        };
+        let form = match one("token_form")? {
+            ("scheme", word) => Form::Scheme(word),
+            ("header", name) => Form::Header(name),
+            _ => return None,
+        };
+        let expect = |value| {
+            let (pointer, value) = pair(value)?;
+            json::check(value.as_bytes()).ok()?;
+            let pointer = Pointer::parse(&pointer).ok()?;
+            Some(Expect { pointer, value })
+        };
+        let header = |value| {
+            let (name, value) = pair(value)?;
+            plan::check_header(&name, &value).ok()?;
+            Some((name, value))
+        };
+        Some(Message {
+            id: Id::parse(members["id"].as_str()?.as_ref())?,
+            created: members["created"].as_u64()?,
+            key: text("key").map(Key),
+            idempotent: members["idempotent"].as_bool()?,
+            expect: all("expect")?.map(expect).collect::<Option<_>>()?,
+            target: Rc::new(Target {
+                method: Method::parse(members["method"].as_str()?)?,
+                url: Url::parse(members["url"].as_str()?).ok()?,
+                headers: all("headers")?.map(header).collect::<Option<_>>()?,
+                header_files: all("header_files")?
+                    .map(|value| Some(PathBuf::from(value.as_str()?)))
+                    .collect::<Option<_>>()?,
+                auth: Auth { source, form },
+                idempotency_header: text("idempotency_header"),
+                connection: Connection {
+                    cacert: path("cacert"),
+                    identity: path("cert").zip(path("cert_key")),
+                    insecure: members["insecure"].as_bool()?,
+                    allow_http: members["allow_http"].as_bool()?,
+                    proxy: text("proxy"),
+                    family: match members["family"].as_u64()? {
+                        0 => Family::Any,
+                        4 => Family::V4,
+                        6 => Family::V6,
+                        _ => return None,
+                    },
+                    connect_timeout: Duration::from_millis(members["connect_timeout_ms"].as_u64()?),
+                    max_response: members["max_response"].as_u64()?,
+                },
+            }),
+        })
+    }
+}
+
+/// `path` as seen from the root; JSON holds only those that are UTF-8.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let unusable = |why: String| {
+        Error::new(
+            Kind::Usage,
+            format!("noting the path '{}' in a message: {why}", path.display()),
+        )
+        .hint("give a path in UTF-8, of a file that will still be there when the spool is flushed")
+    };
+    let absolute = std::path::absolute(path).map_err(|why| unusable(crate::error::reason(&why)))?;
+    match absolute.to_str() {
+        Some(_) => Ok(absolute),
+        None => Err(unusable("it is not UTF-8".to_owned())),
+    }
+}

@@ -1,0 +1,183 @@
+//! One delivery by way of the spool.
+//!
+//! It is an ordinary delivery whose message is marked on the disk while a request with it is out, and ends in its place
+//! by [`Rest::of`]: gone, waiting or dead. Where that is on the disk is the spool's to know; what an outcome means was
+//! judged before.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::deliver::{Api, Endpoint, Outcome, deliver};
+use crate::error::{Error, Result};
+use crate::http::{Answer, Attempt};
+use crate::job::Job;
+use crate::outcome::{Again, Exit, Fate, Terms, Verdict, judge};
+use crate::plan::{Delivery, Expect, Show};
+use crate::report::{self, Report};
+use crate::spool::{Held, Hint, Message, Spool};
+use crate::time::{self, Budget, Clock};
+
+/// Where a message comes to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// The API has it.
+    Gone,
+    /// It was not taken, or repeating it is harmless: a flush tries again.
+    Waits,
+    /// Only a person can know what to do.
+    Dead,
+}
+
+impl Rest {
+    /// Where the verdict on its last attempt leaves a message.
+    pub fn of(verdict: &Verdict, idempotent: bool) -> Rest {
+        match (verdict.fate, verdict.again) {
+            (Fate::Accepted, _) => Rest::Gone,
+            (Fate::Unsent, _) | (_, Again::Yes | Again::WithNewToken) => Rest::Waits,
+            // A person can mend a token, and the message is good.
+            _ if verdict.exit == Exit::NoPerm => Rest::Waits,
+            (_, Again::IfIdempotent) if idempotent => Rest::Waits,
+            _ => Rest::Dead,
+        }
+    }
+}
+
+/// How the run of a dead message ends. That the API keeps failing is not all there is to say of one that it may have
+/// taken.
+pub fn exit_of_dead(verdict: &Verdict) -> Exit {
+    match verdict.again {
+        Again::IfIdempotent => Exit::IoErr,
+        _ => verdict.exit,
+    }
+}
+
+/// What the API asked to wait.
+pub fn asked(outcome: &Outcome, clock: &dyn Clock) -> Option<Duration> {
+    let text = outcome.answer.as_ref().and_then(Answer::retry_after)?;
+    time::retry_after(text, clock.unix())
+}
+
+/// What to say when the spool fails after the API did not: nothing must be sent again.
+pub fn although_accepted(error: Error) -> Error {
+    Error::new(error.kind(), format!("the API accepted it, but {error}"))
+        .hint("mend the disk, then drop the message: 'authpost list' shows it")
+}
+
+/// An API whose requests are marked in the spool before they go out.
+pub struct Marked<'a, 'b> {
+    /// The API.
+    pub api: &'a mut Api,
+    /// The message.
+    pub held: &'a mut Held<'b>,
+    /// What a 2xx answer must say.
+    pub expect: &'a [Expect],
+}
+
+impl Endpoint for Marked<'_, '_> {
+    fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()> {
+        self.api.prepare(job, budget)?;
+        self.held.begin()
+    }
+
+    fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool> {
+        self.api.renew(job, budget)
+    }
+
+    /// What surely did nothing is unmarked, so that it is safe through the wait for the next try.
+    fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt {
+        let attempt = self.api.attempt(job, budget);
+        let terms = Terms {
+            expect: self.expect,
+            show: &Show::Body,
+        };
+        if let Again::Yes | Again::WithNewToken = judge(&attempt, 1, terms).again {
+            self.held.undo();
+        }
+        attempt
+    }
+
+    fn expiry(&self) -> Option<u64> {
+        self.api.expiry()
+    }
+
+    fn note(&mut self) -> Option<String> {
+        self.api.note()
+    }
+}
+
+/// Takes `job` into the spool in `dir`, and then delivers it within `limit`. How the run is to end.
+///
+/// # Errors
+/// When the spool does not take it in, in which case nothing was sent, or cannot note how the delivery ended.
+pub fn send(
+    dir: &Path,
+    job: &Job,
+    rules: &Delivery,
+    limit: Duration,
+    terms: Terms,
+    report: Report,
+    clock: &dyn Clock,
+) -> Result<Exit> {
+    let message = Message::new(job, rules.idempotent, terms.expect, clock.unix())?;
+    let spool = Spool::make(dir)?;
+    let mut held = spool.accept(&message, &job.body)?;
+    report.request(job);
+    let outcome = Api::new(&job.target).and_then(|mut api| {
+        let mut marked = Marked {
+            api: &mut api,
+            held: &mut held,
+            expect: terms.expect,
+        };
+        let tell = &mut |text: &str| report.another_try(text);
+        deliver(job, &mut marked, rules, limit, terms, clock, tell)
+    });
+    let note = |why: &str, asked| {
+        let mut hint = Hint::default();
+        hint.failed(message.created, clock.unix(), asked, why);
+        spool.note(&message.id, &hint);
+    };
+    let (dir, id) = (spool.dir().display(), &message.id);
+    let kept = format!("kept in the spool as {id}");
+    let flush = format!("'authpost flush {dir}' delivers it");
+    let mut outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            report::error(&error);
+            note(&error.to_string(), None);
+            held.keep()?;
+            report::note(&format!("{kept}; {flush}"));
+            return Ok(error.kind().into());
+        }
+    };
+    match Rest::of(&outcome.verdict, rules.idempotent) {
+        Rest::Gone => {
+            let removed = held.remove().map_err(although_accepted);
+            let exit = report.outcome(job, &outcome)?;
+            removed.map(|()| exit)
+        }
+        Rest::Dead => {
+            outcome.verdict.exit = exit_of_dead(&outcome.verdict);
+            note(&outcome.verdict.why, None);
+            held.bury()?;
+            let exit = report.outcome(job, &outcome)?;
+            report::note(&format!(
+                "dead in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
+            ));
+            Ok(exit)
+        }
+        Rest::Waits => {
+            note(&outcome.verdict.why, asked(&outcome, clock));
+            held.keep()?;
+            // Not until somebody mends the token, or whatever keeps the message from being read.
+            if let Exit::NoPerm | Exit::NoInput = outcome.verdict.exit {
+                let exit = report.outcome(job, &outcome)?;
+                report::note(&format!("{kept}; {flush}"));
+                return Ok(exit);
+            }
+            outcome.verdict.fate = Fate::Spooled;
+            outcome.verdict.exit = Exit::Ok;
+            let why = &outcome.verdict.why;
+            report.spooled(job, &outcome, &format!("{kept}: {why}; {flush}"))
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Looking after a spool: `list`, `show`, `retry` and `drop`.
+//!
+//! Reading needs no lock, since a message never changes. Whatever moves or removes one holds it, as a flush does, so the
+//! two cannot meet.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::{Error, Kind, Result};
+use crate::json;
+use crate::outcome::Exit;
+use crate::plan::Chosen;
+use crate::report::{self, page};
+use crate::spool::{Flaw, Hint, Message, Place, Spool, Taken};
+use crate::time::{self, Clock};
+
+/// So much is printed at once.
+const PIECE: usize = 64 << 10;
+
+/// Lists the messages in `dir`, those that wait and then those that are dead; with `json`, one a line.
+///
+/// # Errors
+/// When the spool cannot be read, or standard output not written.
+pub fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
+    let spool = Spool::open(dir)?;
+    let now = clock.unix();
+    let mut text = String::new();
+    for (title, places) in [
+        ("waiting", &[Place::Queue, Place::Active][..]),
+        ("dead", &[Place::Dead]),
+    ] {
+        let names = places
+            .iter()
+            .map(|place| Ok((*place, spool.names(*place)?)))
+            .collect::<Result<Vec<_>>>()?;
+        if !json {
+            let count: usize = names.iter().map(|(_, names)| names.len()).sum();
+            text.push_str(&format!("{title}: {count}\n"));
+            if count > 0 {
+                text.push_str(&format!("  {:<30}  AGE     TRIES  NEXT    TO\n", "ID"));
+            }
+        }
+        for (place, name) in names
+            .iter()
+            .flat_map(|(place, names)| names.iter().map(|name| (*place, name)))
+        {
+            let Some((bytes, message)) = spool.look(place, name, Message::glance) else {
+                continue;
+            };
+            let row = Row {
+                name: name.to_string_lossy().into_owned(),
+                place,
+                bytes,
+                message,
+                hint: spool.hint(name),
+            };
+            text.push_str(&if json { row.json(now) } else { row.text(now) });
+            if text.len() > PIECE {
+                page(text.as_bytes())?;
+                text.clear();
+            }
+        }
+    }
+    page(text.as_bytes())
+}
+
+/// A length of time in whole seconds.
+fn spoken(seconds: u64) -> String {
+    match seconds {
+        0..10 => format!("{seconds} s"),
+        _ => time::spoken(Duration::from_secs(seconds)),
+    }
+}
+
+/// One message in a list.
+struct Row {
+    name: String,
+    place: Place,
+    bytes: u64,
+    message: std::result::Result<Message, Flaw>,
+    hint: Hint,
+}
+
+impl Row {
+    /// What is wrong, or went wrong last.
+    fn error(&self) -> String {
+        match &self.message {
+            Err(flaw) if self.hint.error.is_empty() => flaw.to_string(),
+            _ => self.hint.error.clone(),
+        }
+    }
+
+    fn text(&self, now: u64) -> String {
+        let next = match self.place {
+            Place::Dead => "-".to_owned(),
+            Place::Active => "sending".to_owned(),
+            Place::Queue => match self.hint.left(now) {
+                0 => "now".to_owned(),
+                left => spoken(left),
+            },
+        };
+        let (age, to) = match &self.message {
+            Ok(message) => (
+                spoken(now.saturating_sub(message.created)),
+                message.target.url.to_string(),
+            ),
+            Err(_) => ("-".to_owned(), "-".to_owned()),
+        };
+        let error = match self.error() {
+            error if error.is_empty() => error,
+            error => format!("  ({error})"),
+        };
+        let (name, tries) = (&self.name, self.hint.tries);
+        report::printable(&format!(
+            "  {name:<30}  {age:<6}  {tries:<5}  {next:<6}  {to}{error}"
+        )) + "\n"
+    }
+
+    fn json(&self, now: u64) -> String {
+        let message = self.message.as_ref().ok();
+        let text =
+            |text: Option<String>| text.map_or("null".to_owned(), |text| json::string(&text));
+        let number = |number: Option<u64>| number.map_or("null".to_owned(), |it| it.to_string());
+        let created = message.map(|message| message.created);
+        let next = (self.place == Place::Queue).then(|| now + self.hint.left(now));
+        let error = Some(self.error()).filter(|error| !error.is_empty());
+        let members = [
+            ("id", json::string(&self.name)),
+            ("place", json::string(self.place.name())),
+            ("created", number(created)),
+            ("age", number(created.map(|then| now.saturating_sub(then)))),
+            ("tries", self.hint.tries.to_string()),
+            ("next", number(next)),
+            (
+                "method",
+                text(message.map(|it| it.target.method.as_str().to_owned())),
+            ),
+            ("url", text(message.map(|it| it.target.url.to_string()))),
+            (
+                "key",
+                text(
+                    message
+                        .and_then(|it| it.key.as_ref())
+                        .map(|key| key.0.clone()),
+                ),
+            ),
+            ("bytes", self.bytes.to_string()),
+            ("error", text(error)),
+        ];
+        let members = members.map(|(name, value)| format!("\"{name}\":{value}"));
+        format!("{{{}}}\n", members.join(","))
+    }
+}
+
+/// Shows one message: what is known of it, and then the request that it is.
+///
+/// # Errors
+/// When there is no such message, or it is damaged.
+pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
+    let spool = Spool::open(&chosen.dir)?;
+    let prefix = chosen.ids.iter().flatten().next();
+    let (place, name) = find(&spool, prefix.map_or("", String::as_str))?;
+    let path = spool.path(place, &name);
+    let hint = spool.hint(&name);
+    let (message, body) = match spool.look(place, &name, Message::read) {
+        None => return Err(gone(&name)),
+        Some((_, Err(flaw))) => return Err(unusable(&path, &flaw)),
+        Some((_, Ok(whole))) => whole,
+    };
+    let now = clock.unix();
+    let state = match place {
+        Place::Queue if hint.left(now) > 0 => {
+            let left = spoken(hint.left(now));
+            format!("waiting, due in {left}")
+        }
+        Place::Queue => "waiting, and due".to_owned(),
+        Place::Active => "being sent".to_owned(),
+        Place::Dead => "dead".to_owned(),
+    };
+    let mut text = format!(
+        "id: {}\nstate: {state}\naccepted: {}\ntries: {}\n",
+        message.id,
+        time::utc(message.created),
+        hint.tries
+    );
+    if !hint.error.is_empty() {
+        text.push_str(&format!("last error: {}\n", report::printable(&hint.error)));
+    }
+    page(format!("{text}\n").as_bytes())?;
+    report::dry_run(&message.job(body), false)
+}
+
+/// Makes messages due: the dead go back to the queue, those that wait do so no longer.
+///
+/// # Errors
+/// When the spool cannot be used.
+pub fn retry(chosen: &Chosen) -> Result<Exit> {
+    each(chosen, "due now", |spool, place, name| {
+        let held = match spool.hold(place, name)? {
+            Taken::Held(held) => held,
+            Taken::Busy => return Err(busy(name)),
+            Taken::Gone => return Err(gone(name)),
+            Taken::Strange(why) => {
+                return Err(unusable(
+                    &spool.path(place, name),
+                    &Flaw::Damaged(why.to_owned()),
+                ));
+            }
+        };
+        held.read()
+            .map_err(|flaw| unusable(&spool.path(place, name), &flaw))?;
+        spool.note(name, &Hint::default());
+        held.keep()
+    })
+}
+
+/// Removes messages.
+///
+/// # Errors
+/// When the spool cannot be used.
+pub fn drop(chosen: &Chosen) -> Result<Exit> {
+    each(chosen, "dropped", |spool, place, name| {
+        match spool.hold(place, name)? {
+            Taken::Held(held) => held.remove(),
+            Taken::Busy => Err(busy(name)),
+            Taken::Gone => Err(gone(name)),
+            Taken::Strange(_) => spool.discard(place, name),
+        }
+    })
+}
+
+/// Does it to each of the chosen; that one fails does not keep it from the others.
+fn each(
+    chosen: &Chosen,
+    done: &str,
+    act: impl Fn(&Spool, Place, &OsStr) -> Result<()>,
+) -> Result<Exit> {
+    let spool = Spool::open(&chosen.dir)?;
+    let found: Vec<Result<(Place, OsString)>> = match &chosen.ids {
+        Some(ids) => ids.iter().map(|prefix| find(&spool, prefix)).collect(),
+        None => {
+            let names = spool.names(Place::Dead)?.into_iter();
+            names.map(|name| Ok((Place::Dead, name))).collect()
+        }
+    };
+    let (mut count, mut exit) = (0, Exit::Ok);
+    for found in found {
+        match found.and_then(|(place, name)| act(&spool, place, &name)) {
+            Ok(()) => count += 1,
+            Err(error) => {
+                report::error(&error);
+                exit = exit.or_worse(error.kind().into());
+            }
+        }
+    }
+    if !chosen.quiet {
+        let messages = if count == 1 { "message" } else { "messages" };
+        report::note(&format!("{count} {messages} {done}"));
+    }
+    Ok(exit)
+}
+
+/// The one message whose name begins with `prefix`.
+fn find(spool: &Spool, prefix: &str) -> Result<(Place, OsString)> {
+    let mut found = Vec::new();
+    for place in Place::ALL {
+        for name in spool.names(place)? {
+            if name.to_string_lossy().starts_with(prefix) {
+                found.push((place, name));
+            }
+        }
+    }
+    let exact = found
+        .iter()
+        .position(|(_, name)| name.to_string_lossy() == prefix);
+    let dir = spool.dir().display();
+    match (found.len(), exact) {
+        (1, _) => Ok(found.remove(0)),
+        (_, Some(exact)) => Ok(found.remove(exact)),
+        (0, _) => Err(Error::new(
+            Kind::Input,
+            format!("looking for the message '{prefix}': it is not in the spool '{dir}'"),
+        )
+        .hint(format!("'authpost list {dir}' shows what is there"))),
+        (count, _) => Err(Error::new(
+            Kind::Usage,
+            format!("looking for the message '{prefix}': {count} messages begin so"),
+        )
+        .hint("give more of the id")),
+    }
+}
+
+fn busy(name: &OsStr) -> Error {
+    Error::new(
+        Kind::Unreached,
+        format!(
+            "taking the message '{}': another run is at work on it",
+            name.display()
+        ),
+    )
+    .hint("try again in a moment")
+}
+
+fn gone(name: &OsStr) -> Error {
+    Error::new(
+        Kind::Unreached,
+        format!(
+            "taking the message '{}': another run has moved it meanwhile",
+            name.display()
+        ),
+    )
+    .hint("list the spool again")
+}
+
+fn unusable(path: &Path, flaw: &Flaw) -> Error {
+    let kind = match flaw {
+        Flaw::Damaged(_) => Kind::Data,
+        Flaw::Version(_) => Kind::Config,
+        Flaw::Unreadable(_) => Kind::Input,
+    };
+    let error = Error::new(
+        kind,
+        format!("reading the message '{}': {flaw}", path.display()),
+    );
+    match flaw {
+        Flaw::Damaged(_) => error.hint("save what can be read of that file, then drop the message"),
+        Flaw::Version(_) => error.hint("use the authpost that wrote it"),
+        Flaw::Unreadable(_) => error,
+    }
+}

@@ -1,0 +1,273 @@
+//! What makes a delivery safe to repeat and its success certain: idempotency keys, and what a 2xx answer must say.
+use crate::support::{Conn, Request, Response, Runner, Server, conn, test};
+
+fn quiet() -> Runner {
+    test().args(["-q", "--no-auth", "--wait", "1ms"])
+}
+
+/// The request that a run with these options makes.
+#[track_caller]
+fn request(options: &[&str]) -> Request {
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    quiet()
+        .args(options)
+        .args([server.url("/"), "k=v"])
+        .run()
+        .code(0);
+    server.request()
+}
+
+#[track_caller]
+fn mistaken(options: &[&str], why: &str, hint: &str) {
+    let server = Server::never();
+    quiet()
+        .args(options)
+        .args([server.url("/"), "k=v"])
+        .run()
+        .stderr(format!("authpost: {why}\nhint: {hint}\n"))
+        .code(64);
+}
+
+#[test]
+fn a_key_is_a_random_uuid_unless_given() {
+    let key = |request: &Request| request.header("Idempotency-Key").unwrap().to_owned();
+    let random = key(&request(&[]));
+    assert_eq!(random.len(), 36);
+    assert_eq!(&random[14..15], "4");
+    let ours = request(&["--idempotency-key", "order-17/a:b~c"]);
+    assert_eq!(key(&ours), "order-17/a:b~c");
+    assert_eq!(ours.headers("Idempotency-Key").len(), 1);
+}
+
+#[test]
+fn the_key_may_travel_in_another_header_or_not_at_all() {
+    let other = request(&[
+        "--idempotency-header",
+        "X-Request-Id",
+        "--idempotency-key",
+        "K",
+    ]);
+    assert_eq!(other.header("X-Request-Id"), Some("K"));
+    assert_eq!(other.header("Idempotency-Key"), None);
+    let random = request(&["--idempotency-header", "X-Request-Id"]);
+    assert_eq!(random.header("X-Request-Id").unwrap().len(), 36);
+    let none = request(&["--no-idempotency-key"]);
+    assert_eq!(none.header("Idempotency-Key"), None);
+}
+
+#[test]
+fn without_a_key_tries_are_still_safe_where_the_table_says_so() {
+    let server = Server::script([conn()
+        .read()
+        .reply_json(503, "{}")
+        .read()
+        .reply_json(200, "{}")]);
+    quiet()
+        .args(["--no-idempotency-key", server.url("/")])
+        .run()
+        .code(0);
+    let server = Server::script([conn()
+        .read()
+        .reply_json(502, "{}")
+        .read()
+        .reply_json(200, "{}")]);
+    quiet()
+        .args(["--no-idempotency-key", "--idempotent", server.url("/")])
+        .run()
+        .code(0);
+}
+
+#[test]
+fn keys_that_cannot_be_are_refused() {
+    let hint = "--idempotency-key KEY: the key of this document [default: a random UUID]";
+    let why = "reading --idempotency-key: it must be 1 to 255 visible ASCII characters";
+    let long = "x".repeat(256);
+    for key in ["", "a b", "é", "a\nb", &long] {
+        mistaken(&["--idempotency-key", key], why, hint);
+    }
+    request(&["--idempotency-key", &long[1..]]);
+    mistaken(
+        &["--idempotency-header", "X Y"],
+        "reading --idempotency-header: 'X…' cannot be a header's name",
+        "--idempotency-header NAME: the header that carries the key [default: Idempotency-Key]",
+    );
+    for options in [
+        ["--idempotency-key", "K"],
+        ["--idempotency-header", "X-Key"],
+    ] {
+        mistaken(
+            &[&options[..], &["--no-idempotency-key"]].concat(),
+            "reading the command line: an idempotency key is asked for, and none at all as well",
+            "drop --no-idempotency-key, or --idempotency-key and --idempotency-header",
+        );
+    }
+    mistaken(
+        &["-H", "Idempotency-Key: K"],
+        "reading -H: the key has an option of its own: --idempotency-key",
+        "-H, --header 'NAME: VALUE': send this header too; may be given many times",
+    );
+}
+
+/// A run that expects this of an answer.
+fn expecting(answer: Conn, expectations: &[&str]) -> crate::support::Ran {
+    let server = Server::script([answer]);
+    let mut run = quiet();
+    for expected in expectations {
+        run = run.args(["--expect", expected]);
+    }
+    run.args([server.url("/"), "k=v"]).run()
+}
+
+fn answering(body: &str) -> Conn {
+    conn().read().reply_json(200, body)
+}
+
+#[test]
+fn an_answer_must_say_all_that_is_expected() {
+    let body =
+        r#"{"ok":true,"n":1.50,"s":"text","list":[{"id":7}],"o":{"a":1,"b":null}," a/b~c":"é"}"#;
+    for met in [
+        &["/ok:=true"][..],
+        &["/ok:=true", "/s=text", "/n:=1.5", "/list/0/id:=7"],
+        &[r#"/o:={ "b": null, "a": 1 }"#],
+        &["/s:=\"te\\u0078t\""],
+        &["/ a~1b~0c=é"],
+    ] {
+        expecting(answering(body), met).code(0);
+    }
+}
+
+#[test]
+fn an_answer_that_says_otherwise_is_refused() {
+    let body = r#"{"ok":false,"error":"no such order"}"#;
+    for (expected, why) in [
+        (&["/ok:=true"][..], "'/ok' is false, not true"),
+        (&["/ok=false"], "'/ok' is false, not \"false\""),
+        (
+            &["/ok:=false", "/error=none"],
+            "'/error' is \"no such order\", not \"none\"",
+        ),
+        (&["/id:=7"], "there is nothing at '/id'"),
+    ] {
+        expecting(answering(body), expected)
+            .stderr(format!(
+                "HTTP/1.1 200 OK\n\
+                authpost: the API answered 200 OK, but {why}\n\
+                hint: look at what the API says, and at the pointer\n  {body}\n"
+            ))
+            .code(76);
+    }
+    for (body, quoted) in [
+        ("", ""),
+        ("<html>", "  <html>\n"),
+        ("{\"ok\":true", "  {\"ok\":true\n"),
+    ] {
+        expecting(answering(body), &["/ok:=true"])
+            .stderr(format!(
+                "HTTP/1.1 200 OK\n\
+                authpost: the API answered 200 OK, but not with JSON\n\
+                hint: look at what the API says, and at the pointer\n{quoted}"
+            ))
+            .code(76);
+    }
+}
+
+#[test]
+fn a_refusal_is_not_tried_again() {
+    let server = Server::script([answering("{\"ok\":false}")]);
+    quiet()
+        .args(["--idempotent", "--expect", "/ok:=true", server.url("/")])
+        .run()
+        .stderr_like("**'/ok' is false, not true**")
+        .code(76);
+    assert_eq!(server.finish().len(), 1);
+}
+
+#[test]
+fn expectations_count_for_a_success_only() {
+    expecting(
+        conn().read().reply_json(404, "{\"ok\":true}"),
+        &["/ok:=true"],
+    )
+    .stderr_like("HTTP/1.1 404 Not Found\nauthpost: the API answered 404 Not Found\nhint: *\n**")
+    .code(76);
+}
+
+#[test]
+fn an_answer_that_broke_off_cannot_meet_them() {
+    let whole = String::from_utf8(Response::json(200, "{\"ok\":true}").to_bytes()).unwrap();
+    let cut = &whole[..whole.len() - 1];
+    let told = "HTTP/1.1 200 OK\n\
+        authpost: the API answered 200 OK, but its answer broke off: the connection was closed\n\
+        hint: the API has taken it: look at what it made of it\n  {\"ok\":true\n\
+        authpost: the answer broke off after 10 bytes: the connection was closed\n";
+    let broken = || conn().read().reply(cut).close();
+    expecting(broken(), &["/ok:=true"]).stderr(told).code(74);
+    let server = Server::script([broken()]);
+    quiet()
+        .args(["--pick", "/ok", server.url("/")])
+        .run()
+        .stderr(told)
+        .code(74);
+    let server = Server::script([broken()]);
+    quiet().arg(server.url("/")).run().code(0);
+    let server = Server::script([answering("{\"ok\":true}")]);
+    quiet()
+        .args(["--max-response", "5", "--expect", "/ok:=true", server.url("/")])
+        .run()
+        .stderr_like("HTTP/1.1 200 OK\nauthpost: the API answered 200 OK, with more than --max-response holds\n**")
+        .code(74);
+}
+
+#[test]
+fn expect_and_pick_go_together() {
+    let body = r#"{"ok":true,"id":"a7"}"#;
+    let run = |options: &[&str]| {
+        let server = Server::script([answering(body)]);
+        test()
+            .args(["--no-auth", "--expect", "/ok:=true"])
+            .args(options)
+            .arg(server.url("/"))
+            .run()
+    };
+    run(&["--pick", "/id"])
+        .stdout("a7\n")
+        .stderr("HTTP/1.1 200 OK\n")
+        .code(0);
+    run(&["--pick", "/name"])
+        .stderr(
+            "HTTP/1.1 200 OK\n\
+            authpost: the API answered 200 OK, but there is nothing at '/name'\n\
+            hint: the API has taken it: look at what it says, and at the pointer\n  {\"ok\":true,\"id\":\"a7\"}\n",
+        )
+        .code(76);
+    run(&["--pick", "/id", "--expect", "/id=b8"])
+        .stderr(
+            "HTTP/1.1 200 OK\n\
+            authpost: the API answered 200 OK, but '/id' is \"a7\", not \"b8\"\n\
+            hint: look at what the API says, and at the pointer\n  {\"ok\":true,\"id\":\"a7\"}\n",
+        )
+        .code(76);
+    run(&["--report", "--expect", "/id=b8"])
+        .stdout_like("{\"outcome\":\"refused\",\"exit\":76,\"status\":200,*\"response\":{\"ok\":true,\"id\":\"a7\"}}\n")
+        .stderr_like("**")
+        .code(76);
+}
+
+#[test]
+fn expectations_that_make_no_sense_are_refused() {
+    for (expected, why) in [
+        ("/ok", "it has no '=': write /ok:=true or /status=done"),
+        ("/ok:=nope", "what it expects is not JSON: *"),
+        ("/ok:={\"a\":1", "what it expects is not JSON: *"),
+        ("ok=1", "*"),
+        ("/a~2=1", "*"),
+    ] {
+        let server = Server::never();
+        quiet()
+            .args(["--expect", expected, server.url("/")])
+            .run()
+            .stderr_like(&format!("authpost: reading --expect: {why}\nhint: *\n"))
+            .code(64);
+    }
+}

@@ -1,0 +1,205 @@
+//! What is handed over: the static binary, its size, what `make` says, installs and shows.
+//!
+//! The binary that `make` builds is the one that `AUTHPOST_BIN` names under `make test`.
+
+use crate::support::{Response, binary};
+use crate::support::{Runner, Server, dir, find, need, need_root, skipped, test};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// With the C library in it: the most that it may have.
+const MOST_BYTES: u64 = 2_900_000;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The static release binary.
+fn packaged() -> Option<PathBuf> {
+    let named = env::var_os("AUTHPOST_BIN").is_some()
+        || skipped("AUTHPOST_BIN names no static binary; 'make test' sets it");
+    named.then(binary)
+}
+
+fn make() -> Runner {
+    Runner::program(find("make").unwrap()).args(["-C", ROOT, "--no-print-directory"])
+}
+
+#[test]
+fn it_is_static() {
+    let Some(binary) = packaged() else { return };
+    test()
+        .arg("-V")
+        .run()
+        .stdout_like("**, * linked statically\n**")
+        .code(0);
+    if !need("ldd") {
+        return;
+    }
+    let ldd = Runner::program(find("ldd").unwrap())
+        .env("PATH", env::var_os("PATH").unwrap())
+        .arg(binary)
+        .run()
+        .unjudged();
+    let said = format!("{}{}", ldd.stdout, ldd.stderr);
+    let kinds = ["statically linked", "not a dynamic executable"];
+    assert!(kinds.contains(&said.trim()), "{said}");
+}
+
+#[test]
+fn it_is_small() {
+    let Some(binary) = packaged() else { return };
+    let bytes = fs::metadata(binary).unwrap().len();
+    assert!(bytes <= MOST_BYTES, "{bytes} bytes");
+}
+
+/// No library, no resolv.conf, no nsswitch.conf, no /dev and no /proc: nothing but the binary and a list of names.
+#[test]
+fn it_posts_from_an_empty_root() {
+    let Some(binary) = packaged() else { return };
+    if !need_root() || !need("chroot") {
+        return;
+    }
+    let server = Server::handler(|request| Response::json(200, request.body()));
+    let root = dir();
+    fs::copy(binary, root.join("authpost")).unwrap();
+    root.write("etc/hosts", "127.0.0.1 api.test\n", 0o644);
+    assert_eq!(root.list(), ["authpost", "etc/hosts"]);
+    Runner::program(find("chroot").unwrap())
+        .token("s3cr3t")
+        .arg(root.path())
+        .args(["/authpost", "--allow-http"])
+        .args([server.url_on("api.test", "/data"), "key=value"])
+        .run()
+        .stdout("{\"key\":\"value\"}")
+        .stderr("HTTP/1.1 200 OK\n")
+        .code(0);
+    let request = server.request();
+    assert_eq!(request.header("authorization"), Some("Bearer s3cr3t"));
+}
+
+/// As `sudo make install` would: without cargo, which root rarely has.
+#[test]
+fn make_installs_it() {
+    let Some(binary) = packaged() else { return };
+    if !need("make") {
+        return;
+    }
+    let to = dir();
+    let ran = make()
+        .env("PATH", "/usr/bin:/bin")
+        .arg("install")
+        .arg(format!("BINARY={}", binary.display()))
+        .arg(format!("DESTDIR={}", to.path().display()))
+        .arg("PREFIX=/opt/it")
+        .run()
+        .unjudged();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let golden = |name: &str| fs::read(Path::new(ROOT).join("tests/golden").join(name)).unwrap();
+    let installed = [
+        ("opt/it/bin/authpost", fs::read(&binary).unwrap()),
+        (
+            "opt/it/share/bash-completion/completions/authpost",
+            golden("authpost.bash"),
+        ),
+        (
+            "opt/it/share/fish/vendor_completions.d/authpost.fish",
+            golden("authpost.fish"),
+        ),
+        ("opt/it/share/man/man1/authpost.1", golden("authpost.1")),
+        (
+            "opt/it/share/zsh/site-functions/_authpost",
+            golden("_authpost"),
+        ),
+    ];
+    assert_eq!(to.list(), installed.each_ref().map(|(file, _)| *file));
+    for (file, content) in &installed {
+        let file = to.join(file);
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        let right = if file.ends_with("bin/authpost") {
+            0o755
+        } else {
+            0o644
+        };
+        assert_eq!(mode, right, "{}", file.display());
+        assert!(fs::read(&file).unwrap() == *content, "{}", file.display());
+    }
+}
+
+#[test]
+fn make_says_what_is_missing_in_one_line() {
+    if !need("make") {
+        return;
+    }
+    let path = dir();
+    symlink(find("sed").unwrap(), path.join("sed")).unwrap();
+    let says = |line: &str| {
+        make()
+            .env("PATH", path.path())
+            .arg("build")
+            .run()
+            .stderr_like(&format!(
+                "{line}\nmake: *** [Makefile:*: toolchain] Error 1\n"
+            ))
+            .code(2);
+    };
+    let needed = concat!(
+        "authpost needs Rust ",
+        env!("CARGO_PKG_RUST_VERSION"),
+        " or later"
+    );
+    says(&format!(
+        "make: cargo is not installed; {needed}: https://rustup.rs"
+    ));
+    path.write(
+        "cargo",
+        "#!/bin/sh\necho 'cargo 1.85.0 (d73d2caf9 2024-12-31)'\n",
+        0o755,
+    );
+    says(&format!("make: this is Rust 1.85; {needed}: rustup update"));
+    path.write(
+        "cargo",
+        "#!/bin/sh\necho 'error: no default toolchain' >&2; exit 1\n",
+        0o755,
+    );
+    says(&format!(
+        "make: cargo is not installed; {needed}: https://rustup.rs"
+    ));
+}
+
+/// The script behind `make demo`, with this binary and the API that cargo built as an example.
+fn demo(binary: &Path) -> Option<Runner> {
+    let api = Path::new(env!("CARGO_BIN_EXE_authpost")).with_file_name("examples/demo-api");
+    let built = api.is_file() || skipped("the demo API is not built; 'cargo test' builds it");
+    built.then(|| {
+        Runner::program("/bin/sh")
+            .env("PATH", "/usr/bin:/bin")
+            .arg(Path::new(ROOT).join("tests/demo/demo.sh"))
+            .args([binary, &api])
+    })
+}
+
+#[test]
+fn the_demo_posts_for_real() {
+    let Some(demo) = demo(&binary()) else { return };
+    demo.env("HTTP_PROXY", "http://127.0.0.1:1")
+        .run()
+        .stdout_like(
+            "\nA small API now listens on this machine. *\n\n\
+             $ AUTHPOST_TOKEN=demo-* /*authpost http://127.0.0.1:*/data key1=value1 key2=value2\n\
+             HTTP/1.1 200 OK\n\
+             {\"received\":{\"key1\":\"value1\",\"key2\":\"value2\"},\"idempotency_key\":\"*-*-4*-*-*\"}\n\n\
+             The first line is the status *\n*\n",
+        )
+        .code(0);
+}
+
+#[test]
+fn the_demo_fails_when_the_post_does() {
+    let Some(demo) = demo(Path::new("/bin/false")) else {
+        return;
+    };
+    demo.run()
+        .stdout_like("**$ AUTHPOST_TOKEN=*\n")
+        .stderr("demo: authpost ended with exit code 1\n")
+        .code(1);
+}

@@ -1,0 +1,197 @@
+//! The README cannot rot: what it shows is run as it stands, in a home directory with the file that it names, against
+//! an API in the place of `https://api.example.com`.
+
+use crate::support::{Dir, Response, Runner, Server, binary, dir, find, need, skipped, test};
+use std::os::unix::fs::symlink;
+
+const README: &str = include_str!("../README.md");
+const API: &str = "https://api.example.com/data";
+const TOKEN: &str = "s3cr3t";
+
+/// Commands that are not run here, and why.
+const ELSEWHERE: &[&str] = &[
+    "make demo", // package.rs runs its script
+    "make test", // this is it
+];
+
+/// The texts of all blocks of this kind.
+fn blocks(kind: &str) -> Vec<&'static str> {
+    let fence = format!("\n```{kind}\n");
+    let blocks = README.split(&fence).skip(1);
+    blocks
+        .map(|rest| rest.split("\n```\n").next().unwrap())
+        .collect()
+}
+
+/// The API of the README: it demands the token, and answers with what it was sent.
+fn api() -> Server {
+    Server::handler(|request| {
+        if request.headers("authorization") != [format!("Bearer {TOKEN}")] {
+            return Response::json(401, "{}");
+        }
+        Response::json(200, format!("{{\"received\":{}}}\n", request.text()))
+    })
+}
+
+/// A home with the token, and with `authpost` in a directory for programs.
+fn home() -> Dir {
+    let home = dir();
+    home.write(".api-token", format!("{TOKEN}\n"), 0o600);
+    home.write("bin/.keep", "", 0o600);
+    symlink(binary(), home.join("bin/authpost")).unwrap();
+    home
+}
+
+/// Runs a line for the shell, with this environment and no more than cron gives.
+fn shell(line: &str, home: &Dir, server: &Server) -> Runner {
+    let line = line.replace(API, server.url("/data")).replace(
+        "/usr/local/bin/",
+        &format!("{}/bin/", home.path().display()),
+    );
+    Runner::program("/bin/sh")
+        .in_dir(home)
+        .env("HOME", home.path())
+        .args(["-c", &line])
+}
+
+/// The document of the only request.
+#[track_caller]
+fn sent(server: &Server) -> String {
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].line(), "POST /data HTTP/1.1");
+    assert_eq!(requests[0].header("content-type"), Some("application/json"));
+    requests[0].text().to_owned()
+}
+
+#[test]
+fn every_command_line_does_what_it_shows() {
+    let mut seen = Vec::new();
+    for block in blocks("console") {
+        for entry in block.strip_prefix("$ ").unwrap().split("\n$ ") {
+            let (command, shown) = entry.split_once('\n').unwrap_or((entry, ""));
+            let command = command.split("  #").next().unwrap().trim_end();
+            let program = command.split(' ').next().unwrap();
+            seen.push(program);
+            if ELSEWHERE.contains(&command) || !need(program) && program != "authpost" {
+                continue;
+            }
+            let (home, server) = (home(), api());
+            let path = format!("{}/bin:/usr/bin:/bin", home.path().display());
+            let ran = shell(&format!("({command}) 2>&1"), &home, &server)
+                .env("PATH", path)
+                .run();
+            let output = ran.unjudged();
+            assert_eq!(output.code, Some(0), "$ {command}\n{output:?}");
+            if !shown.is_empty() {
+                assert_eq!(output.stdout, format!("{shown}\n"), "$ {command}");
+            }
+            if command.contains(" check ") {
+                assert_eq!(server.count(), 0);
+                assert!(output.stdout.lines().all(|line| line.starts_with("ok ")));
+            } else {
+                assert_eq!(sent(&server), r#"{"key1":"value1","key2":"value2"}"#);
+            }
+        }
+    }
+    assert_eq!(seen, ["authpost", "make", "make", "authpost", "curl"]);
+}
+
+/// As crontab(5) says: five fields, then a line for sh, in which a bare `%` would end it.
+#[test]
+fn the_crontab_line_sends_in_silence() {
+    let blocks = blocks("crontab");
+    let [line] = blocks[0]
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one line");
+    };
+    let mut rest = line;
+    for _ in 0..5 {
+        rest = rest.split_once(' ').unwrap().1.trim_start();
+    }
+    let command = rest.replace("\\%", "\0");
+    assert!(!command.contains('%'), "{command}");
+    let (home, server) = (home(), api());
+    shell(&command.replace('\0', "%"), &home, &server)
+        .env("PATH", "/usr/bin:/bin")
+        .run()
+        .code(0);
+    let document = sent(&server);
+    let day = document.strip_prefix(r#"{"host":"web1","day":""#).unwrap();
+    assert!(
+        day.starts_with("20") && day.len() == "2026-01-31\"}".len(),
+        "{day}"
+    );
+}
+
+/// systemd puts the environment's values into ExecStart by itself; sh does the same here.
+#[test]
+fn the_systemd_service_sends_in_silence() {
+    let unit = blocks("ini")[0];
+    let line = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let (home, server) = (home(), api());
+    for credential in unit
+        .lines()
+        .filter_map(|l| l.strip_prefix("LoadCredential="))
+    {
+        let content = match credential.split_once(':').unwrap().0 {
+            "api-token" => TOKEN,
+            _ => "{\"n\": 1.10}",
+        };
+        home.write(credential.split_once(':').unwrap().0, content, 0o400);
+    }
+    shell(line.unwrap(), &home, &server)
+        .env("CREDENTIALS_DIRECTORY", home.path())
+        .run()
+        .code(0);
+    assert_eq!(sent(&server), "{\"n\": 1.10}");
+}
+
+#[test]
+fn the_python_does_the_same() {
+    if !need("python3") {
+        return;
+    }
+    let path = std::env::var("PATH").unwrap();
+    let python = || Runner::program(find("python3").unwrap()).env("PATH", &path);
+    let found = python().args(["-c", "import requests"]).run().unjudged();
+    if found.code != Some(0) && !skipped("Python's requests is not installed") {
+        return;
+    }
+    let (home, server) = (home(), api());
+    python()
+        .env("HOME", home.path())
+        .args(["-c", &blocks("python")[0].replace(API, server.url("/data"))])
+        .run()
+        .stdout_like("{\"received\":{\"key1\":*\"value1\",*\"key2\":*\"value2\"}}\n\n")
+        .stderr("200 OK\n")
+        .code(0);
+    sent(&server);
+}
+
+/// The table of exit codes says what the help says.
+#[test]
+fn the_exit_codes_are_those_of_the_help() {
+    let help = test().arg("--help").run().unjudged().stdout;
+    let (_, codes) = help
+        .split_once("\nExit codes, those of sysexits(3):\n")
+        .unwrap();
+    let codes = codes.split("\n\n").next().unwrap();
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_row =
+        |line: &&str| line.starts_with("| ") && line[2..].starts_with(|c: char| c.is_ascii_digit());
+    let rows = README.lines().filter(is_row);
+    let table: Vec<_> = rows.map(|row| words(&row.replace('|', " "))).collect();
+    assert_eq!(words(&table.join(" ")), words(codes));
+}
+
+#[test]
+fn it_names_the_rust_that_is_needed() {
+    let needed = concat!("need Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later");
+    assert!(README.contains(needed), "{needed}");
+}

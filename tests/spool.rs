@@ -1,0 +1,895 @@
+//! The spool: what is kept, where it comes to rest, what is said of it, and looking after it. That nothing is ever lost
+//! is proved under `crash/`.
+use crate::support::{
+    Dir, Ran, Response, Runner, Server, Unreachable, conn, dir, need, need_root, skipped, test,
+};
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::Duration;
+
+const ACCEPTED: &str = "HTTP/1.1 200 OK\n";
+/// An id, as a pattern.
+const ID: &str = "*";
+
+/// A run with a token in a file of its directory.
+fn authpost(d: &Dir) -> Runner {
+    d.write("token", "t0ken", 0o600);
+    test().in_dir(d)
+}
+
+/// A document on its way to `url` by way of the spool, in one try.
+fn send(d: &Dir, url: &str, args: &[&str]) -> Ran {
+    authpost(d)
+        .args(["--token-file", "token", "--spool", "s", "--tries", "1"])
+        .arg(url)
+        .args(args)
+        .run()
+}
+
+/// A message that waits for `url`, due at once. Its id.
+fn waiting(d: &Dir, url: &str, args: &[&str]) -> String {
+    let before = names(d, "queue");
+    let refuses = Unreachable::refusing();
+    send(d, refuses.url("/"), args).stderr_like("**").code(0);
+    let id = names(d, "queue")
+        .into_iter()
+        .find(|id| !before.contains(id))
+        .unwrap();
+    fs::remove_file(d.join(format!("s/state/{id}"))).unwrap();
+    let file = d.join(format!("s/queue/{id}"));
+    let text = fs::read_to_string(&file).unwrap();
+    let at = format!("http://127.0.0.1:{}/", refuses.port());
+    fs::write(
+        &file,
+        sealed(&text.replace(&format!("\"url\":\"{at}\""), &format!("\"url\":\"{url}\""))),
+    )
+    .unwrap();
+    id
+}
+
+/// The text of a message with the checksum that it must have.
+pub fn sealed(text: &str) -> String {
+    let body = &text[..text.len() - 22];
+    let sum = body.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
+    format!("{body}\nend {sum:016x}\n")
+}
+
+fn names(d: &Dir, place: &str) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(d.join("s").join(place))
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[track_caller]
+fn lies(d: &Dir, waiting: usize, dead: usize) {
+    let count = |place| names(d, place).len();
+    let found = (count("queue"), count("active"), count("dead"), count("tmp"));
+    assert_eq!(found, (waiting, 0, dead, 0), "queue, active, dead, tmp");
+}
+
+fn flush(d: &Dir) -> Ran {
+    authpost(d).args(["flush", "s"]).run()
+}
+
+#[test]
+fn what_is_accepted_leaves_nothing_behind() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    send(&d, server.url("/data"), &["a=1"])
+        .stdout("{}")
+        .stderr(ACCEPTED)
+        .code(0);
+    lies(&d, 0, 0);
+    assert_eq!(names(&d, "state"), Vec::<String>::new());
+}
+
+#[test]
+fn it_is_on_the_disk_before_the_request_and_nobody_else_may_read_it() {
+    let d = dir();
+    let spool = d.join("s");
+    let server = Server::handler(move |request| {
+        let found = fs::read_dir(spool.join("active"))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap();
+        let mode = |m: fs::Metadata| m.permissions().mode() & 0o777;
+        let modes = (
+            mode(spool.metadata().unwrap()),
+            mode(found.metadata().unwrap()),
+        );
+        let whole = fs::read(found.path()).unwrap();
+        let holds = whole
+            .windows(request.body().len())
+            .any(|part| part == request.body());
+        let secret = whole.windows(5).any(|part| part == b"t0ken");
+        Response::json(200, format!("{modes:?} {holds} {secret}"))
+    });
+    send(&d, server.url("/data"), &["a=1"])
+        .stdout("(448, 384) true false")
+        .stderr(ACCEPTED)
+        .code(0);
+}
+
+#[test]
+fn what_was_not_sent_waits_and_the_run_ends_well() {
+    let d = dir();
+    let refuses = Unreachable::refusing();
+    send(&d, refuses.url("/data"), &["a=1"])
+        .stderr_like(&format!(
+            "authpost: kept in the spool as {ID}: connecting to http://127.0.0.1:*: Connection refused; \
+             'authpost flush DIR/s' delivers it\n"
+        ))
+        .code(0);
+    lies(&d, 1, 0);
+    send(&d, refuses.url("/data"), &["-q"]).code(0);
+    lies(&d, 2, 0);
+}
+
+#[test]
+fn what_was_not_processed_waits_and_its_answer_is_not_printed() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(503, "{\"later\":1}")]);
+    send(&d, server.url("/data"), &["a=1"])
+        .stderr_like(&format!(
+            "authpost: kept in the spool as {ID}: the API answered 503 Service Unavailable; \
+             'authpost flush DIR/s' delivers it\n"
+        ))
+        .code(0);
+    lies(&d, 1, 0);
+}
+
+#[test]
+fn a_refused_token_keeps_the_message_and_asks_for_a_person() {
+    let d = dir();
+    let server = Server::handler(|_| Response::json(401, "{}"));
+    send(&d, server.url("/data"), &["-q", "a=1"])
+        .stderr_like(&format!(
+            "HTTP/1.1 401 Unauthorized\nauthpost: the API answered 401 Unauthorized\nhint: *\n  {{}}\n\
+             authpost: kept in the spool as {ID}; 'authpost flush DIR/s' delivers it\n"
+        ))
+        .code(77);
+    lies(&d, 1, 0);
+    assert!(names(&d, "state").len() == 1);
+}
+
+#[test]
+fn a_token_that_is_missing_keeps_the_message() {
+    let d = dir();
+    test()
+        .in_dir(&d)
+        .args([
+            "--token-file",
+            "none",
+            "--spool",
+            "s",
+            "http://127.0.0.1:1/",
+        ])
+        .run()
+        .stderr_like(&format!(
+            "authpost: reading the token file 'none': No such file or directory\nhint: *\n\
+             authpost: kept in the spool as {ID}; 'authpost flush DIR/s' delivers it\n"
+        ))
+        .code(78);
+    lies(&d, 1, 0);
+}
+
+#[test]
+fn what_is_refused_is_dead_at_once() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(422, "{\"bad\":1}")]);
+    send(&d, server.url("/data"), &["-q", "a=1"])
+        .stderr_like(&format!(
+            "HTTP/1.1 422 Unprocessable Entity\nauthpost: the API answered 422 Unprocessable Entity\n  {{\"bad\":1}}\n\
+             authpost: dead in the spool as {ID}; 'authpost retry DIR/s {ID}' sends it again\n"
+        ))
+        .code(76);
+    lies(&d, 0, 1);
+}
+
+#[test]
+fn what_may_have_been_taken_is_dead_unless_that_is_harmless() {
+    let d = dir();
+    let server = Server::script([
+        conn().read().reset(),
+        conn().read().reply_json(500, "{}"),
+        conn().read().reset(),
+    ]);
+    send(&d, server.url("/data"), &["-q"])
+        .stderr_like("**authpost: dead in the spool as **")
+        .code(74);
+    send(&d, server.url("/data"), &["-q"])
+        .stderr_like("**authpost: dead in the spool as **")
+        .code(74);
+    lies(&d, 0, 2);
+    send(&d, server.url("/data"), &["-q", "--idempotent"]).code(0);
+    lies(&d, 1, 2);
+}
+
+#[test]
+fn the_report_says_spooled() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(503, "{\"n\":1}")]);
+    send(&d, server.url("/data"), &["-v", "--report", "--idempotency-key", "k1"])
+        .stdout_like(
+            "{\"outcome\":\"spooled\",\"exit\":0,\"status\":503,\"tries\":1,\"seconds\":*,\"key\":\"k1\",\
+             \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/data\",\
+             \"error\":\"the API answered 503 Service Unavailable\",\"response\":{\"n\":1}}\n",
+        )
+        .stderr_like("**")
+        .code(0);
+}
+
+#[test]
+fn a_flush_sends_the_same_request() {
+    let d = dir();
+    let server = Server::script([
+        conn().read().reply_json(503, "{}"),
+        conn().read().reply_json(200, "{}"),
+    ]);
+    d.write("secret.headers", "X-Secret: s3cret\n", 0o600);
+    let args = [
+        "-X",
+        "PUT",
+        "-H",
+        "X-A: 1",
+        "--header-file",
+        "secret.headers",
+        "n:=1.10",
+        "é=\"\\",
+    ];
+    send(&d, server.url("/data?q=1"), &args)
+        .stderr_like("**")
+        .code(0);
+    fs::remove_file(d.join("s/state").join(&names(&d, "queue")[0])).unwrap();
+    // From another directory: the message's paths hold wherever it is read.
+    test()
+        .args(["flush".into(), d.join("s").display().to_string()])
+        .word(d.path().display().to_string(), "SPOOL")
+        .run()
+        .stderr("authpost: the spool 'SPOOL/s': 1 delivered\n")
+        .code(0);
+    let sent = server.finish();
+    assert_eq!(sent[0].raw(), sent[1].raw());
+    assert_eq!(sent[0].header("x-secret"), Some("s3cret"));
+    lies(&d, 0, 0);
+}
+
+#[test]
+fn a_flush_goes_oldest_first_over_one_connection_and_past_what_is_bad() {
+    let d = dir();
+    let server = Server::script([conn()
+        .read()
+        .reply_json(200, "{}")
+        .read()
+        .reply_json(400, "{}")
+        .read()
+        .reply_json(503, "{}")
+        .read()
+        .reply_json(200, "{}")]);
+    let ids: Vec<_> = (0..4)
+        .map(|n| waiting(&d, server.url("/data"), &[&format!("n:={n}")]))
+        .collect();
+    flush(&d)
+        .stderr_like(&format!(
+            "authpost: {} to http://127.0.0.1:PORT/data: the API answered 400 Bad Request; dead now\n\
+             authpost: {} to http://127.0.0.1:PORT/data: the API answered 503 Service Unavailable; \
+             next try in 60 s at the earliest\n\
+             authpost: the spool 'DIR/s': 2 delivered, 1 left waiting, 1 dead\n",
+            ids[1], ids[2]
+        ))
+        .code(69);
+    let bodies: Vec<_> = server
+        .finish()
+        .iter()
+        .map(|r| r.text().to_owned())
+        .collect();
+    assert_eq!(bodies, ["{\"n\":0}", "{\"n\":1}", "{\"n\":2}", "{\"n\":3}"]);
+    lies(&d, 1, 1);
+    flush(&d)
+        .stderr("authpost: the spool 'DIR/s': 1 not due yet\n")
+        .code(0);
+    authpost(&d).args(["flush", "-q", "s"]).run().code(0);
+}
+
+#[test]
+fn a_host_that_cannot_be_reached_is_tried_once() {
+    let d = dir();
+    let (refuses, server) = (
+        Unreachable::refusing(),
+        Server::handler(|_| Response::json(200, "{}")),
+    );
+    for _ in 0..3 {
+        waiting(&d, refuses.url("/data"), &[]);
+        waiting(&d, server.url("/data"), &[]);
+    }
+    flush(&d)
+        .stderr_like(
+            "authpost: * to http://127.0.0.1:*/data: connecting to http://127.0.0.1:*: Connection refused; \
+             next try in 60 s at the earliest\n\
+             authpost: the spool 'DIR/s': 3 delivered, 3 left waiting\n",
+        )
+        .code(75);
+    assert_eq!(
+        names(&d, "state").len(),
+        1,
+        "the others are due in the next run"
+    );
+}
+
+#[test]
+fn a_host_that_does_not_answer_costs_one_timeout_and_max_time_ends_the_run() {
+    let d = dir();
+    let stalls = Server::handler(|_| Response::json(200, "{}").after(Duration::from_secs(20)));
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    let idempotent = ["--idempotent"];
+    waiting(&d, stalls.url("/data"), &idempotent);
+    waiting(&d, stalls.url("/data"), &idempotent);
+    waiting(&d, server.url("/data"), &[]);
+    authpost(&d)
+        .args(["flush", "--timeout", "300ms", "--max-time", "300ms", "s"])
+        .run()
+        .stderr_like(
+            "authpost: * to http://127.0.0.1:PORT/data: waiting for the answer of http://127.0.0.1:PORT: out of time; \
+             next try in 60 s at the earliest\nhint: *\n\
+             authpost: the time of --max-time is over, with 2 messages still to look at\nhint: *\n\
+             authpost: the spool 'DIR/s': 3 left waiting\n",
+        )
+        .within(0.29, 1.5)
+        .code(74);
+    lies(&d, 3, 0);
+}
+
+#[test]
+fn one_flush_at_a_time() {
+    let d = dir();
+    let server = Server::script([conn()
+        .read()
+        .wait(Duration::from_millis(300))
+        .reply_json(200, "{}")]);
+    waiting(&d, server.url("/data"), &[]);
+    let first = authpost(&d).args(["flush", "s"]).spawn();
+    server.wait_for(1);
+    flush(&d)
+        .stderr("authpost: another flush of the spool 'DIR/s' is at work; leaving it to that one\n")
+        .code(0);
+    authpost(&d).args(["flush", "-q", "s"]).run().code(0);
+    let id = &names(&d, "active")[0];
+    for verb in ["retry", "drop"] {
+        authpost(&d)
+            .args([verb, "-q", "s", id])
+            .run()
+            .stderr(format!(
+                "authpost: taking the message '{id}': another run is at work on it\nhint: try again in a moment\n"
+            ))
+            .code(75);
+    }
+    first
+        .wait()
+        .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
+        .code(0);
+}
+
+#[test]
+fn retry_after_is_obeyed_across_runs() {
+    let d = dir();
+    let server = Server::script([conn()
+        .read()
+        .reply(Response::json(429, "{}").header("Retry-After", "7200"))]);
+    waiting(&d, server.url("/data"), &[]);
+    flush(&d)
+        .stderr_like(
+            "authpost: * to http://127.0.0.1:PORT/data: the API answered 429 Too Many Requests*; \
+             next try in 2 h at the earliest\nauthpost: the spool 'DIR/s': 1 left waiting\n",
+        )
+        .code(69);
+    authpost(&d)
+        .args(["list", "s"])
+        .run()
+        .stdout_like("waiting: 1\n*\n  *  1      2 h  *\ndead: 0\n")
+        .code(0);
+}
+
+#[test]
+fn a_token_gone_stale_is_fetched_anew_within_the_run() {
+    let d = dir();
+    let server = Server::script([conn()
+        .read()
+        .reply_json(200, "{}")
+        .read()
+        .reply_json(401, "{}")
+        .read()
+        .reply_json(200, "{}")]);
+    let count = "echo x >>count; echo token$(wc -l <count)";
+    for _ in 0..2 {
+        let refuses = Unreachable::refusing();
+        authpost(&d)
+            .args([
+                "-q",
+                "--token-command",
+                count,
+                "--spool",
+                "s",
+                "--tries",
+                "1",
+                refuses.url("/"),
+            ])
+            .run()
+            .code(0);
+        let id = names(&d, "queue").pop().unwrap();
+        let file = format!("s/queue/{id}");
+        let text = d.read(&file).replace(refuses.url("/"), server.url("/"));
+        d.write(&file, sealed(&text), 0o600);
+    }
+    fs::remove_dir_all(d.join("s/state")).unwrap();
+    fs::create_dir(d.join("s/state")).unwrap();
+    fs::remove_file(d.join("count")).unwrap();
+    test()
+        .in_dir(&d)
+        .env("PATH", "/usr/bin:/bin")
+        .args(["flush", "s"])
+        .run()
+        .stderr("authpost: the spool 'DIR/s': 2 delivered\n")
+        .code(0);
+    let tokens: Vec<_> = server
+        .finish()
+        .iter()
+        .map(|request| request.header("authorization").unwrap().to_owned())
+        .collect();
+    assert_eq!(tokens, ["Bearer token1", "Bearer token1", "Bearer token2"]);
+}
+
+#[test]
+fn an_expectation_decides_at_the_flush_as_well() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(200, "{\"ok\":false}")]);
+    waiting(&d, server.url("/data"), &["--expect", "/ok:=true"]);
+    flush(&d)
+        .stderr_like("authpost: * the API answered 200 OK, but '/ok' is false, not true; dead now\nhint: *\n*\n")
+        .code(76);
+}
+
+#[test]
+fn a_message_found_half_done_is_dead_or_sent_again() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    let plain = waiting(&d, server.url("/data"), &[]);
+    let harmless = waiting(&d, server.url("/data"), &["--idempotent"]);
+    for id in [&plain, &harmless] {
+        fs::rename(
+            d.join(format!("s/queue/{id}")),
+            d.join(format!("s/active/{id}")),
+        )
+        .unwrap();
+    }
+    flush(&d)
+        .stderr(format!(
+            "authpost: {plain} to http://127.0.0.1:PORT/data: the run that sent it was stopped before the answer, \
+             so the API may have taken it; dead now\n\
+             authpost: the spool 'DIR/s': 1 delivered, 1 dead\n"
+        ))
+        .code(74);
+    lies(&d, 0, 1);
+}
+
+#[test]
+fn a_conflict_with_its_own_earlier_request_waits() {
+    let d = dir();
+    let server = Server::script([
+        conn().read().reply_json(409, "{}"),
+        conn().read().reply_json(409, "{}"),
+    ]);
+    let id = waiting(&d, server.url("/data"), &["--idempotent"]);
+    d.write(
+        format!("s/state/{id}"),
+        r#"{"tries":1,"last":1,"wait":60,"waited":0,"error":"reset"}"#,
+        0o600,
+    );
+    flush(&d)
+        .stderr_like("authpost: * 409 Conflict; next try in 120 s at the earliest\n*\n")
+        .code(76);
+    lies(&d, 1, 0);
+    waiting(&d, server.url("/data"), &["--idempotent"]);
+    flush(&d)
+        .stderr_like("authpost: * 409 Conflict; dead now\n*\n")
+        .code(76);
+    lies(&d, 1, 1);
+}
+
+#[test]
+fn waiting_ends_after_ten_tries_and_seven_days_but_not_for_a_token() {
+    let d = dir();
+    let server = Server::handler(|request| {
+        Response::json(if request.path() == "/503" { 503 } else { 401 }, "{}")
+    });
+    for path in ["/503", "/401"] {
+        let id = waiting(&d, server.url(path), &[]);
+        let week = 7 * 86_400;
+        let hint = format!(r#"{{"tries":9,"last":1,"wait":60,"waited":{week},"error":"x"}}"#);
+        d.write(format!("s/state/{id}"), hint, 0o600);
+    }
+    flush(&d)
+        .stderr_like(
+            "authpost: * to http://127.0.0.1:PORT/503: given up after 10 tries: the API answered 503 Service \
+             Unavailable; dead now\n\
+             authpost: * to http://127.0.0.1:PORT/401: *; next try in 60 min at the earliest\nhint: *\n\
+             authpost: the spool 'DIR/s': 1 left waiting, 1 dead\n",
+        )
+        .code(77);
+}
+
+#[test]
+fn the_dead_are_listed_shown_sent_again_and_dropped() {
+    let d = dir();
+    let server = Server::script([
+        conn()
+            .read()
+            .reply_json(400, "{}")
+            .read()
+            .reply_json(400, "{}"),
+        conn().read().reply_json(200, "{}"),
+    ]);
+    let first = waiting(
+        &d,
+        server.url("/data?secret=1"),
+        &["--idempotency-key", "k1", "a=1"],
+    );
+    let second = waiting(&d, server.url("/data"), &["-H", "X-A: b", "b=2"]);
+    authpost(&d)
+        .args(["list", "s"])
+        .run()
+        .stdout_like(&format!(
+            "waiting: 2\n  ID                              AGE     TRIES  NEXT    TO\n\
+             \x20 {first}  * s     0      now     http://127.0.0.1:PORT/data?…\n\
+             \x20 {second}  * s     0      now     http://127.0.0.1:PORT/data\n\
+             dead: 0\n"
+        ))
+        .code(0);
+    authpost(&d)
+        .args(["flush", "-q", "s"])
+        .run()
+        .stderr_like("**")
+        .code(76);
+    authpost(&d)
+        .args(["list", "--json", "s"])
+        .run()
+        .stdout_like(&format!(
+            "{{\"id\":\"{first}\",\"place\":\"dead\",\"created\":*,\"age\":*,\"tries\":1,\"next\":null,\
+             \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/data?…\",\"key\":\"k1\",\"bytes\":*,\
+             \"error\":\"the API answered 400 Bad Request\"}}\n{{*}}\n"
+        ))
+        .code(0);
+    authpost(&d)
+        .args(["show", "s", &second])
+        .run()
+        .stdout_like(&format!(
+            "id: {second}\nstate: dead\naccepted: 20* UTC\ntries: 1\nlast error: the API answered 400 Bad Request\n\n\
+             POST /data HTTP/1.1\nhost: 127.0.0.1:PORT\naccept: application/json\nuser-agent: authpost/*\n\
+             content-type: application/json\ncontent-length: 9\nx-a: b\nidempotency-key: *\n\
+             authorization: Bearer ********\n\n{{\"b\":\"2\"}}\n"
+        ))
+        .code(0);
+    authpost(&d)
+        .args(["retry", "s", &first])
+        .run()
+        .stderr("authpost: 1 message due now\n")
+        .code(0);
+    flush(&d)
+        .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
+        .code(0);
+    assert_eq!(server.requests()[2].header("idempotency-key"), Some("k1"));
+    authpost(&d)
+        .args(["drop", "--all", "s"])
+        .run()
+        .stderr("authpost: 1 message dropped\n")
+        .code(0);
+    lies(&d, 0, 0);
+    flush(&d)
+        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .code(0);
+}
+
+#[test]
+fn an_id_is_a_unique_prefix() {
+    let d = dir();
+    let (a, b) = (
+        waiting(&d, "http://127.0.0.1:1/", &[]),
+        waiting(&d, "http://127.0.0.1:1/", &[]),
+    );
+    let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    authpost(&d)
+        .args(["drop", "s", &a[..common]])
+        .run()
+        .stderr(format!(
+            "authpost: looking for the message '{}': 2 messages begin so\nhint: give more of the id\n\
+             authpost: 0 messages dropped\n",
+            &a[..common]
+        ))
+        .code(64);
+    authpost(&d)
+        .args(["drop", "-q", "s", &a[..=common], "ffff", &b])
+        .run()
+        .stderr("authpost: looking for the message 'ffff': it is not in the spool 'DIR/s'\nhint: 'authpost list DIR/s' shows what is there\n")
+        .code(66);
+    lies(&d, 0, 0);
+}
+
+#[test]
+fn a_spool_that_others_could_reach_into_is_refused() {
+    let d = dir();
+    let refused = |why: &str, hint: &str| {
+        let text = format!("authpost: using the spool 'DIR/s': {why}\nhint: {hint}\n");
+        send(&d, "http://127.0.0.1:1/", &[]).stderr(&text).code(73);
+        for verb in ["flush", "list"] {
+            test()
+                .in_dir(&d)
+                .args([verb, "s/"])
+                .run()
+                .stderr(&text)
+                .code(73);
+        }
+    };
+    fs::create_dir(d.join("real")).unwrap();
+    symlink(d.join("real"), d.join("s")).unwrap();
+    refused("it is a symbolic link", "name the directory itself");
+    fs::remove_file(d.join("s")).unwrap();
+    d.write("s", "", 0o600);
+    let text = "authpost: using the spool 'DIR/s': it is not a directory\nhint: name a directory of its own\n";
+    send(&d, "http://127.0.0.1:1/", &[]).stderr(text).code(73);
+    fs::remove_file(d.join("s")).unwrap();
+    fs::create_dir(d.join("s")).unwrap();
+    for mode in [0o770, 0o702] {
+        fs::set_permissions(d.join("s"), PermissionsExt::from_mode(mode)).unwrap();
+        refused(
+            "its group or everybody may write to it",
+            "look into it, then: chmod 700 'DIR/s'",
+        );
+    }
+    if need_root() {
+        fs::set_permissions(d.join("s"), PermissionsExt::from_mode(0o700)).unwrap();
+        std::os::unix::fs::chown(d.join("s"), Some(12345), None).unwrap();
+        refused(
+            "it belongs to another user",
+            "run authpost as that user, or name another directory",
+        );
+    }
+}
+
+#[test]
+fn a_spool_that_cannot_be_made_stops_everything() {
+    let d = dir();
+    test()
+        .in_dir(&d)
+        .args(["--no-auth", "--spool", "no/such/dir", "http://127.0.0.1:1/"])
+        .run()
+        .stderr("authpost: making the spool 'no/such/dir': No such file or directory\nhint: make the directory above it, writable by this user\n")
+        .code(73);
+    for (args, why) in [
+        (
+            &["flush", "none"][..],
+            "authpost: using the spool 'DIR/none': No such file or directory\nhint: give the directory that --spool names; the first message makes it\n",
+        ),
+        (
+            &["list", "none"],
+            "authpost: using the spool 'DIR/none': No such file or directory\nhint: give the directory that --spool names; the first message makes it\n",
+        ),
+    ] {
+        test().in_dir(&d).args(args).run().stderr(why).code(66);
+    }
+}
+
+#[test]
+fn a_full_spool_takes_in_nothing_and_sends_nothing() {
+    let d = dir();
+    waiting(&d, "http://127.0.0.1:1/", &[]);
+    File::create(d.join("s/dead/large"))
+        .unwrap()
+        .set_len(256 << 20)
+        .unwrap();
+    send(&d, "http://127.0.0.1:1/", &["a=1"])
+        .stderr(
+            "authpost: writing to the spool 'DIR/s': it is full: 2 messages, 256 MiB\n\
+             hint: 'authpost list DIR/s' shows what waits and what is dead; flush or drop it\n",
+        )
+        .code(73);
+    fs::remove_file(d.join("s/dead/large")).unwrap();
+    for n in 0..9_999 {
+        File::create(d.join(format!("s/dead/{n}"))).unwrap();
+    }
+    send(&d, "http://127.0.0.1:1/", &[])
+        .stderr_like(
+            "authpost: writing to the spool 'DIR/s': it is full: 10000 messages, 0 MiB\nhint: *\n",
+        )
+        .code(73);
+    lies(&d, 1, 9_999);
+}
+
+#[test]
+fn a_version_that_is_not_known_is_left_alone_and_told() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    let id = waiting(&d, server.url("/data"), &[]);
+    waiting(&d, server.url("/data"), &[]);
+    let file = format!("s/queue/{id}");
+    let newer = d.read(&file).replace("\"authpost\":1", "\"authpost\":2");
+    d.write(&file, sealed(&newer), 0o600);
+    let told = format!(
+        "authpost: reading the message 'DIR/s/queue/{id}': it was written by another authpost (spool version 2)\n"
+    );
+    flush(&d)
+        .stderr(format!(
+            "{told}authpost: the spool 'DIR/s': 1 delivered, 1 left waiting\n"
+        ))
+        .code(78);
+    authpost(&d)
+        .args(["retry", "-q", "s", &id])
+        .run()
+        .stderr(format!("{told}hint: use the authpost that wrote it\n"))
+        .code(78);
+    lies(&d, 1, 0);
+}
+
+#[test]
+fn a_head_that_would_not_be_written_so_is_damaged() {
+    let d = dir();
+    for (from, to) in [
+        ("\"authpost\":1", "\"authpost\":1,\"more\":1"),
+        ("\"method\":\"POST\"", "\"method\":\"GET\""),
+        ("\"headers\":[]", "\"headers\":[[\"Host\\n\",\"x\"]]"),
+        ("\"length\":9", "\"length\":8"),
+        ("{\"a\":\"1\"}", "{\"a\":\"1\"x"),
+    ] {
+        let id = waiting(&d, "http://127.0.0.1:1/", &["a=1"]);
+        let file = format!("s/queue/{id}");
+        let text = d.read(&file);
+        assert!(text.contains(from));
+        d.write(&file, sealed(&text.replace(from, to)), 0o600);
+        flush(&d)
+            .stderr_like(&format!(
+                "authpost: setting aside 'DIR/s/queue/{id}', among the dead: it is damaged: *\n*\n"
+            ))
+            .code(65);
+        authpost(&d)
+            .args(["retry", "-q", "s", &id])
+            .run()
+            .stderr_like("authpost: reading the message '*': it is damaged: *\nhint: *\n")
+            .code(65);
+        authpost(&d).args(["drop", "-q", "s", &id]).run().code(0);
+    }
+}
+
+#[test]
+fn a_copy_of_a_message_is_not_sent_twice() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    let id = waiting(&d, server.url("/data"), &[]);
+    let copy = format!("{}{}", &id[..29], if id.ends_with('0') { "1" } else { "0" });
+    fs::copy(
+        d.join(format!("s/queue/{id}")),
+        d.join(format!("s/queue/{copy}")),
+    )
+    .unwrap();
+    flush(&d)
+        .stderr_like("authpost: setting aside '*', among the dead: it is damaged: its name is not its own\nauthpost: the spool 'DIR/s': 1 delivered, 1 dead\n")
+        .code(65);
+}
+
+#[test]
+fn a_large_document_is_spooled_and_flushed_whole() {
+    let d = dir();
+    let body = format!("[{}1]", "1234567890,".repeat(300_000));
+    d.write("large.json", &body, 0o600);
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    waiting(&d, server.url("/data"), &["-d", "@large.json"]);
+    flush(&d)
+        .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
+        .code(0);
+    assert!(server.request().body() == body.as_bytes());
+}
+
+#[test]
+fn a_reader_that_is_gone_and_a_full_output() {
+    let d = dir();
+    waiting(&d, "http://127.0.0.1:1/", &[]);
+    authpost(&d)
+        .args(["list", "s"])
+        .shell("\"$@\" | true")
+        .run()
+        .code(0);
+    authpost(&d)
+        .args(["list", "s"])
+        .shell("exec \"$@\" >/dev/full")
+        .run()
+        .stderr("authpost: writing to standard output: No space left on device\nhint: make room where it goes\n")
+        .code(73);
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    authpost(&d)
+        .args(["--no-auth", "--spool", "s", server.url("/")])
+        .shell("exec \"$@\" >/dev/full")
+        .run()
+        .stderr_like("**No space left on device\nhint: *do not send it again\n")
+        .code(73);
+    lies(&d, 1, 0);
+}
+
+#[test]
+fn a_progress_line_is_for_terminals_only_and_wrong_calls_are_told() {
+    for (args, why) in [
+        (
+            &["flush"][..],
+            "there is no spool\nhint: authpost flush [OPTIONS] DIR\n",
+        ),
+        (
+            &["flush", "s", "x"],
+            "'x' is one argument too many\nhint: authpost flush [OPTIONS] DIR\n",
+        ),
+        (
+            &["flush", "--tries", "2", "s"],
+            "--tries means nothing to 'authpost flush'\nhint: authpost flush [OPTIONS] DIR\n",
+        ),
+        (
+            &["show", "s"],
+            "it shows one message, and needs its id\nhint: authpost show [OPTIONS] DIR ID\n",
+        ),
+        (
+            &["retry", "s"],
+            "which messages is not said\nhint: authpost retry [OPTIONS] DIR ID...\n",
+        ),
+        (
+            &["drop", "s", "1", "--all"],
+            "ids and --all are both given\nhint: authpost drop [OPTIONS] DIR ID...\n",
+        ),
+    ] {
+        test()
+            .args(args)
+            .run()
+            .stderr(format!("authpost: reading the command line: {why}"))
+            .code(64);
+    }
+}
+
+#[test]
+fn a_hundred_thousand_messages_are_listed_in_time_and_memory() {
+    if !need("time") && !skipped("time is not installed") {
+        return;
+    }
+    let d = dir();
+    let id = waiting(&d, "http://127.0.0.1:1/data", &["a=1"]);
+    let text = d.read(format!("s/queue/{id}"));
+    let count = if crate::crash::full() { 100_000 } else { 2_000 };
+    for n in 1..count {
+        let other = format!("{n:014x}{}", &id[14..]);
+        d.write(
+            format!("s/queue/{other}"),
+            sealed(&text.replace(&id, &other)),
+            0o600,
+        );
+        let hint = r#"{"tries":1,"last":1,"wait":60,"waited":0,"error":"the API answered 503"}"#;
+        d.write(format!("s/state/{other}"), hint, 0o600);
+    }
+    let ran = authpost(&d)
+        .args(["list", "s"])
+        .shell("exec /usr/bin/time -f '%M KiB' \"$@\"")
+        .run()
+        .stdout_like("**")
+        .stderr_like("* KiB\n");
+    let elapsed = ran.elapsed();
+    let output = ran.code(0);
+    assert_eq!(output.stdout.lines().count(), count + 3);
+    let memory: usize = output.stderr.split(' ').next().unwrap().parse().unwrap();
+    println!("{count} messages listed in {elapsed:?} with {memory} KiB");
+    assert!(memory < 50_000, "{memory} KiB");
+    if !cfg!(debug_assertions)
+        || crate::support::binary()
+            .to_string_lossy()
+            .contains("release")
+    {
+        assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
+    }
+}
