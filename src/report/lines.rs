@@ -136,6 +136,10 @@ impl LineReport<'_> {
     /// # Errors
     /// As for [`page`].
     pub fn delivery(&mut self, parcel: &Parcel, outcome: &Outcome) -> Result<()> {
+        if let Some(text) = &outcome.note {
+            self.wipe();
+            self.report.remark(text);
+        }
         let verdict = &outcome.verdict;
         let success = verdict.exit == Exit::Ok;
         if let Some(answer) = &outcome.answer {
@@ -176,6 +180,23 @@ impl LineReport<'_> {
             }
             Show::Pick(_) | Show::Body => Ok(()),
         }
+    }
+
+    /// That this parcel is kept in the spool in `dir`, and why; and that what follows will be.
+    pub fn given_up(&mut self, parcel: &Parcel, outcome: &Outcome, dir: &str) {
+        if self.output.quiet {
+            return;
+        }
+        // What is a failure all the same is told with its answer.
+        let why = match outcome.verdict.exit {
+            Exit::Ok => format!("{}; ", printable(&outcome.verdict.why)),
+            _ => String::new(),
+        };
+        let kept = "kept in the spool, as all that follows";
+        self.note(
+            &parcel.span,
+            &format!("{why}{kept}: 'authpost flush {dir}' delivers it"),
+        );
     }
 
     /// What stopped us.
