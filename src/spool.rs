@@ -397,6 +397,7 @@ impl Spool {
             let path = entry.path();
             if let Ok(Ok((file, _))) = self.open_message(&path)
                 && file.try_lock().is_ok()
+                && file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
             {
                 let _ = fs::remove_file(&path);
             }
