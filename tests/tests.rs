@@ -21,6 +21,7 @@ mod figures;
 mod http_only_loopback;
 mod kept;
 mod lines;
+mod lines_spool;
 mod names;
 mod never_twice;
 mod output;

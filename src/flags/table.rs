@@ -410,7 +410,9 @@ pub const FLAGS: &[Flag] = &[
                may have taken (74), lies dead in DIR for a person to look at: see list, show, retry and drop.\n\n\
                DIR is made if it is missing, for this user alone. A message notes where its token is found, not the \
                token; so prefer --token-file to the environment, which a crontab does not have. A spool holds up to \
-               10,000 messages and 256 MiB; then new ones are refused (73) and nothing is sent.",
+               10,000 messages and 256 MiB; then new ones are refused (73) and nothing is sent.\n\n\
+               With --lines only the lines that the API does not take go there. The run does not stop then: once the \
+               API is down, what follows is kept without being tried.",
         set: |draft, value| {
             draft.spool = Some(value.path()?);
             Ok(())
