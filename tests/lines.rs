@@ -507,6 +507,20 @@ fn rate_bounds_the_deliveries() {
 }
 
 #[test]
+fn the_pace_does_not_outlast_the_run() {
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    lines("1\n2\n")
+        .args(["--rate", "0.01", "--max-time", "300ms", server.url("/")])
+        .run()
+        .stderr_like(&format!(
+            "authpost: line 2: *out of time*\n**1 accepted, 0 refused, 1 not sent {CLOSING}\
+             hint: the run stopped early: go on with --skip 1\n"
+        ))
+        .within(0.3, 1.0)
+        .code(75);
+}
+
+#[test]
 fn a_line_goes_out_as_soon_as_it_is_there() {
     let server = Server::handler(|_| Response::json(200, "{}"));
     let mut run = test()
