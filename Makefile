@@ -24,7 +24,7 @@ BUILD = $(COMPILER) RUSTFLAGS="$(RUSTFLAGS) $(FLAGS)" $(CARGO) build --locked --
 BIN = $(DESTDIR)$(PREFIX)/bin
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: all build demo test bless lint install clean help toolchain
+.PHONY: all build demo test bench bless lint install clean help toolchain
 
 all: build
 
@@ -50,6 +50,9 @@ target/demo-api: tests/demo/api.rs tests/support/http.rs tests/support/server.rs
 
 test: build ## run all tests, against the static binary
 	AUTHPOST_BIN=$(CURDIR)/$(BINARY) $(CARGO) test --locked
+
+bench: build ## measure all figures beside curl, wrk and others, and draw tests/bench/figures.svg
+	@python3 tests/bench/bench.py $(BINARY)
 
 bless: toolchain ## rewrite tests/golden from what help, manual page and completions say now
 	AUTHPOST_BLESS=1 $(CARGO) test --locked --test tests docs::golden_files

@@ -17,6 +17,8 @@ use crate::lines::{Next, Parcel, Stream};
 use crate::outcome::{Again, Exit, Fate, Terms};
 use crate::plan::{Lines, Plan};
 use crate::report::{self, LineReport, Tally};
+use crate::spool::Spool;
+use crate::spooled;
 use crate::time::{Clock, SystemClock};
 
 /// Sends the lines. How the run is to end.
@@ -33,6 +35,8 @@ pub fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
         plan,
         interval: lines.interval,
         failed: failed.map(|path| Failed::open(path, &stream)).transpose()?,
+        spool: plan.spool.as_deref().map(Spool::make).transpose()?,
+        given_up: None,
         api: Api::new(&plan.target)?,
         report: LineReport::new(&plan.output, &plan.target),
         clock,
@@ -69,6 +73,9 @@ struct Run<'a> {
     plan: &'a Plan,
     interval: Duration,
     failed: Option<Failed>,
+    spool: Option<Spool>,
+    /// Why the API is not tried any more, so that what follows goes into the spool at once.
+    given_up: Option<String>,
     api: Api,
     report: LineReport<'a>,
     clock: &'a SystemClock,
@@ -96,7 +103,7 @@ impl Run<'_> {
                     self.settled = number;
                 }
                 Next::Parcel(parcel) => {
-                    let outcome = self.send(&parcel)?;
+                    let outcome = self.deliver(&parcel)?;
                     self.tally.add(outcome.verdict.fate, parcel.count());
                     self.exit = self.exit.or_worse(outcome.verdict.exit);
                     let told = self.report.delivery(&parcel, &outcome);
@@ -111,6 +118,34 @@ impl Run<'_> {
             self.report.progress(&self.tally, self.clock.elapsed());
         }
         Ok(None)
+    }
+
+    /// Sends a parcel; with a spool, what the API does not take goes there, and all that follows once it is down.
+    fn deliver(&mut self, parcel: &Parcel) -> Result<Outcome> {
+        let Some(spool) = &self.spool else {
+            return self.send(parcel);
+        };
+        let dir = spool.dir().display().to_string();
+        let mut outcome = match &self.given_up {
+            Some(why) => Outcome::not_tried(why.clone(), Exit::TempFail),
+            None => self.send(parcel).unwrap_or_else(|error| {
+                self.report.error(&error);
+                self.exit = self.exit.or_worse(error.kind().into());
+                Outcome::not_tried(error.to_string(), error.kind().into())
+            }),
+        };
+        let (exit, delivery) = (outcome.verdict.exit, &self.plan.delivery);
+        if exit != Exit::Ok
+            && let Some(spool) = &self.spool
+        {
+            let (job, expect) = (&parcel.job, &self.plan.expect);
+            spooled::keep(spool, job, &mut outcome, delivery, expect, self.clock)?;
+        }
+        if self.given_up.is_none() && exit != Exit::Ok && exit != Exit::Protocol {
+            self.report.given_up(parcel, &outcome, &dir);
+            self.given_up = Some(outcome.verdict.why.clone());
+        }
+        Ok(outcome)
     }
 
     fn send(&mut self, parcel: &Parcel) -> Result<Outcome> {
@@ -149,6 +184,7 @@ impl Run<'_> {
     fn settle(&mut self, parcel: &Parcel, outcome: &Outcome) -> Result<ControlFlow<Stop>> {
         match outcome.verdict.exit {
             Exit::Ok => {}
+            _ if self.spool.is_some() => {}
             Exit::Protocol => {
                 if let Some(failed) = &mut self.failed {
                     for line in parcel.lines() {

@@ -31,6 +31,25 @@ pub struct Outcome {
     pub note: Option<String>,
 }
 
+impl Outcome {
+    /// Of a delivery that was not even tried, for this reason, and ends the run like this.
+    pub fn not_tried(why: String, exit: Exit) -> Outcome {
+        Outcome {
+            verdict: Verdict {
+                fate: Fate::Unsent,
+                exit,
+                again: Again::Yes,
+                why,
+                hint: None,
+            },
+            answer: None,
+            tries: 0,
+            took: Duration::ZERO,
+            note: None,
+        }
+    }
+}
+
 /// Where attempts are made.
 pub trait Endpoint {
     /// Fetches the token, unless one that lasts is at hand.
@@ -175,7 +194,7 @@ pub fn deliver(
         if rules.patient && slower {
             tries = tries.saturating_add(1);
         }
-        match next(&verdict, asked, (number, tries), rules, left(), clock) {
+        let because = match next(&verdict, asked, (number, tries), rules, left(), clock) {
             Next::Wait(wait) => {
                 tell(&format!(
                     "try {number}: {}; next in {}",
@@ -183,28 +202,41 @@ pub fn deliver(
                     time::spoken(wait)
                 ));
                 clock.sleep(wait);
-            }
-            Next::Stop(because) => {
-                if rules.idempotent && verdict.again == Again::IfIdempotent {
-                    verdict.hint = Some(
-                        "the API may have taken it: look before sending it under another key"
-                            .to_owned(),
-                    );
+                // A busy machine may wake us late.
+                if left() > LEAST {
+                    continue;
                 }
-                if let Some(because) = because {
-                    verdict.why = format!("{} ({because})", verdict.why);
-                }
-                return Ok(Outcome {
-                    verdict,
-                    answer,
-                    tries: number,
-                    took: clock.elapsed() - start,
-                    note: endpoint.note(),
-                });
+                Some(no_time(number))
             }
+            Next::Stop(because) => because,
+        };
+        if rules.idempotent && verdict.again == Again::IfIdempotent {
+            verdict.hint = Some(
+                "the API may have taken it: look before sending it under another key".to_owned(),
+            );
         }
+        if let Some(because) = because {
+            verdict.why = format!("{} ({because})", verdict.why);
+        }
+        return Ok(Outcome {
+            verdict,
+            answer,
+            tries: number,
+            took: clock.elapsed() - start,
+            note: endpoint.note(),
+        });
     }
     unreachable!("the last of all tries ends the loop")
+}
+
+/// A try in no more time than this could only hide what the one before it came to.
+const LEAST: Duration = Duration::from_millis(10);
+
+fn no_time(tries: u32) -> String {
+    match tries {
+        1 => "no time is left for another try".to_owned(),
+        _ => format!("{tries} tries, and no time is left for another"),
+    }
 }
 
 /// What follows an attempt.
@@ -254,13 +286,9 @@ fn next(
         Some(asked) if drawn >= left => asked,
         asked => drawn.max(asked.unwrap_or_default()),
     };
-    if wait >= left {
-        return Next::Stop(match number {
-            // The attempt says itself that the time was up.
-            1 if left.is_zero() => None,
-            1 => Some("no time is left for another try".to_owned()),
-            _ => Some(format!("{number} tries, and no time is left for another")),
-        });
+    if wait.saturating_add(LEAST) >= left {
+        // Where nothing at all is left, a first attempt says so itself.
+        return Next::Stop((number > 1 || !left.is_zero()).then(|| no_time(number)));
     }
     Next::Wait(wait)
 }

@@ -211,6 +211,22 @@ impl Value {
         }
     }
 
+    /// So many a second, to the thousandth, as the time from one to the next: `50`, `0.1`.
+    fn interval(self) -> std::result::Result<Duration, String> {
+        let text = self.text()?;
+        let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let thousandths = (part.len() <= 3 && digits(whole) && digits(part))
+            .then(|| format!("{whole}{part:0<3}").parse::<u64>().ok())
+            .flatten();
+        match thousandths {
+            Some(rate) if rate > 0 => {
+                Ok(Duration::from_secs(1000) / u32::try_from(rate).unwrap_or(u32::MAX))
+            }
+            _ => Err(format!("'{text}' is not a rate, such as 50 or 0.1")),
+        }
+    }
+
     /// A time that is more than none.
     fn positive_duration(self) -> std::result::Result<Duration, String> {
         match self.duration()? {

@@ -39,8 +39,12 @@ use wire::{ExchangeConnector, Progress, Ready, WireConnector};
 /// `authpost/VERSION`, as a User-Agent (RFC 9110, section 10.1.5).
 pub const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
 
-/// Bodies and answers pass through buffers of this size. A request below it is one write.
-const BUFFER: usize = 16 * 1024;
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Requests and answers pass through buffers of these sizes. A request below it is one write; memory that a small one
+/// does not touch is never the process's own.
+const OUTPUT: usize = 128 * 1024;
+const INPUT: usize = 16 * 1024;
 
 /// A kept connection that was idle for this long is not used again: the API may be about to close it.
 const IDLE: Duration = Duration::from_secs(1);
@@ -200,8 +204,8 @@ impl Client {
             .max_redirects_will_error(false)
             .proxy(proxy)
             .user_agent(USER_AGENT)
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
+            .input_buffer_size(INPUT)
+            .output_buffer_size(OUTPUT)
             .max_idle_age(IDLE)
             .timeout_resolve(Some(connection.connect_timeout))
             .timeout_connect(Some(connection.connect_timeout));
@@ -311,12 +315,12 @@ impl Client {
         };
         let (typed, accepts) = (given(CONTENT_TYPE), given(ACCEPT));
         if !accepts {
-            head = head.header(ACCEPT, "application/json");
+            head = head.header(ACCEPT, JSON);
         }
         let response = match &request.body {
             Body::Json(document) => {
                 if !document.is_empty() && !typed {
-                    head = head.header(CONTENT_TYPE, "application/json");
+                    head = head.header(CONTENT_TYPE, JSON);
                 }
                 match document.bytes() {
                     Some(bytes) => self.agent.run(head.body(bytes)?),

@@ -131,11 +131,6 @@ pub fn send(
         let tell = &mut |text: &str| report.another_try(text);
         deliver(job, &mut marked, rules, limit, terms, clock, tell)
     });
-    let note = |why: &str, asked| {
-        let mut hint = Hint::default();
-        hint.failed(message.created, clock.unix(), asked, why);
-        spool.note(&message.id, &hint);
-    };
     let (dir, id) = (spool.dir().display(), &message.id);
     let kept = format!("kept in the spool as {id}");
     let flush = format!("'authpost flush {dir}' delivers it");
@@ -143,22 +138,21 @@ pub fn send(
         Ok(outcome) => outcome,
         Err(error) => {
             report::error(&error);
-            note(&error.to_string(), None);
+            note(&spool, &message, &error.to_string(), None, clock);
             held.keep()?;
             report::note(&format!("{kept}; {flush}"));
             return Ok(error.kind().into());
         }
     };
-    match Rest::of(&outcome.verdict, rules.idempotent) {
+    let rest = Rest::of(&outcome.verdict, rules.idempotent);
+    let put = lay_to_rest(rest, held, &message, &spool, &mut outcome, clock);
+    match rest {
         Rest::Gone => {
-            let removed = held.remove().map_err(although_accepted);
             let exit = report.outcome(job, &outcome)?;
-            removed.map(|()| exit)
+            put.map(|()| exit)
         }
         Rest::Dead => {
-            outcome.verdict.exit = exit_of_dead(&outcome.verdict);
-            note(&outcome.verdict.why, None);
-            held.bury()?;
+            put?;
             let exit = report.outcome(job, &outcome)?;
             report::note(&format!(
                 "dead in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
@@ -166,18 +160,69 @@ pub fn send(
             Ok(exit)
         }
         Rest::Waits => {
-            note(&outcome.verdict.why, asked(&outcome, clock));
-            held.keep()?;
-            // Not until somebody mends the token, or whatever keeps the message from being read.
-            if let Exit::NoPerm | Exit::NoInput = outcome.verdict.exit {
-                let exit = report.outcome(job, &outcome)?;
-                report::note(&format!("{kept}; {flush}"));
-                return Ok(exit);
+            put?;
+            if outcome.verdict.exit == Exit::Ok {
+                let why = &outcome.verdict.why;
+                return report.spooled(job, &outcome, &format!("{kept}: {why}; {flush}"));
             }
-            outcome.verdict.fate = Fate::Spooled;
-            outcome.verdict.exit = Exit::Ok;
-            let why = &outcome.verdict.why;
-            report.spooled(job, &outcome, &format!("{kept}: {why}; {flush}"))
+            let exit = report.outcome(job, &outcome)?;
+            report::note(&format!("{kept}; {flush}"));
+            Ok(exit)
         }
     }
+}
+
+/// Takes in `job` after its delivery, which did not end by acceptance, and says in the outcome what that changes.
+///
+/// # Errors
+/// When the spool does not take it in.
+pub fn keep(
+    spool: &Spool,
+    job: &Job,
+    outcome: &mut Outcome,
+    rules: &Delivery,
+    expect: &[Expect],
+    clock: &dyn Clock,
+) -> Result<()> {
+    let message = Message::new(job, rules.idempotent, expect, clock.unix())?;
+    let held = spool.accept(&message, &job.body)?;
+    let rest = Rest::of(&outcome.verdict, rules.idempotent);
+    lay_to_rest(rest, held, &message, spool, outcome, clock)
+}
+
+/// Puts a message where it comes to rest, and makes that the outcome's.
+fn lay_to_rest(
+    rest: Rest,
+    held: Held,
+    message: &Message,
+    spool: &Spool,
+    outcome: &mut Outcome,
+    clock: &dyn Clock,
+) -> Result<()> {
+    match rest {
+        Rest::Gone => held.remove().map_err(although_accepted),
+        Rest::Dead => {
+            outcome.verdict.exit = exit_of_dead(&outcome.verdict);
+            note(spool, message, &outcome.verdict.why, None, clock);
+            held.bury()
+        }
+        Rest::Waits => {
+            let asked = asked(outcome, clock);
+            note(spool, message, &outcome.verdict.why, asked, clock);
+            held.keep()?;
+            outcome.verdict.fate = Fate::Spooled;
+            // All is well, unless somebody has to mend the token, or whatever keeps the message from being read.
+            if !matches!(outcome.verdict.exit, Exit::NoPerm | Exit::NoInput) {
+                outcome.verdict.exit = Exit::Ok;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Notes beside a message how its last try ended.
+fn note(spool: &Spool, message: &Message, why: &str, asked: Option<Duration>, clock: &dyn Clock) {
+    let mut hint = Hint::default();
+    hint.failed(message.created, clock.unix(), asked, why);
+    spool.note(&message.id, &hint);
 }

@@ -695,7 +695,7 @@ fn what_means_nothing_is_refused() {
         "authpost: reading the command line: --group-bytes means nothing without --group\n\
          hint: say with --group how many lines go into one request\n",
     );
-    for rate in ["0", "-1", "x", "NaN", "inf", "1e-300"] {
+    for rate in ["0", "0.000", "0.0001", "-1", "+1", "x", "NaN", "", "1e3"] {
         refuse(
             &["--lines", "in", "--rate", rate],
             &format!(

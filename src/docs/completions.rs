@@ -70,17 +70,16 @@ fn names(flag: &Flag) -> Vec<String> {
 }
 
 fn bash() -> String {
-    let mut out = format!(
-        "_authpost() {{
-    local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} verb=send options= each
+    let mut out = "_authpost() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb=send options= each
     if [[ $word == = ]]; then
         word=
     elif [[ $before == = ]]; then
-        before=${{COMP_WORDS[COMP_CWORD-2]}}
+        before=${COMP_WORDS[COMP_CWORD-2]}
     fi
     case $before in
 "
-    );
+    .to_owned();
     for flag in FLAGS {
         if let Some(Values::Words(words)) = Values::of(flag) {
             out.push_str(&format!(

@@ -354,11 +354,6 @@ impl Draft {
     }
 
     fn documents(&mut self) -> Result<Documents> {
-        if self.lines.is_some() && self.spool.is_some() {
-            return Err(wrong("reading the command line: --lines and --spool are both given").hint(
-                "--failed keeps the lines that were not accepted; or send each by itself with --spool",
-            ));
-        }
         match (&self.lines, self.data.take(), self.items.is_empty()) {
             (Some(_), None, true) => Ok(Documents::Lines(self.lines()?)),
             (Some(_), ..) => Err(wrong(

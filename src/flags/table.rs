@@ -1,7 +1,5 @@
 //! Every option, once. Parser, help, manual page and completions are rendered from these rows.
 
-use std::time::Duration;
-
 use super::draft::Page;
 use super::{Flag, Group, Shell, Verb, VerbRow};
 use crate::dns::Family;
@@ -457,7 +455,9 @@ pub const FLAGS: &[Flag] = &[
                may have taken (74), lies dead in DIR for a person to look at: see list, show, retry and drop.\n\n\
                DIR is made if it is missing, for this user alone. A message notes where its token is found, not the \
                token; so prefer --token-file to the environment, which a crontab does not have. A spool holds up to \
-               10,000 messages and 256 MiB; then new ones are refused (73) and nothing is sent.",
+               10,000 messages and 256 MiB; then new ones are refused (73) and nothing is sent.\n\n\
+               With --lines only the lines that the API does not take go there. The run does not stop then: once the \
+               API is down, what follows is kept without being tried.",
         set: |draft, value| {
             draft.spool = Some(value.path()?);
             Ok(())
@@ -714,11 +714,7 @@ pub const FLAGS: &[Flag] = &[
         brief: "start at most N deliveries a second; 0.1 is one in ten seconds",
         text: "",
         set: |draft, value| {
-            let text = value.text()?;
-            let rate = text.parse().ok().filter(|rate: &f64| rate.is_normal());
-            let interval = rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
-            draft.interval =
-                Some(interval.ok_or_else(|| format!("'{text}' is not a rate, such as 50 or 0.1"))?);
+            draft.interval = Some(value.interval()?);
             Ok(())
         },
     },

@@ -2,8 +2,9 @@
 //!
 //! [`Wire`] is the TCP socket below TLS. Each of its reads and writes ends with the budget of the attempt, whatever
 //! ureq asks for and however slowly the peer drips, so nothing above it can outlive the budget. [`Exchange`] is the
-//! request above TLS. It notes the moment the first byte of the request leaves, which decides whether sending again is
-//! safe, and it joins head and body into one write. Both report to [`Progress`].
+//! request above TLS: it joins head and body into one write, and ends a probe before it. It says that the request comes
+//! next, and the socket notes the moment when a byte of it leaves, which decides whether sending again is safe. Both
+//! report to [`Progress`].
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};

@@ -182,6 +182,23 @@ impl LineReport<'_> {
         }
     }
 
+    /// That this parcel is kept in the spool in `dir`, and why; and that what follows will be.
+    pub fn given_up(&mut self, parcel: &Parcel, outcome: &Outcome, dir: &str) {
+        if self.output.quiet {
+            return;
+        }
+        // What is a failure all the same is told with its answer.
+        let why = match outcome.verdict.exit {
+            Exit::Ok => format!("{}; ", printable(&outcome.verdict.why)),
+            _ => String::new(),
+        };
+        let kept = "kept in the spool, as all that follows";
+        self.note(
+            &parcel.span,
+            &format!("{why}{kept}: 'authpost flush {dir}' delivers it"),
+        );
+    }
+
     /// What stopped us.
     pub fn error(&mut self, error: &Error) {
         self.wipe();

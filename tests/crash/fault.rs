@@ -1,1 +1,67 @@
-//! Todo
+//! Proof 3: every call to the file system fails once.
+use super::kill::{CASES, refs};
+use super::{Oracle, Place, calls, fresh, full, size};
+use crate::support::need;
+
+const ERRORS: &[&str] = &["EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "EMFILE"];
+
+/// With the errors of `sync_all` thrown away: "a sync failed, and it said 0".
+#[test]
+fn proof_3_every_file_system_call_fails_once() {
+    if !need("strace") {
+        return;
+    }
+    let oracle = Oracle::new();
+    let (mut runs, mut counter) = (0, 0);
+    for case in CASES {
+        let model = Place::new(oracle.url());
+        oracle.answer(case.status);
+        let args = case.prepare(&model, fresh());
+        let calls = calls(&model, &refs(&args));
+        let spool = model.spool();
+        let calls: Vec<_> = calls
+            .iter()
+            .filter(|call| call.is_in(&spool) || call.name == "pipe2")
+            .filter(|call| call.name != "execve" && call.name != "close")
+            .collect();
+        assert!(calls.len() > 5, "strace says nothing: {calls:?}");
+        for call in calls {
+            for error in ERRORS {
+                counter += 1;
+                if !full() && counter % size(1, 41) != 0 {
+                    continue;
+                }
+                let place = Place::new(oracle.url());
+                oracle.answer(case.status);
+                let number = fresh();
+                let args = case.prepare(&place, number);
+                let inject = call.inject(&format!("error={error}"));
+                let before = ["strace", "-o", "/dev/null", "-e", &inject];
+                let ended = place.run(&before, &refs(&args));
+                let what = format!("{error} by {}\n{}", call.line, ended.stderr);
+                // A bug has an exit code of its own, and a panic another.
+                assert!(
+                    matches!(ended.code, Some(0 | 65 | 66 | 69 | 73 | 74 | 76)),
+                    "{case:?}: {what}: exit {:?}",
+                    ended.code
+                );
+                if ended.code != Some(0) {
+                    assert!(
+                        ended.stderr.starts_with("HTTP/1.1 ")
+                            || ended.stderr.starts_with("authpost: "),
+                        "{what}"
+                    );
+                }
+                let durable = call.name == "fsync" || call.name.starts_with("rename");
+                assert!(
+                    !durable || ended.code != Some(0),
+                    "{case:?}: a sync or a move failed, and it said 0: {what}"
+                );
+                case.judge(&place, &oracle, number, ended.code, &what);
+                runs += 1;
+            }
+        }
+    }
+    oracle.one_key_each();
+    println!("proof 3: {runs} runs with one call failing in each");
+}

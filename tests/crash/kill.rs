@@ -28,16 +28,21 @@ const fn case(from: &'static str, verb: &'static str, status: u16, idempotent: b
     }
 }
 
+/// In place of an answer: the run has no token, and ends so.
+const NO_TOKEN: u16 = 78;
+
 pub const CASES: &[Case] = &[
     case("", "", 200, false),
     case("", "", 503, false),
     case("", "", 400, false),
     case("", "", 0, false),
     case("", "", 0, true),
+    case("", "", NO_TOKEN, false),
     case("queue", "flush", 200, false),
     case("queue", "flush", 200, true),
     case("queue", "flush", 503, false),
     case("queue", "flush", 400, false),
+    case("queue", "flush", 400, true),
     case("queue", "flush", 0, false),
     case("queue", "flush", 0, true),
     case("active", "flush", 200, false),
@@ -49,9 +54,16 @@ pub const CASES: &[Case] = &[
 impl Case {
     /// A place where it can be done, and the arguments that do it.
     pub fn prepare(self, place: &Place, number: u64) -> Vec<String> {
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let words = |words: &[&str]| -> Vec<String> {
+            words.iter().map(|word| (*word).to_owned()).collect()
+        };
         if self.verb.is_empty() {
-            return words(&place.sending(&body(number), self.idempotent));
+            let mut args: Vec<String> = words(&place.sending(&body(number), self.idempotent));
+            if self.status == NO_TOKEN {
+                let at = args.iter().position(|arg| arg == "--no-auth").unwrap();
+                args.splice(at..=at, words(&["--token-file", "none"]));
+            }
+            return args;
         }
         place.lay_out();
         let id = place.plant(self.from, number, self.idempotent);
@@ -78,7 +90,7 @@ impl Case {
         oracle.answer(200);
         let answers = oracle.answers(&it);
         let taken = answers.contains(&200);
-        let accepted = !self.from.is_empty() || code == Some(0) || !answers.is_empty();
+        let accepted = !self.from.is_empty() || matches!(code, Some(0 | 78)) || !answers.is_empty();
         if accepted && self.verb != "drop" {
             assert!(
                 taken || holds(&before),
@@ -114,8 +126,21 @@ impl Case {
         if self.verb == "drop" {
             assert!(answers.is_empty(), "{what}: sent");
         }
-        if code == Some(0) && self.status == 503 && self.verb.is_empty() {
-            assert!(taken, "{what}: kept, but not delivered: {after:?}");
+        match (code, self.status, self.verb) {
+            (Some(0), 503, "") | (Some(0), _, "retry") => {
+                assert!(taken, "{what}: kept, but not delivered: {after:?}");
+            }
+            (Some(0), 200, "" | "flush") => {
+                assert!(!holds(&after), "{what}: delivered, and back: {after:?}")
+            }
+            (Some(76), 400, _) => {
+                let told = answers == [400] && after.dead == [it.as_str()];
+                assert!(
+                    told,
+                    "{what}: refused, and not left so: {after:?}, {answers:?}"
+                );
+            }
+            _ => {}
         }
         let next = fresh();
         let ended = place.run(

@@ -1,0 +1,155 @@
+//! Line mode with a spool: what the API does not take is kept, and the run goes on.
+use crate::support::{Dir, Response, Runner, Server, Unreachable, conn, dir, test};
+
+fn lines(d: &Dir, lines: &str) -> Runner {
+    test()
+        .in_dir(d)
+        .token("t0ken")
+        .file("in", lines)
+        .args(["--lines", "in", "--spool", "s", "--tries", "1"])
+}
+
+fn flush(d: &Dir) -> Runner {
+    test().in_dir(d).token("t0ken").args(["flush", "s"])
+}
+
+/// How many messages wait, and how many are dead.
+fn lies(d: &Dir) -> (usize, usize) {
+    let count = |place: &str| std::fs::read_dir(d.join(place)).map_or(0, Iterator::count);
+    (count("s/queue"), count("s/dead"))
+}
+
+#[test]
+fn all_lines_wait_when_the_api_is_down_and_a_flush_delivers_them_once() {
+    let d = dir();
+    let down = Unreachable::refusing();
+    let url = down.url("/data");
+    lines(&d, "1\n2\n3\n")
+        .arg(url)
+        .word(down.port().to_string(), "PORT")
+        .run()
+        .stderr_like(
+            "authpost: line 1: connecting to http://127.0.0.1:PORT: Connection refused; kept in the spool, \
+             as all that follows: 'authpost flush DIR/s' delivers it\n\
+             0 accepted, 0 refused, 0 not sent, 3 spooled in * s\n",
+        )
+        .code(0);
+    assert_eq!(lies(&d), (3, 0));
+    let address = format!("127.0.0.1:{}", down.port());
+    drop(down);
+    let answers = ["1", "2", "3"].map(|_| ());
+    let connection = answers
+        .iter()
+        .fold(conn(), |c, ()| c.read().reply_json(200, "{}"));
+    let server = Server::script_on(&address, [connection]);
+    // They are due a minute after they failed.
+    for state in std::fs::read_dir(d.join("s/state")).unwrap() {
+        std::fs::remove_file(state.unwrap().path()).unwrap();
+    }
+    flush(&d)
+        .run()
+        .stderr("authpost: the spool 'DIR/s': 3 delivered\n")
+        .code(0);
+    let bodies: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|r| r.text().to_owned())
+        .collect();
+    assert_eq!(bodies, ["1", "2", "3"]);
+    assert_eq!(lies(&d), (0, 0));
+}
+
+#[test]
+fn what_follows_a_failure_is_kept_without_being_tried() {
+    let d = dir();
+    let server = Server::script([conn()
+        .read()
+        .reply_json(200, "{}")
+        .read()
+        .reply_json(503, "{}")]);
+    lines(&d, "1\n2\n3\n4\n")
+        .args([server.url("/data"), "--report"])
+        .run()
+        .stdout_like(
+            "{\"outcome\":\"accepted\",\"exit\":0,\"status\":200,\"tries\":1,*,\"line\":1,*}\n\
+             {\"outcome\":\"spooled\",\"exit\":0,\"status\":503,\"tries\":1,*,\"line\":2,*}\n\
+             {\"outcome\":\"spooled\",\"exit\":0,\"status\":null,\"tries\":0,*,\"line\":3,*}\n\
+             {\"outcome\":\"spooled\",\"exit\":0,\"status\":null,\"tries\":0,*,\"line\":4,*}\n",
+        )
+        .stderr_like(
+            "authpost: line 2: the API answered 503 Service Unavailable; kept in the spool, as all that follows: *\n\
+             1 accepted, 0 refused, 0 not sent, 3 spooled in * s\n",
+        )
+        .code(0);
+    assert_eq!(lies(&d), (3, 0));
+}
+
+#[test]
+fn a_refused_line_is_dead_and_the_rest_goes_on() {
+    let d = dir();
+    let server = Server::handler(|request| match request.text() {
+        "2" => Response::json(422, "{\"why\":\"no\"}"),
+        _ => Response::json(200, "{}"),
+    });
+    lines(&d, "1\n2\n3\n")
+        .arg(server.url("/data"))
+        .run()
+        .stderr_like(
+            "authpost: line 2: the API answered 422 Unprocessable Entity\n**\
+             2 accepted, 1 refused, 0 not sent in * s\n",
+        )
+        .code(76);
+    assert_eq!(lies(&d), (0, 1));
+    assert_eq!(server.count(), 3);
+}
+
+#[test]
+fn a_refused_token_keeps_every_line_and_says_so() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(401, "{}")]);
+    lines(&d, "1\n2\n")
+        .arg(server.url("/data"))
+        .run()
+        .stderr_like(
+            "authpost: line 1: kept in the spool, as all that follows: 'authpost flush DIR/s' delivers it\n\
+             authpost: line 1: the API answered 401 Unauthorized\n\
+             hint: the token is wrong or has expired: get a new one\n  {}\n\
+             0 accepted, 0 refused, 0 not sent, 2 spooled in * s\n",
+        )
+        .code(77);
+    assert_eq!(lies(&d), (2, 0));
+}
+
+#[test]
+fn a_token_that_cannot_be_read_keeps_every_line() {
+    let d = dir();
+    let server = Server::never();
+    test()
+        .in_dir(&d)
+        .file("in", "1\n2\n")
+        .args(["--lines", "in", "--spool", "s", "--token-file", "gone"])
+        .arg(server.url("/data"))
+        .run()
+        .stderr_like(
+            "authpost: reading the token file 'gone': No such file or directory\n**\
+             0 accepted, 0 refused, 0 not sent, 2 spooled in * s\n",
+        )
+        .code(78);
+    assert_eq!(lies(&d), (2, 0));
+}
+
+#[test]
+fn a_line_that_is_not_json_goes_to_the_failed_ones() {
+    let d = dir();
+    let down = Unreachable::refusing();
+    lines(&d, "1\nbad\n3\n")
+        .args(["--failed", "failed", "-q"])
+        .arg(down.url("/data"))
+        .run()
+        .stderr_like(
+            "authpost: line 2: not JSON: *\n0 accepted, 0 refused, 1 not sent, 2 spooled in * s\n",
+        )
+        .code(65);
+    assert_eq!(lies(&d), (2, 0));
+    assert_eq!(d.read("failed"), "bad\n");
+}
