@@ -9,6 +9,7 @@ use crate::http::{Attempt, Client, Phase, Probe, TrustOrigin};
 use crate::job;
 use crate::lines::Stream;
 use crate::lock::Lock;
+use crate::oauth2;
 use crate::outcome::{Exit, Terms, judge};
 use crate::plan::{Documents, Plan, Source};
 use crate::report::{Mark, Report};
@@ -89,21 +90,31 @@ impl Findings<'_> {
     fn token(&mut self, plan: &Plan, budget: Budget, clock: &dyn Clock) -> Result<bool> {
         let target = &plan.target;
         let source = &target.auth.source;
-        let credentials = self.of(Credentials::obtain(target, budget), |_| match source {
+        let mut credentials = self.of(Credentials::obtain(target, budget), |_| match source {
             Source::None => "no token is sent (--no-auth)".to_owned(),
             source => format!("the token comes from {}", token::origin(source)),
         })?;
-        let token_file = match source {
-            Source::File(path) => Some(path),
-            _ => None,
+        if let Some(text) = credentials.as_mut().and_then(Credentials::note) {
+            self.report.finding(Mark::Doubtful, &text, None)?;
+        }
+        let mut secret_files = match source {
+            Source::File(path) => vec![path.clone()],
+            // What keeps it from being read was told above.
+            Source::OAuth2(file) => {
+                oauth2::secret_files(file, &target.connection, budget).unwrap_or_default()
+            }
+            _ => Vec::new(),
         };
-        let key = target.connection.identity.as_ref().map(|(_, key)| key);
-        for path in token_file
-            .into_iter()
-            .chain(&target.header_files)
-            .chain(key)
-        {
-            if let Some(mode) = token::laxness(path) {
+        secret_files.extend(target.header_files.iter().cloned());
+        secret_files.extend(
+            target
+                .connection
+                .identity
+                .iter()
+                .map(|(_, key)| key.clone()),
+        );
+        for path in secret_files {
+            if let Some(mode) = token::laxness(&path) {
                 let path = path.display();
                 self.doubtful(
                     &format!("'{path}' is not its owner's alone (mode {mode:o})"),

@@ -27,6 +27,8 @@ pub struct Outcome {
     pub tries: u32,
     /// How long it all took.
     pub took: Duration,
+    /// What stopped nothing, but should be mended.
+    pub note: Option<String>,
 }
 
 impl Outcome {
@@ -43,13 +45,14 @@ impl Outcome {
             answer: None,
             tries: 0,
             took: Duration::ZERO,
+            note: None,
         }
     }
 }
 
 /// Where attempts are made.
 pub trait Endpoint {
-    /// Fetches the token, unless it is at hand.
+    /// Fetches the token, unless one that lasts is at hand.
     fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()>;
     /// Fetches another token. Whether it differs from the one refused.
     fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool>;
@@ -57,6 +60,8 @@ pub trait Endpoint {
     fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt;
     /// When the token ends, in seconds since 1970, where that is known.
     fn expiry(&self) -> Option<u64>;
+    /// What the user should know about the token, once.
+    fn note(&mut self) -> Option<String>;
 }
 
 /// The API of one target: a connection, and the credentials for it.
@@ -81,8 +86,10 @@ impl Api {
 
 impl Endpoint for Api {
     fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()> {
-        if self.credentials.is_none() {
-            self.credentials = Some(Credentials::obtain(&job.target, budget)?);
+        match &mut self.credentials {
+            None => self.credentials = Some(Credentials::obtain(&job.target, budget)?),
+            Some(stale) if stale.are_stale() => drop(stale.renew(&job.target, budget)?),
+            Some(_) => {}
         }
         Ok(())
     }
@@ -112,6 +119,10 @@ impl Endpoint for Api {
 
     fn expiry(&self) -> Option<u64> {
         self.credentials.as_ref().and_then(Credentials::expiry)
+    }
+
+    fn note(&mut self) -> Option<String> {
+        self.credentials.as_mut().and_then(Credentials::note)
     }
 }
 
@@ -172,7 +183,8 @@ pub fn deliver(
                 }
                 Ok(false) => {}
                 Err(error) => {
-                    verdict.why = format!("{}; a new token could not be had: {error}", verdict.why)
+                    verdict.why = format!("{}; a new token could not be had: {error}", verdict.why);
+                    verdict.hint = error.remedy().map(str::to_owned).or(verdict.hint);
                 }
             }
         }
@@ -211,6 +223,7 @@ pub fn deliver(
             answer,
             tries: number,
             took: clock.elapsed() - start,
+            note: endpoint.note(),
         });
     }
     unreachable!("the last of all tries ends the loop")

@@ -54,6 +54,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "SSL_CERT_FILE",
         "the trusted certificate authorities, where --cacert names none",
     ),
+    (
+        "CACHE_DIRECTORY, XDG_CACHE_HOME, HOME",
+        "where OAuth2 access tokens are kept, see --oauth2-file",
+    ),
 ];
 
 const EXAMPLES: &[(&str, &str)] = &[
@@ -181,6 +185,11 @@ fn paragraphs(flag: &Flag) -> Vec<String> {
         .collect()
 }
 
+/// Whether a paragraph's lines are to stay as they are: a list or an example, which begins with white space.
+fn is_laid_out(paragraph: &str) -> bool {
+    paragraph.starts_with(' ')
+}
+
 /// Which options a verb takes, told the shorter way.
 fn options(row: &VerbRow) -> String {
     let list = |wanted: &dyn Fn(&Flag) -> bool| {
@@ -246,6 +255,12 @@ fn table(out: &mut String, column: usize, rows: impl Iterator<Item = (String, St
 
 /// Lines of at most [`WIDTH`] characters, each with this margin. What stands in brackets is kept together.
 fn wrapped(text: &str, margin: usize) -> String {
+    if is_laid_out(text) {
+        let lines = text.lines();
+        return lines
+            .map(|line| format!("{:margin$}{line}\n", ""))
+            .collect();
+    }
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match words.last_mut() {

@@ -20,6 +20,8 @@ pub enum Kind {
     Output,
     /// The API, or what stands before it, was never reached; or another run holds the lock.
     Unreached,
+    /// What was reached cannot prove who it is, and will not in a moment either.
+    Untrusted,
     /// The token is refused by whoever hands out or checks tokens.
     Denied,
     /// A token, a certificate or a configuration file cannot be used as it is.

@@ -27,8 +27,8 @@ use crate::body::Document;
 use crate::dns;
 use crate::error::{self, Error, Kind};
 use crate::plan::{Connection, Url};
+use crate::secret::Secret;
 use crate::time::Budget;
-use crate::token::Secret;
 
 pub use fault::{Fault, FaultKind, unfit_identity};
 use fault::{Sent, explain, plain, refuses_our_certificate};

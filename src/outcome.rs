@@ -175,7 +175,7 @@ impl From<error::Kind> for Exit {
             error::Kind::Data => Exit::DataErr,
             error::Kind::Input => Exit::NoInput,
             error::Kind::Output => Exit::CantCreat,
-            error::Kind::Unreached => Exit::TempFail,
+            error::Kind::Unreached | error::Kind::Untrusted => Exit::TempFail,
             error::Kind::Denied => Exit::NoPerm,
             error::Kind::Config => Exit::Config,
         }

@@ -227,6 +227,8 @@ pub enum Source {
     Env(String),
     /// The output of `sh -c`.
     Command(String),
+    /// A token endpoint, by the file that says how to ask it.
+    OAuth2(PathBuf),
     /// No token at all, asked for in so many words.
     None,
 }
@@ -240,7 +242,7 @@ pub enum Form {
     Header(String),
 }
 
-/// How to reach and trust the API.
+/// How to reach and trust the API, and the token endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Trust only the certificate authorities in this file.

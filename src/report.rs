@@ -247,7 +247,7 @@ impl Report<'_> {
         page(format!("{word}  {}{remedy}\n", printable(text)).as_bytes())
     }
 
-    /// Something worth knowing on the way to success.
+    /// Something worth knowing that stops nothing.
     pub fn remark(self, text: &str) {
         if !self.output.quiet {
             note(text);
@@ -284,6 +284,10 @@ impl Report<'_> {
     /// # Errors
     /// As for [`page`].
     pub fn flushed(self, job: &Job, outcome: &Outcome) -> Result<()> {
+        if let Some(text) = &outcome.note {
+            self.pause();
+            self.remark(text);
+        }
         if self.output.verbose
             && let Some(answer) = &outcome.answer
         {
@@ -317,6 +321,9 @@ impl Report<'_> {
     /// # Errors
     /// As for [`page`].
     pub fn outcome(self, job: &Job, outcome: &Outcome) -> Result<Exit> {
+        if let Some(text) = &outcome.note {
+            self.remark(text);
+        }
         let success = outcome.verdict.exit == Exit::Ok;
         let silent = self.output.quiet && success;
         let is_report = matches!(self.output.show, Show::Report);

@@ -99,6 +99,10 @@ impl Endpoint for Marked<'_, '_> {
     fn expiry(&self) -> Option<u64> {
         self.api.expiry()
     }
+
+    fn note(&mut self) -> Option<String> {
+        self.api.note()
+    }
 }
 
 /// Takes `job` into the spool in `dir`, and then delivers it within `limit`. How the run is to end.

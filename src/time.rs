@@ -80,9 +80,7 @@ impl Clock for SystemClock {
     }
 
     fn unix(&self) -> u64 {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs())
+        unix()
     }
 
     fn sleep(&self, time: Duration) {
@@ -93,6 +91,11 @@ impl Clock for SystemClock {
         // The upper 53 bits of a keyed hash: as many as the fraction of an f64 holds.
         (RandomState::new().hash_one(0u8) >> 11) as f64 / (1u64 << 53) as f64
     }
+}
+
+/// Seconds since 1970, by the wall clock.
+pub fn unix() -> u64 {
+    micros() / 1_000_000
 }
 
 /// Microseconds since 1970, by the wall clock: for names that sort by time of arrival.

@@ -1,17 +1,15 @@
 //! Where a token comes from, and the headers that carry secrets.
 //!
-//! A [`Secret`] cannot be printed, copied or compared by anybody but this room; `http.rs` alone exposes it, to write it
-//! on the wire. Errors name the file, the variable or the command, and what is wrong with what was found there by its
-//! kind and place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody
-//! writes and a command that never ends included.
+//! Errors name the file, the variable or the command, and what is wrong with what was found there by its kind and
+//! place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody writes and a
+//! command that never ends included.
 
 mod jwt;
 
-use std::fmt;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -19,61 +17,31 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::{self, Form, Source, Target};
+use crate::oauth2::{self, Token};
+use crate::plan::{self, Auth, Form, Source, Target};
+use crate::secret::{self, Secret};
 use crate::time::{self, Budget};
-
-/// More than any token: whoever names a larger file named the wrong one.
-const TOO_LARGE: u64 = 64 * 1024;
-
-/// Text that must not be seen.
-pub struct Secret {
-    text: String,
-    /// What would give it away: the text without its scheme, and the password that Basic encodes.
-    traces: Vec<String>,
-}
-
-impl Secret {
-    /// Takes `text` in.
-    pub fn new(text: String) -> Secret {
-        let last = text.rsplit(' ').next().unwrap_or_default();
-        Secret {
-            traces: vec![last.to_owned()],
-            text,
-        }
-    }
-
-    /// The text itself. For `http.rs`, which writes it on the wire; whoever else calls this gives it away.
-    pub fn expose(&self) -> &str {
-        &self.text
-    }
-
-    /// The texts that give the secret away where they are found, for whoever keeps them out of sight.
-    pub fn traces(&self) -> impl Iterator<Item = &str> {
-        let traces = self.traces.iter().map(String::as_str);
-        traces.filter(|trace| !trace.is_empty())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(redacted)")
-    }
-}
 
 /// The headers that prove who sends a request.
 #[derive(Debug)]
 pub struct Credentials {
+    /// The token's header comes first.
     headers: Vec<(String, Secret)>,
+    token: Option<Token>,
 }
 
 impl Credentials {
     /// Fetches the token of `target` and reads its files of headers.
     ///
     /// # Errors
-    /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time.
+    /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time; and
+    /// those of [`oauth2::token`].
     pub fn obtain(target: &Target, budget: Budget) -> Result<Credentials> {
         let mut headers = Vec::new();
-        headers.extend(token_header(target, budget)?);
+        let token = token(target, None, budget)?;
+        if let Some(token) = &token {
+            headers.push(header(target, &token.secret)?);
+        }
         for path in &target.header_files {
             headers.extend(header_file(path, budget)?);
         }
@@ -88,7 +56,7 @@ impl Credentials {
             )
             .hint("leave it to the token, or say --no-auth"));
         }
-        Ok(Credentials { headers })
+        Ok(Credentials { headers, token })
     }
 
     /// Fetches the token again, for an API that refused the one at hand. Whether it differs.
@@ -99,20 +67,33 @@ impl Credentials {
         let has_another = match &target.auth.source {
             // A pipe was read to its end; a file that is gone is worth a word.
             Source::File(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
-            Source::Command(_) => true,
+            Source::Command(_) | Source::OAuth2(_) => true,
             Source::Env(_) | Source::None => false,
         };
         if !has_another {
             return Ok(false);
         }
-        match (token_header(target, budget)?, self.headers.first_mut()) {
-            (Some(fresh), Some(refused)) => {
-                let differs = fresh.1.text != refused.1.text;
-                *refused = fresh;
-                Ok(differs)
-            }
-            _ => Ok(false),
+        let refused = self.token.as_ref().map(|token| &token.secret);
+        let Some(fresh) = token(target, refused, budget)? else {
+            return Ok(false);
+        };
+        let differs = refused.is_some_and(|refused| refused.expose() != fresh.secret.expose());
+        if let Some(first) = self.headers.first_mut() {
+            *first = header(target, &fresh.secret)?;
         }
+        self.token = Some(fresh);
+        Ok(differs)
+    }
+
+    /// Whether the token is about to end, so that another one should be fetched before it is used.
+    pub fn are_stale(&self) -> bool {
+        let token = self.token.as_ref();
+        token.is_some_and(|token| token.fresh.is_over())
+    }
+
+    /// What the user should know about the token, once.
+    pub fn note(&mut self) -> Option<String> {
+        self.token.as_mut()?.note.take()
     }
 
     /// The headers, for `http.rs`.
@@ -122,7 +103,8 @@ impl Credentials {
 
     /// When the token ends, in seconds since 1970, where it says so itself (a JWT).
     pub fn expiry(&self) -> Option<u64> {
-        let word = |(_, secret): &(String, Secret)| jwt::expiry(secret.text.rsplit(' ').next()?);
+        let word =
+            |(_, secret): &(String, Secret)| jwt::expiry(secret.expose().rsplit(' ').next()?);
         self.headers.iter().find_map(word)
     }
 }
@@ -134,12 +116,11 @@ pub fn laxness(path: &Path) -> Option<u32> {
     (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
 }
 
-/// The header that carries the token; `None` where the user wants none.
-fn token_header(target: &Target, budget: Budget) -> Result<Option<(String, Secret)>> {
-    let auth = &target.auth;
-    match token(&auth.source, budget)? {
-        Some(token) => header(&auth.form, &token, &origin(&auth.source)).map(Some),
-        None => Ok(None),
+/// The token, but not the one that was `refused` where there is a choice; `None` where the user wants none.
+fn token(target: &Target, refused: Option<&Secret>, budget: Budget) -> Result<Option<Token>> {
+    match &target.auth.source {
+        Source::OAuth2(file) => oauth2::token(file, &target.connection, refused, budget).map(Some),
+        source => Ok(at_hand(source, budget)?.map(Token::from)),
     }
 }
 
@@ -149,15 +130,16 @@ pub fn origin(source: &Source) -> String {
         Source::File(path) => format!("the token file '{}'", path.display()),
         Source::Env(name) => format!("the environment variable {name}"),
         Source::Command(_) => "the output of --token-command".to_owned(),
+        Source::OAuth2(path) => format!("the OAuth2 file '{}'", path.display()),
         Source::None => "nowhere".to_owned(),
     }
 }
 
-/// The text of the token, with white space at its ends dropped; `None` where the user wants none.
-fn token(source: &Source, budget: Budget) -> Result<Option<Secret>> {
+/// The text of a token that only has to be read, with white space at its ends dropped; `None` where there is none.
+fn at_hand(source: &Source, budget: Budget) -> Result<Option<Secret>> {
     let origin = origin(source);
     let bytes = match source {
-        Source::None => return Ok(None),
+        Source::None | Source::OAuth2(_) => return Ok(None),
         Source::Env(name) => match std::env::var_os(name) {
             Some(value) => value.into_encoded_bytes(),
             None => {
@@ -168,40 +150,25 @@ fn token(source: &Source, budget: Budget) -> Result<Option<Secret>> {
                 );
             }
         },
-        Source::File(path) => read_within(path, budget).map_err(|why| {
-            let doing = format!("reading {origin}");
-            match why.kind() {
-                ErrorKind::TimedOut => late(&doing),
-                _ => Error::io(Kind::Config, doing, &why)
-                    .hint("put the token into that file, readable by this user alone (chmod 600)"),
-            }
+        Source::File(path) => secret::read_file(path, budget).map_err(|why| {
+            let remedy = "put the token into that file, readable by this user alone (chmod 600)";
+            secret::unreadable(&format!("reading {origin}"), &why, remedy)
         })?,
         Source::Command(command) => output_of(command, budget)?,
     };
-    let unusable =
-        |why: &str| Error::new(Kind::Config, format!("reading {origin}: {why}")).hint(TOKEN_ALONE);
-    let text = String::from_utf8(bytes).map_err(|_| unusable("it is not text in UTF-8"))?;
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(unusable("it is empty"));
-    }
-    Ok(Some(Secret::new(text.to_owned())))
+    secret::from_bytes(bytes, &origin, TOKEN_ALONE).map(Some)
 }
 
 const TOKEN_ALONE: &str = "it must hold the token and nothing else, not even the word Bearer";
 
-/// A pipe that nobody wrote to.
-fn late(doing: &str) -> Error {
-    Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
-        .hint("see that somebody writes to this pipe, and closes it")
-}
-
-/// The header that carries `token` in the wanted `form`.
-fn header(form: &Form, token: &Secret, origin: &str) -> Result<(String, Secret)> {
+/// The header that carries `token` to `target`.
+fn header(target: &Target, token: &Secret) -> Result<(String, Secret)> {
+    let Auth { source, form } = &target.auth;
+    let origin = origin(source);
     let malformed = |why: String| {
         Error::new(Kind::Config, format!("reading {origin}: {why}")).hint(TOKEN_ALONE)
     };
-    let text = &token.text;
+    let text = token.expose();
     let basic = matches!(form, Form::Scheme(word) if word.eq_ignore_ascii_case("basic"));
     let odd = |c: char| {
         if basic {
@@ -223,11 +190,10 @@ fn header(form: &Form, token: &Secret, origin: &str) -> Result<(String, Secret)>
         )));
     }
     match form {
-        Form::Header(name) => Ok((name.clone(), Secret::new(text.clone()))),
+        Form::Header(name) => Ok((name.clone(), Secret::new(text.to_owned()))),
         Form::Scheme(word) if basic => match text.split_once(':') {
-            Some((_, password)) => {
-                let mut secret = Secret::new(format!("{word} {}", base64(text.as_bytes())));
-                secret.traces.push(password.to_owned());
+            Some((user, password)) => {
+                let secret = Secret::basic(word, user, password);
                 Ok(("Authorization".to_owned(), secret))
             }
             None => Err(malformed("there is no colon in it".to_owned())
@@ -240,33 +206,14 @@ fn header(form: &Form, token: &Secret, origin: &str) -> Result<(String, Secret)>
     }
 }
 
-/// Base64 with padding (RFC 4648, section 4), as Basic wants it (RFC 7617).
-pub fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - group.len()));
-        for digit in 0..4 {
-            text.push(match digit <= group.len() {
-                true => char::from(DIGITS[(bits >> (18 - 6 * digit)) as usize & 63]),
-                false => '=',
-            });
-        }
-    }
-    text
-}
-
 /// `Name: value` lines; blank lines and lines that start with `#` are passed over.
 fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
     let doing = format!("reading the header file '{}'", path.display());
     const HINT: &str = "write one 'Name: value' a line";
-    let bytes = read_within(path, budget).map_err(|why| match why.kind() {
-        ErrorKind::TimedOut => late(&doing),
-        _ => Error::io(Kind::Config, &doing, &why)
-            .hint("give the path of a file with one 'Name: value' a line that this user can read"),
+    let bytes = secret::read_file(path, budget).map_err(|why| {
+        let remedy =
+            "give the path of a file with one 'Name: value' a line that this user can read";
+        secret::unreadable(&doing, &why, remedy)
     })?;
     let text = String::from_utf8(bytes).map_err(|_| {
         Error::new(Kind::Config, format!("{doing}: it is not text in UTF-8")).hint(HINT)
@@ -289,47 +236,6 @@ fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
         headers.push((name.trim_end().to_owned(), secret));
     }
     Ok(headers)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const O_NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
-    0x80
-} else {
-    0o4000
-};
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const O_NONBLOCK: i32 = 0x4;
-
-/// How often to look again at a pipe that has nothing yet: only pipes and terminals ever wait.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
-/// The whole of a small file. A FIFO is waited for, within `budget`: opening one the usual way would wait for ever.
-fn read_within(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(O_NONBLOCK)
-        .open(path)?;
-    // Not so the pipe behind /dev/stdin, which has no name: its writer was there before us.
-    let awaits_writer = file.metadata()?.file_type().is_fifo() && path.canonicalize().is_ok();
-    let mut bytes = Vec::new();
-    loop {
-        match (&file).take(TOO_LARGE + 1).read_to_end(&mut bytes) {
-            // Without a writer yet, a FIFO reads as if it had ended.
-            Ok(_) if awaits_writer && bytes.is_empty() => {}
-            Ok(_) if bytes.len() as u64 > TOO_LARGE => {
-                return Err(io::Error::other(
-                    "it is larger than 64 KiB, so it is not what it is taken for",
-                ));
-            }
-            Ok(_) => return Ok(bytes),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-        if budget.is_over() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        time::sleep(LOOK_AGAIN.min(budget.left()));
-    }
 }
 
 /// What `sh -c command` prints, killed with all its children when the budget is over.
@@ -402,7 +308,7 @@ fn read_socket(socket: &mut UnixStream, budget: Budget) -> io::Result<Vec<u8>> {
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return Err(error),
         }
-        if bytes.len() as u64 > TOO_LARGE {
+        if bytes.len() as u64 > secret::TOO_LARGE {
             return Err(io::Error::other("it printed more than 64 KiB"));
         }
     }

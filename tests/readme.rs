@@ -73,7 +73,7 @@ fn every_command_line_does_what_it_shows() {
             let command = command.split("  #").next().unwrap().trim_end();
             let program = command.split(' ').next().unwrap();
             seen.push(program);
-            if ELSEWHERE.contains(&command) || !need(program) && program != "authpost" {
+            if ELSEWHERE.contains(&command) || program != "authpost" && !need(program) {
                 continue;
             }
             let (home, server) = (home(), api());

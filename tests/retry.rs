@@ -327,7 +327,7 @@ fn a_token_file_that_is_empty_meanwhile_is_told() {
             "HTTP/1.1 401 Unauthorized\n\
             authpost: the API answered 401 Unauthorized; a new token could not be had: \
             reading the token file 'token': it is empty\n\
-            hint: the token is wrong or has expired: get a new one\n  {}\n",
+            hint: it must hold the token and nothing else, not even the word Bearer\n  {}\n",
         )
         .code(77);
     assert_eq!(server.count(), 1);

@@ -196,7 +196,7 @@ fn a_token_that_takes_its_time() {
             "HTTP/1.1 401 Unauthorized\n\
              authpost: the API answered 401 Unauthorized; a new token could not be had: \
              running --token-command: it did not end in time, and was stopped\n\
-             hint: the token is wrong or has expired: get a new one\n",
+             hint: run it by hand to see what it waits for, or raise --timeout\n",
         )
         .code(77);
 }

@@ -479,7 +479,7 @@ fn what_everybody_could_read_is_refused() {
 #[test]
 fn there_is_one_place_for_the_token() {
     let two = "authpost: reading the command line: the token is to come from more than one place\n\
-        hint: keep one of --token-file, --token-env, --token-command and --no-auth\n";
+        hint: keep one of --token-file, --token-env, --token-command, --oauth2-file and --no-auth\n";
     for args in [
         ["--token-file=a", "--token-env=B"],
         ["--token-file=a", "--token-file=b"],

@@ -70,6 +70,10 @@ impl Endpoint for Script<'_> {
     fn expiry(&self) -> Option<u64> {
         self.expiry
     }
+
+    fn note(&mut self) -> Option<String> {
+        None
+    }
 }
 
 fn answered(status: u16) -> Attempt {

@@ -1,8 +1,8 @@
 //! The manual page, in roff with man(7)'s macros: the only place that knows roff.
 
 use super::{
-    ABOUT, ENVIRONMENT, EXAMPLES, ITEMS, ITEMS_ARE, OUTPUT, VERSION, consequence, options,
-    paragraphs, sentence,
+    ABOUT, ENVIRONMENT, EXAMPLES, ITEMS, ITEMS_ARE, OUTPUT, VERSION, consequence, is_laid_out,
+    options, paragraphs, sentence,
 };
 use crate::flags::{FLAGS, Flag, Group, VERBS, VerbRow};
 use crate::outcome::EXITS;
@@ -77,7 +77,10 @@ fn entry(out: &mut String, term: &str, text: &str) {
         if index > 0 {
             out.push_str(".IP\n");
         }
-        out.push_str(&format!("{}\n", roff(paragraph)));
+        match is_laid_out(paragraph) {
+            true => out.push_str(&format!(".nf\n{}\n.fi\n", roff(paragraph))),
+            false => out.push_str(&format!("{}\n", roff(paragraph))),
+        }
     }
 }
 

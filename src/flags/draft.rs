@@ -421,7 +421,7 @@ impl Draft {
                 return Err(wrong(
                     "reading the command line: the token is to come from more than one place",
                 )
-                .hint("keep one of --token-file, --token-env, --token-command and --no-auth"));
+                .hint("keep one of --token-file, --token-env, --token-command, --oauth2-file and --no-auth"));
             }
         };
         let form = match (self.auth_header.take(), self.scheme.take()) {

@@ -71,6 +71,37 @@ const QUIET: &[Verb] = &[
 /// What a line that sends may say, `check` takes as well: put the word before it, and it is tested as it stands.
 const SENDING: &[Verb] = &[Verb::Send, Verb::Check];
 
+/// Enough to write the file by.
+const OAUTH2: &str = "FILE is a JSON object of strings (RFC 6749):
+
+  token_url           the token endpoint: https, or this machine
+  client_id           the client
+  client_secret       its secret; or
+  client_secret_file  a file that holds its secret and nothing else
+  grant               client_credentials [default] or refresh_token
+  refresh_token_file  for refresh_token: a file that holds the refresh
+                      token and nothing else, replaced by authpost
+                      when the endpoint hands out a new one
+  scope               what to ask for, as the endpoint wants it
+  audience            the same, where the endpoint knows it
+  auth_method         basic [default]: id and secret in a header;
+                      body: in the form
+  cache               the directory to keep the access token in
+
+For example:
+
+  { \"token_url\": \"https://login.example.com/oauth2/token\",
+    \"client_id\": \"reports\",
+    \"client_secret_file\": \"reports.secret\",
+    \"scope\": \"data:write\" }
+
+A path that does not begin with / begins at FILE's directory. The endpoint is reached as the API is: through the same \
+proxy, trusting the same certificates.
+
+The access token is kept until 30 seconds before its end, for all runs of this user: in cache, else in \
+$CACHE_DIRECTORY (which systemd sets), else in $XDG_CACHE_HOME/authpost, else in ~/.cache/authpost. When the API refuses \
+it (401), a new one is fetched, once.";
+
 /// The options, in the order of the help.
 pub const FLAGS: &[Flag] = &[
     Flag {
@@ -153,6 +184,19 @@ pub const FLAGS: &[Flag] = &[
                run once more when the API refuses the token (401).",
         set: |draft, value| {
             draft.source(Source::Command(value.text()?));
+            Ok(())
+        },
+    },
+    Flag {
+        long: "oauth2-file",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "fetch the token from an OAuth2 token endpoint, as FILE says",
+        text: OAUTH2,
+        set: |draft, value| {
+            draft.source(Source::OAuth2(value.path()?));
             Ok(())
         },
     },

@@ -136,6 +136,10 @@ impl LineReport<'_> {
     /// # Errors
     /// As for [`page`].
     pub fn delivery(&mut self, parcel: &Parcel, outcome: &Outcome) -> Result<()> {
+        if let Some(text) = &outcome.note {
+            self.wipe();
+            self.report.remark(text);
+        }
         let verdict = &outcome.verdict;
         let success = verdict.exit == Exit::Ok;
         if let Some(answer) = &outcome.answer {

@@ -156,6 +156,7 @@ impl Message {
         let target = &job.target;
         let source = match &target.auth.source {
             Source::File(path) => Source::File(absolute(path)?),
+            Source::OAuth2(path) => Source::OAuth2(absolute(path)?),
             Source::Env(_) | Source::Command(_) | Source::None => target.auth.source.clone(),
         };
         let connection = &target.connection;
@@ -230,6 +231,7 @@ impl Message {
                 Source::File(path) => json!({ "file": path }),
                 Source::Env(name) => json!({ "env": name }),
                 Source::Command(command) => json!({ "command": command }),
+                Source::OAuth2(path) => json!({ "oauth2": path }),
                 Source::None => Value::Null,
             },
             "token_form": match &auth.form {
@@ -379,6 +381,7 @@ impl Message {
             Some(("file", path)) => Source::File(path.into()),
             Some(("env", name)) => Source::Env(name),
             Some(("command", command)) => Source::Command(command),
+            Some(("oauth2", path)) => Source::OAuth2(path.into()),
             Some(_) => return None,
         };
         let form = match one("token_form")? {

@@ -9,6 +9,7 @@ complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry d
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l token-file -r -F -d 'read the token from FILE, which holds nothing else'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l token-env -x -d 'read the token from the environment variable NAME'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l token-command -x -d 'read the token from the output of COMMAND, run by sh -c'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l oauth2-file -r -F -d 'fetch the token from an OAuth2 token endpoint, as FILE says'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l no-auth -d 'send no token'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l auth-scheme -x -d 'the word before the token in Authorization [default: Bearer]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l auth-header -x -d 'send the bare token in the header NAME, such as X-API-Key'

@@ -1,0 +1,204 @@
+//! The access token at rest, and the turns that runs take to fetch a new one.
+//!
+//! One file for each grant, named by a hash of what identifies the grant and may be read. The name only spreads the
+//! grants over files: what a file holds is used when the identity in it is the same, text by text, and when its
+//! fingerprint of the client's secret and the refresh token is that of the secrets at hand. The fingerprint is a salted
+//! keyed hash (128 bits of SipHash). It is no vault for a weak secret, and need not be one: the file is its owner's
+//! alone, and holds the access token itself.
+//!
+//! The cache is a help and not a need: whatever is wrong with it is a miss, and worth a note, never an error.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Token;
+use super::grant::Grant;
+use crate::durable;
+use crate::error::reason;
+use crate::secret::Secret;
+use crate::time::{self, Budget};
+
+/// A token is used until so many seconds before its end: the request has to arrive, and clocks differ.
+pub const MARGIN: u64 = 30;
+
+/// Where the access token of one grant is kept.
+#[derive(Debug)]
+pub struct Cache {
+    /// `None` where there is no place for it.
+    file: Option<PathBuf>,
+    /// Why it cannot be kept, for a note.
+    trouble: Option<String>,
+    /// The OAuth2 file, for that note.
+    config: PathBuf,
+}
+
+impl Cache {
+    /// The place for the tokens of `grant`, made if it is missing.
+    pub fn of(grant: &Grant) -> Cache {
+        let mut cache = Cache {
+            file: None,
+            trouble: None,
+            config: grant.file.clone(),
+        };
+        if let Some(dir) = grant.cache.clone().or_else(usual_dir) {
+            let name = hash(&grant.identity().to_string());
+            match prepare(&dir) {
+                Ok(()) => cache.file = Some(dir.join(format!("oauth2-{name:016x}.json"))),
+                Err(why) => cache.fails(&dir, &why),
+            }
+        }
+        cache
+    }
+
+    /// The token in it, if it is one for these very secrets, lasts long enough and is not the one that was `refused`.
+    pub fn find(
+        &self,
+        grant: &Grant,
+        refresh_token: Option<&Secret>,
+        refused: Option<&Secret>,
+    ) -> Option<Token> {
+        let entry = fs::read(self.file.as_ref()?).ok()?;
+        let entry: Value = serde_json::from_slice(&entry).ok()?;
+        let salt = entry["salt"].as_str()?;
+        if entry["grant"] != grant.identity()
+            || entry["secrets"] != fingerprint(salt, grant, refresh_token)
+        {
+            return None;
+        }
+        // A clock that was set back makes a token look younger than nothing: then it counts as over.
+        let age = time::unix().checked_sub(entry["obtained"].as_u64()?)?;
+        let left = entry["lifetime"].as_u64()?.checked_sub(age)?;
+        let left = left.checked_sub(MARGIN).filter(|left| *left > 0)?;
+        let text = entry["access_token"].as_str()?;
+        if refused.is_some_and(|refused| refused.expose() == text) {
+            return None;
+        }
+        Some(Token {
+            secret: Secret::new(text.to_owned()),
+            fresh: Budget::of(Duration::from_secs(left)),
+            note: None,
+        })
+    }
+
+    /// Forgets what it holds, which [`Cache::find`] has found to be of no use. To be called when it is our turn.
+    pub fn clear(&self) {
+        if let Some(file) = &self.file {
+            // There may be nothing; and what cannot be removed cannot be replaced either, which is noted then.
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    /// Keeps a token that was `obtained` then, in seconds since 1970, for a `lifetime` in seconds.
+    pub fn store(
+        &mut self,
+        grant: &Grant,
+        refresh_token: Option<&Secret>,
+        token: &Secret,
+        obtained: u64,
+        lifetime: u64,
+    ) {
+        let Some(file) = self.file.clone().filter(|_| lifetime > MARGIN) else {
+            return;
+        };
+        let salt = format!("{:016x}", RandomState::new().hash_one(0u8));
+        let entry = json!({
+            "grant": grant.identity(),
+            "secrets": fingerprint(&salt, grant, refresh_token),
+            "salt": salt,
+            "obtained": obtained,
+            "lifetime": lifetime,
+            "access_token": token.expose(),
+        });
+        if let Err(why) = durable::replace(&file, format!("{entry}\n").as_bytes(), 0o600) {
+            self.fails(&file, &why);
+        }
+    }
+
+    /// Stands in line for a new token. Runs that share a refresh token meet at the lock beside it, wherever their caches
+    /// are, because an endpoint may take one that is used twice for stolen, and revoke it. Others meet in the cache.
+    pub fn turn(&self, grant: &Grant) -> Turn {
+        let places = [
+            grant.lock_path(),
+            self.file.as_ref().map(|file| file.with_extension("lock")),
+        ];
+        Turn(places.into_iter().flatten().find_map(|place| {
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(place)
+                .ok()
+        }))
+    }
+
+    /// Why the token cannot be kept.
+    pub fn trouble(self) -> Option<String> {
+        self.trouble
+    }
+
+    fn fails(&mut self, place: &Path, why: &io::Error) {
+        self.trouble = Some(format!(
+            "the access token cannot be kept in '{}' ({}), so every run asks for a new one; 'cache' in '{}' names another place",
+            place.display(),
+            reason(why),
+            self.config.display()
+        ));
+    }
+}
+
+/// A place in the line of runs that want a new token; whose turn it is holds the kernel's lock, which ends with the run.
+#[derive(Debug)]
+pub struct Turn(Option<File>);
+
+impl Turn {
+    /// Whether it is ours. It is as well where no lock can be had: then runs do not wait for each other.
+    pub fn is_ours(&self) -> bool {
+        match self.0.as_ref().map(File::try_lock) {
+            Some(Err(TryLockError::WouldBlock)) => false,
+            Some(Ok(()) | Err(TryLockError::Error(_))) | None => true,
+        }
+    }
+}
+
+/// Where a cache is by custom: what systemd gives a service, else the user's own (XDG Base Directory Specification).
+fn usual_dir() -> Option<PathBuf> {
+    let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let path = |name| Some(PathBuf::from(value(name)?)).filter(|path| path.is_absolute());
+    // systemd lists several directories as in PATH.
+    value("CACHE_DIRECTORY")
+        .and_then(|list| std::env::split_paths(&list).next())
+        .or_else(|| Some(path("XDG_CACHE_HOME")?.join("authpost")))
+        .or_else(|| Some(path("HOME")?.join(".cache/authpost")))
+}
+
+/// Makes the directory if it is missing, and refuses one in which somebody else could put a token of theirs.
+fn prepare(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    match fs::metadata(dir)?.permissions().mode() & 0o022 {
+        0 => Ok(()),
+        _ => Err(io::Error::other("others can write there: chmod go-w")),
+    }
+}
+
+fn fingerprint(salt: &str, grant: &Grant, refresh_token: Option<&Secret>) -> String {
+    let secrets = [grant.client_secret.as_ref(), refresh_token].map(|s| s.map(Secret::expose));
+    format!(
+        "{:016x}{:016x}",
+        hash(&(salt, 1, secrets)),
+        hash(&(salt, 2, secrets))
+    )
+}
+
+/// The same in every run of one build; another build may have another, and then starts with an empty cache.
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
