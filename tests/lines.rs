@@ -288,6 +288,13 @@ fn a_line_over_the_limit_is_told_by_its_number() {
         ))
         .code(65);
     assert_eq!(bodies(&server), ["\"12345678\"", "[1]"]);
+    lines(text)
+        .args(["--max-line", "10", "--skip", "2", server.url("/")])
+        .run()
+        .stderr_like(&format!(
+            "authpost: line 3: *\nauthpost: line 5: *\n1 accepted, 0 refused, 2 not sent {CLOSING}"
+        ))
+        .code(65);
     assert_eq!(
         dir.read("f"),
         "\"123456789\"\n\"12345678\"\r\n\"1234567890123\"\n"
