@@ -175,7 +175,8 @@ impl Run<'_> {
         }
         let now = self.clock.elapsed();
         if now < self.due {
-            self.clock.sleep(self.due - now);
+            let wait = self.plan.run.limit(self.due - now, now);
+            self.clock.sleep(wait);
         }
         self.due = self.due.max(now) + self.interval;
     }

@@ -34,17 +34,15 @@ pub use fault::{Fault, FaultKind, unfit_identity};
 use fault::{Sent, explain, plain, refuses_our_certificate};
 pub use trust::Origin as TrustOrigin;
 pub use wire::Phase;
-use wire::{ExchangeConnector, Progress, Ready, WireConnector};
+use wire::{ExchangeConnector, Progress, Purpose, Ready, WireConnector};
 
 /// `authpost/VERSION`, as a User-Agent (RFC 9110, section 10.1.5).
 pub const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Requests and answers pass through buffers of these sizes. A request below it is one write; memory that a small one
-/// does not touch is never the process's own.
-const OUTPUT: usize = 128 * 1024;
-const INPUT: usize = 16 * 1024;
+/// Requests and answers pass through buffers of this size. A request below it is one write.
+const BUFFER: usize = 16 * 1024;
 
 /// A kept connection that was idle for this long is not used again: the API may be about to close it.
 const IDLE: Duration = Duration::from_secs(1);
@@ -204,8 +202,8 @@ impl Client {
             .max_redirects_will_error(false)
             .proxy(proxy)
             .user_agent(USER_AGENT)
-            .input_buffer_size(INPUT)
-            .output_buffer_size(OUTPUT)
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
             .max_idle_age(IDLE)
             .timeout_resolve(Some(connection.connect_timeout))
             .timeout_connect(Some(connection.connect_timeout));
@@ -246,7 +244,7 @@ impl Client {
 
     /// Does all that comes before a request, within `budget`, and sends not a byte of one.
     pub fn probe(&self, budget: Budget) -> Probe {
-        self.progress.begin(budget, true);
+        self.progress.begin(budget, Purpose::Probe);
         let nothing = Request {
             method: "POST",
             url: &self.usual.0,
@@ -274,7 +272,11 @@ impl Client {
 
     /// Sends `request` once and reads the answer, all within `budget`.
     pub fn attempt(&self, request: &Request, budget: Budget) -> Attempt {
-        self.progress.begin(budget, false);
+        let purpose = match &request.body {
+            Body::Json(document) if document.bytes().is_none() => Purpose::Stream,
+            _ => Purpose::Request,
+        };
+        self.progress.begin(budget, purpose);
         match self.exchange(request) {
             Ok(answer) => Attempt::Answered(answer),
             Err(error) => {

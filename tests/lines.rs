@@ -288,6 +288,13 @@ fn a_line_over_the_limit_is_told_by_its_number() {
         ))
         .code(65);
     assert_eq!(bodies(&server), ["\"12345678\"", "[1]"]);
+    lines(text)
+        .args(["--max-line", "10", "--skip", "2", server.url("/")])
+        .run()
+        .stderr_like(&format!(
+            "authpost: line 3: *\nauthpost: line 5: *\n1 accepted, 0 refused, 2 not sent {CLOSING}"
+        ))
+        .code(65);
     assert_eq!(
         dir.read("f"),
         "\"123456789\"\n\"12345678\"\r\n\"1234567890123\"\n"
@@ -504,6 +511,20 @@ fn rate_bounds_the_deliveries() {
     let requests = server.requests();
     let took = requests[5].at - requests[0].at;
     assert!(took > Duration::from_millis(240), "{took:?}");
+}
+
+#[test]
+fn the_pace_does_not_outlast_the_run() {
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    lines("1\n2\n")
+        .args(["--rate", "0.01", "--max-time", "300ms", server.url("/")])
+        .run()
+        .stderr_like(&format!(
+            "authpost: line 2: *out of time*\n**1 accepted, 0 refused, 1 not sent {CLOSING}\
+             hint: the run stopped early: go on with --skip 1\n"
+        ))
+        .within(0.3, 1.0)
+        .code(75);
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! The README cannot rot: what it shows is run as it stands, in a home directory with the file that it names, against
 //! an API in the place of `https://api.example.com`.
 
-use crate::support::{Dir, Response, Runner, Server, binary, dir, find, need, skipped, test};
+use crate::support::{
+    Dir, Response, Runner, Server, Unreachable, binary, dir, find, need, skipped, test,
+};
 use std::os::unix::fs::symlink;
 
 const README: &str = include_str!("../README.md");
 const API: &str = "https://api.example.com/data";
 const TOKEN: &str = "s3cr3t";
+const DOCUMENT: &str = r#"{"key1":"value1","key2":"value2"}"#;
 
 /// Commands that are not run here, and why.
 const ELSEWHERE: &[&str] = &[
@@ -38,6 +41,8 @@ fn home() -> Dir {
     let home = dir();
     home.write(".api-token", format!("{TOKEN}\n"), 0o600);
     home.write("bin/.keep", "", 0o600);
+    home.write("events.ndjson", format!("{DOCUMENT}\n"), 0o600);
+    home.write("report.json", DOCUMENT, 0o600);
     symlink(binary(), home.join("bin/authpost")).unwrap();
     home
 }
@@ -73,7 +78,7 @@ fn every_command_line_does_what_it_shows() {
             let command = command.split("  #").next().unwrap().trim_end();
             let program = command.split(' ').next().unwrap();
             seen.push(program);
-            if ELSEWHERE.contains(&command) || !need(program) && program != "authpost" {
+            if ELSEWHERE.contains(&command) || program != "authpost" && !need(program) {
                 continue;
             }
             let (home, server) = (home(), api());
@@ -90,11 +95,59 @@ fn every_command_line_does_what_it_shows() {
                 assert_eq!(server.count(), 0);
                 assert!(output.stdout.lines().all(|line| line.starts_with("ok ")));
             } else {
-                assert_eq!(sent(&server), r#"{"key1":"value1","key2":"value2"}"#);
+                assert_eq!(sent(&server), DOCUMENT);
             }
         }
     }
-    assert_eq!(seen, ["authpost", "make", "make", "authpost", "curl"]);
+    let all = [
+        "authpost", "make", "make", "authpost", "authpost", "parallel", "curl",
+    ];
+    assert_eq!(seen, all);
+}
+
+/// The API is down when the first line sends, and back when the second one flushes.
+#[test]
+fn the_spool_keeps_what_the_crontab_sends() {
+    let lines: Vec<_> = blocks("crontab")[1].lines().map(command_of).collect();
+    let [send, flush] = &lines[..] else {
+        panic!("two lines");
+    };
+    let home = home();
+    let here = |line: &str| {
+        let dir = home.path().display();
+        line.replace("/var/spool/", &format!("{dir}/"))
+            .replace("/var/lib/", &format!("{dir}/"))
+    };
+    let server = api();
+    let nobody = Unreachable::refusing();
+    let down = send.replace(API, nobody.url("/data"));
+    let run = |line: &str| {
+        shell(&here(line), &home, &server)
+            .env("PATH", "/usr/bin:/bin")
+            .run()
+    };
+    run(&format!("{down} --tries 1")).code(0);
+    let waiting = || {
+        std::fs::read_dir(home.join("authpost/queue"))
+            .unwrap()
+            .count()
+    };
+    assert_eq!(waiting(), 1);
+    assert_eq!(server.count(), 0);
+    // The first document waits for an API that is not there; another one gets through, and the flush finds nothing due.
+    run(send).code(0);
+    assert_eq!(sent(&server), DOCUMENT);
+    run(flush).code(0);
+    assert_eq!(waiting(), 1);
+}
+
+/// What crontab(5) runs of a line: all that stands behind the five fields.
+fn command_of(line: &str) -> String {
+    let mut rest = line;
+    for _ in 0..5 {
+        rest = rest.split_once(' ').unwrap().1.trim_start();
+    }
+    rest.to_owned()
 }
 
 /// As crontab(5) says: five fields, then a line for sh, in which a bare `%` would end it.
@@ -108,11 +161,7 @@ fn the_crontab_line_sends_in_silence() {
     else {
         panic!("one line");
     };
-    let mut rest = line;
-    for _ in 0..5 {
-        rest = rest.split_once(' ').unwrap().1.trim_start();
-    }
-    let command = rest.replace("\\%", "\0");
+    let command = command_of(line).replace("\\%", "\0");
     assert!(!command.contains('%'), "{command}");
     let (home, server) = (home(), api());
     shell(&command.replace('\0', "%"), &home, &server)

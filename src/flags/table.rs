@@ -80,8 +80,9 @@ const OAUTH2: &str = "FILE is a JSON object of strings (RFC 6749):
   client_secret_file  a file that holds its secret and nothing else
   grant               client_credentials [default] or refresh_token
   refresh_token_file  for refresh_token: a file that holds the refresh
-                      token and nothing else, replaced by authpost
-                      when the endpoint hands out a new one
+                      token and nothing else; replaced when the endpoint
+                      hands out a new one, so in a directory that
+                      authpost can write to
   scope               what to ask for, as the endpoint wants it
   audience            the same, where the endpoint knows it
   auth_method         basic [default]: id and secret in a header;

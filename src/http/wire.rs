@@ -47,8 +47,18 @@ pub struct Progress(Mutex<State>);
 struct State {
     phase: Phase,
     budget: Budget,
-    /// Stop where the request would begin.
-    probing: bool,
+    purpose: Purpose,
+}
+
+/// What an attempt is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To see how far it comes: it stops where the request would begin.
+    Probe,
+    /// A request that is in memory.
+    Request,
+    /// A request whose body is streamed, so that larger pieces pay.
+    Stream,
 }
 
 impl Progress {
@@ -57,7 +67,7 @@ impl Progress {
         Arc::new(Progress(Mutex::new(State {
             phase: Phase::Resolving,
             budget: Budget::UNLIMITED,
-            probing: false,
+            purpose: Purpose::Request,
         })))
     }
 
@@ -65,12 +75,12 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new attempt begins, and ends with `budget`; when it is only `probing`, before the first byte of the request.
-    pub fn begin(&self, budget: Budget, probing: bool) {
+    /// A new attempt begins, and ends with `budget`.
+    pub fn begin(&self, budget: Budget, purpose: Purpose) {
         *self.lock() = State {
             phase: Phase::Resolving,
             budget,
-            probing,
+            purpose,
         };
     }
 
@@ -89,8 +99,8 @@ impl Progress {
         self.lock().budget
     }
 
-    fn probing(&self) -> bool {
-        self.lock().probing
+    fn purpose(&self) -> Purpose {
+        self.lock().purpose
     }
 }
 
@@ -159,7 +169,10 @@ impl<In: Transport> Connector<In> for WireConnector {
                         stream,
                         buffers: LazyBuffers::new(
                             config.input_buffer_size(),
-                            config.output_buffer_size(),
+                            match self.0.purpose() {
+                                Purpose::Stream => STREAMED,
+                                _ => config.output_buffer_size(),
+                            },
                         ),
                         progress: self.0.clone(),
                         limits: [None; 2],
@@ -187,6 +200,9 @@ pub struct Wire {
     /// A write found the connection closed: write no more, and read what the peer had to say before it left.
     peer_left: bool,
 }
+
+/// A streamed body is read and written in pieces of this size.
+const STREAMED: usize = 256 << 10;
 
 /// Time limits are rounded up to this, so that not every read and write costs a system call to set one; short ones are
 /// not.
@@ -380,7 +396,7 @@ impl<T: Transport> Transport for Exchange<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        if self.progress.probing() {
+        if self.progress.purpose() == Purpose::Probe {
             return Err(self.objection());
         }
         // ureq hands over the head first and then the body, part by part.
