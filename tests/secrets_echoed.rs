@@ -144,3 +144,31 @@ fn the_query_of_a_redirect_is_not_shown() {
             .code(76);
     }
 }
+
+#[test]
+fn a_header_that_may_hold_a_secret_of_theirs_is_not_shown() {
+    let echo = format!("sid=SESSIONSECRET; t={TOKEN}");
+    let answer = Response::new(200, "").header("Set-Cookie", &echo);
+    answered(TOKEN, answer, &[])
+        .stderr_like("**> authorization: Bearer ********\n**< set-cookie: (not shown)\n**")
+        .code(0);
+}
+
+#[test]
+fn a_name_that_a_terminal_would_obey_is_made_harmless() {
+    let name = "a\u{1b}[31m\u{202e}\u{2066}\u{200f}b";
+    let harmless = "a\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}b";
+    let run = test().args(["https://a.test/", "--token-file", name]);
+    run.run()
+        .stderr_like(&format!(
+            "authpost: reading the token file '{harmless}': **"
+        ))
+        .code(78);
+    let out = test().args(["list", name]).run().unjudged();
+    assert!(out.stderr.contains(harmless), "{}", out.stderr);
+    let server = Server::handler(|_| Response::new(200, ""));
+    let run = test().token(TOKEN).file(name, "X-One: 1");
+    let run = run.args([server.url("/"), "-v", "--header-file", name]);
+    let shown = format!("**> (the headers in {harmless}): ********\n**");
+    run.run().stderr_like(&shown).code(0);
+}
