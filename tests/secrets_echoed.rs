@@ -1,6 +1,8 @@
 //! What an API repeats of a secret is not seen on stderr, in whatever form it repeats it; and what only looks like one
 //! does no harm.
 use crate::support::{Ran, Response, Server, test};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 /// A token with what URLs and JSON escape.
 const TOKEN: &str = "s3cr3t+T0k/n9==";
@@ -152,6 +154,22 @@ fn a_header_that_may_hold_a_secret_of_theirs_is_not_shown() {
     answered(TOKEN, answer, &[])
         .stderr_like("**> authorization: Bearer ********\n**< set-cookie: (not shown)\n**")
         .code(0);
+}
+
+#[test]
+fn a_proxy_that_is_no_text_is_not_passed_over() {
+    let secret = OsStr::from_bytes(b"http://user:s3cr3t\xff@127.0.0.1:9");
+    for (name, other) in [("HTTPS_PROXY", "no_proxy"), ("NO_PROXY", "ALL_PROXY")] {
+        let run = test().token(TOKEN).env(name, secret);
+        let run = run.env(other, "http://127.0.0.1:9");
+        run.args(["https://api.test/"])
+            .run()
+            .stderr(format!(
+                "authpost: reading the environment variable {name}: it is not text in UTF-8\n\
+                hint: set it anew, or unset it\n"
+            ))
+            .code(78);
+    }
 }
 
 #[test]
