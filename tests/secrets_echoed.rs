@@ -190,3 +190,25 @@ fn a_name_that_a_terminal_would_obey_is_made_harmless() {
     let shown = format!("**> (the headers in {harmless}): ********\n**");
     run.run().stderr_like(&shown).code(0);
 }
+
+#[test]
+fn a_page_needs_no_config_file() {
+    for page in [
+        "--help",
+        "-h",
+        "-V",
+        "--version",
+        "--man",
+        "--completions=bash",
+    ] {
+        let expected = test().arg(page).run().stdout_like("**").code(0).stdout;
+        assert!(!expected.is_empty());
+        let run = test().env("AUTHPOST_CONFIG", "/nope").arg(page);
+        run.run().stdout(&expected).code(0);
+        let run = test().args(["--config=/nope", "flush", page]);
+        run.run().stdout(&expected).code(0);
+    }
+    // A value is no option.
+    let run = test().args(["--config=/nope", "--idempotency-key", "--help"]);
+    run.run().stderr_like("**'/nope'**").code(78);
+}
