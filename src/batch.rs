@@ -194,7 +194,10 @@ impl Run<'_> {
                 }
             }
             _ => {
-                let harmless = self.plan.delivery.idempotent;
+                // Another run has the same keys only where they are not random.
+                let keyed =
+                    self.plan.key.is_some() || self.plan.target.idempotency_header.is_none();
+                let harmless = self.plan.delivery.idempotent && keyed;
                 let maybe = outcome.verdict.again == Again::IfIdempotent && !harmless;
                 return Ok(ControlFlow::Break(Stop {
                     maybe_taken: maybe.then_some(*parcel.span.end()),

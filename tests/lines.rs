@@ -390,6 +390,41 @@ fn a_refused_group_is_named_by_its_first_and_last_line() {
 }
 
 #[test]
+fn a_random_key_does_not_make_a_rerun_harmless() {
+    for (options, closing) in [
+        (
+            &["--tries", "2"][..],
+            "go on with --skip 2 if the API has taken what was under way, else with --skip 1\n",
+        ),
+        (
+            &["--tries", "2", "--idempotency-key", "k"],
+            "go on with --skip 1\n",
+        ),
+        (
+            &["--tries", "2", "--no-idempotency-key"],
+            "go on with --skip 1\n",
+        ),
+    ] {
+        let server = Server::script([
+            conn().read().reply_json(200, "1").read().close(),
+            conn().read().reply_json(503, "1"),
+        ]);
+        lines("1\n2\n3\n")
+            .args(["--idempotent", "--wait", "1ms", "-q"])
+            .args(options)
+            .arg(server.url("/"))
+            .run()
+            .stderr_like(&format!(
+                "authpost: line 2: the API answered 503 Service Unavailable (2 tries); an earlier try may have been taken\n\
+                 hint: the API may have taken it: look before sending it under another key\n  1\n\
+                 1 accepted, 0 refused, 0 not sent, 1 unknown {CLOSING}\
+                 hint: the run stopped early: {closing}"
+            ))
+            .code(74);
+    }
+}
+
+#[test]
 fn a_stopped_group_is_gone_back_to() {
     let server = except("4", 500);
     lines("1\n2\n\n4\n5\n")
