@@ -186,6 +186,8 @@ impl Run<'_> {
         match outcome.verdict.exit {
             Exit::Ok => {}
             _ if self.spool.is_some() => {}
+            // A --pick that is not met makes it no less accepted.
+            Exit::Protocol if outcome.verdict.fate == Fate::Accepted => {}
             Exit::Protocol => {
                 if let Some(failed) = &mut self.failed {
                     for line in parcel.lines() {

@@ -116,6 +116,22 @@ fn a_refused_line_is_told_and_the_rest_goes_on() {
 }
 
 #[test]
+fn an_accepted_line_is_no_failed_one() {
+    let server = except("bad", 422);
+    let run = lines("1\n\"bad\"\n").args(["--failed", "f", "--pick", "/id", server.url("/")]);
+    let dir = run.dir();
+    run.run()
+        .stderr_like(&format!(
+            "authpost: line 1: the API answered 200 OK, but there is nothing at '/id'\n\
+             hint: the API has taken it: look at what it says, and at the pointer\n  {{\"ok\":true}}\n\
+             authpost: line 2: the API answered 422 Unprocessable Entity\n  {{\"why\":\"no\"}}\n\
+             1 accepted, 1 refused, 0 not sent {CLOSING}"
+        ))
+        .code(76);
+    assert_eq!(dir.read("f"), "\"bad\"\n");
+}
+
+#[test]
 fn the_exit_code_is_that_of_the_worst() {
     let server = except("bad", 422);
     let exit = |text: &str, code| {
