@@ -7,7 +7,7 @@
 mod lines;
 
 use std::fs::File;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -94,8 +94,13 @@ pub fn bug(what: &str) {
 /// # Errors
 /// [`Kind::Output`], unless it is only that nobody reads it any more.
 pub fn page(text: &[u8]) -> Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
+    print(|out| out.write_all(text))
+}
+
+/// Writes to standard output what may be far larger than what it is made of.
+fn print(write: impl FnOnce(&mut BufWriter<StdoutLock>) -> io::Result<()>) -> Result<()> {
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(why) if why.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io(Kind::Output, "writing to standard output", &why)
                 .hint("make room where it goes"))
@@ -383,7 +388,7 @@ impl Report<'_> {
             }
             Show::Body if !self.output.quiet => {
                 if let Some(answer) = &outcome.answer {
-                    page(&self.body(answer))?;
+                    self.body(answer)?;
                 }
                 Ok(same_place())
             }
@@ -405,16 +410,14 @@ impl Report<'_> {
         }
     }
 
-    /// The answer as it goes to standard output.
-    fn body(self, answer: &Answer) -> Vec<u8> {
+    /// Prints the answer.
+    fn body(self, answer: &Answer) -> Result<()> {
         let terminal = io::stdout().is_terminal();
-        if !self.output.pretty && !terminal {
-            return answer.body.clone();
-        }
-        match json_of(answer) {
-            Some(body) => with_newline(pretty(body)),
-            None if terminal => with_newline(answer.body.clone()),
-            None => answer.body.clone(),
+        let laid_out = self.output.pretty || terminal;
+        match laid_out.then(|| json_of(answer)).flatten() {
+            Some(body) => pretty(body),
+            None if terminal => page(&with_newline(answer.body.clone())),
+            None => page(&answer.body),
         }
     }
 
@@ -423,20 +426,21 @@ impl Report<'_> {
         let body = outcome.answer.as_ref().and_then(json_of);
         match body.and_then(|body| pointer.pick(body)) {
             None => Ok(()),
-            Some(found) => page(&with_newline(match json::text_of(found) {
-                Some(text) => text.into_bytes(),
+            Some(found) => match json::text_of(found) {
+                Some(text) => page(&with_newline(text.into_bytes())),
                 None if self.output.pretty || io::stdout().is_terminal() => pretty(found),
-                None => found.as_bytes().to_vec(),
-            })),
+                None => page(&with_newline(found.as_bytes().to_vec())),
+            },
         }
     }
 }
 
-fn pretty(json: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(json.len() * 2);
-    // Writing into memory does not fail.
-    let _ = json::pretty(json.as_bytes(), &mut out);
-    out
+/// Prints JSON with one member or element a line.
+fn pretty(json: &str) -> Result<()> {
+    print(|out| {
+        json::pretty(json.as_bytes(), out)?;
+        out.write_all(b"\n")
+    })
 }
 
 fn with_newline(mut text: Vec<u8>) -> Vec<u8> {
