@@ -893,3 +893,57 @@ fn a_hundred_thousand_messages_are_listed_in_time_and_memory() {
         assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
     }
 }
+
+#[test]
+fn check_tells_of_the_spool_and_makes_none() {
+    let d = dir();
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    let check = || {
+        let args = ["check", "--no-auth", "--spool", "s", server.url("/")];
+        test().in_dir(&d).args(args).run()
+    };
+    check()
+        .stdout_like("**ok    the spool 's' will be made\n**")
+        .code(0);
+    assert!(!d.join("s").exists());
+    fs::create_dir(d.join("s")).unwrap();
+    fs::set_permissions(d.join("s"), PermissionsExt::from_mode(0o700)).unwrap();
+    check()
+        .stdout_like("**ok    the spool 's' is ours alone\n**")
+        .code(0);
+    fs::set_permissions(d.join("s"), PermissionsExt::from_mode(0o770)).unwrap();
+    check()
+        .stdout_like("**FAIL  using the spool 'DIR/s': its group or everybody may write to it; **")
+        .code(73);
+}
+
+#[test]
+fn a_user_may_have_a_spool_below_what_only_root_may_look_into() {
+    if !need_root() || !need("setpriv") {
+        return;
+    }
+    let d = dir();
+    fs::create_dir_all(d.join("closed/s")).unwrap();
+    for (path, mode) in [("", 0o711), ("closed", 0o711), ("closed/s", 0o700)] {
+        fs::set_permissions(d.join(path), PermissionsExt::from_mode(mode)).unwrap();
+    }
+    std::os::unix::fs::chown(d.join("closed/s"), Some(12345), Some(12345)).unwrap();
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    fs::copy(crate::support::binary(), d.join("authpost")).unwrap();
+    fs::set_permissions(d.join("authpost"), PermissionsExt::from_mode(0o755)).unwrap();
+    Runner::program("/usr/bin/setpriv")
+        .in_dir(&d)
+        .args([
+            "--reuid",
+            "12345",
+            "--regid",
+            "12345",
+            "--clear-groups",
+            "./authpost",
+            "-q",
+            "--no-auth",
+        ])
+        .args(["--spool", "closed/s", server.url("/")])
+        .run()
+        .code(0);
+}
