@@ -497,6 +497,7 @@ impl Spool {
             if Id::parse(&entry.file_name()).is_some()
                 && let Ok(Ok((file, _))) = self.open_message(&path)
                 && file.try_lock().is_ok()
+                && file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
             {
                 let _ = fs::remove_file(&path);
             }
