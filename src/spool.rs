@@ -219,6 +219,7 @@ impl Spool {
                 .hint("make the directory above it, writable by this user")
         })?;
         let spool = match Spool::find(dir, Kind::Output)? {
+            Some(spool) if spool.has_lock() => return Ok(spool),
             Some(spool) => spool,
             None => Spool::at(dir)?,
         };
@@ -226,15 +227,15 @@ impl Spool {
         Ok(spool)
     }
 
+    fn has_lock(&self) -> bool {
+        fs::symlink_metadata(self.dir.join("lock")).is_ok()
+    }
+
     /// Makes what is missing in the directory, and sees to it that all of it is on the disk.
     fn lay_out(&self) -> Result<()> {
-        let lock = self.dir.join("lock");
         let lay_out = || {
             for name in PARTS {
                 make_dir(&self.dir.join(name))?;
-            }
-            if fs::symlink_metadata(&lock).is_ok() {
-                return Ok(());
             }
             sync(&self.dir)?;
             match sync(self.dir.parent().unwrap_or(&self.dir)) {
@@ -257,16 +258,9 @@ impl Spool {
     /// The lock file, made where there is none. Nothing else is opened: a FIFO would hang, and a link lead elsewhere.
     fn open_lock(&self) -> io::Result<File> {
         let path = self.dir.join("lock");
-        let mut options = OpenOptions::new();
-        let made = private(options.write(true).create_new(true)).open(&path);
-        match made {
-            Err(why) if why.kind() == ErrorKind::AlreadyExists => {
-                match fs::symlink_metadata(&path)?.is_file() {
-                    true => OpenOptions::new().write(true).open(&path),
-                    false => Err(io::Error::other("it is not a file")),
-                }
-            }
-            made => made,
+        match fs::symlink_metadata(&path) {
+            Ok(found) if !found.is_file() => Err(io::Error::other("it is not a file")),
+            _ => private(OpenOptions::new().write(true).create(true)).open(&path),
         }
     }
 
@@ -479,7 +473,9 @@ impl Spool {
     /// # Errors
     /// [`Kind::Output`].
     pub fn turn(&self) -> Result<Option<File>> {
-        self.lay_out()?;
+        if !self.has_lock() {
+            self.lay_out()?;
+        }
         let path = self.dir.join("lock");
         let turn = self.open_lock().and_then(|file| match file.try_lock() {
             Ok(()) => Ok(Some(file)),

@@ -134,9 +134,7 @@ impl Case {
                 assert!(!holds(&after), "{what}: delivered, and back: {after:?}")
             }
             (Some(76), 400, _) => {
-                // Where it could not be buried, it waits, and then goes out again if that is harmless.
-                let waited = self.idempotent && answers == [400, 200] && !holds(&after);
-                let told = answers == [400] && after.dead == [it.as_str()] || waited;
+                let told = answers == [400] && after.dead == [it.as_str()];
                 assert!(
                     told,
                     "{what}: refused, and not left so: {after:?}, {answers:?}"
