@@ -14,13 +14,13 @@ const ACCEPTED: &str = "HTTP/1.1 200 OK\n";
 const ID: &str = "*";
 
 /// A run with a token in a file of its directory.
-fn authpost(d: &Dir) -> Runner {
+pub fn authpost(d: &Dir) -> Runner {
     d.write("token", "t0ken", 0o600);
     test().in_dir(d)
 }
 
 /// A document on its way to `url` by way of the spool, in one try.
-fn send(d: &Dir, url: &str, args: &[&str]) -> Ran {
+pub fn send(d: &Dir, url: &str, args: &[&str]) -> Ran {
     authpost(d)
         .args(["--token-file", "token", "--spool", "s", "--tries", "1"])
         .arg(url)
@@ -29,7 +29,7 @@ fn send(d: &Dir, url: &str, args: &[&str]) -> Ran {
 }
 
 /// A message that waits for `url`, due at once. Its id.
-fn waiting(d: &Dir, url: &str, args: &[&str]) -> String {
+pub fn waiting(d: &Dir, url: &str, args: &[&str]) -> String {
     let before = names(d, "queue");
     let refuses = Unreachable::refusing();
     send(d, refuses.url("/"), args).stderr_like("**").code(0);
@@ -49,7 +49,7 @@ fn waiting(d: &Dir, url: &str, args: &[&str]) -> String {
     id
 }
 
-fn names(d: &Dir, place: &str) -> Vec<String> {
+pub fn names(d: &Dir, place: &str) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(d.join("s").join(place))
         .into_iter()
         .flatten()
@@ -60,13 +60,13 @@ fn names(d: &Dir, place: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn lies(d: &Dir, waiting: usize, dead: usize) {
+pub fn lies(d: &Dir, waiting: usize, dead: usize) {
     let count = |place| names(d, place).len();
     let found = (count("queue"), count("active"), count("dead"), count("tmp"));
     assert_eq!(found, (waiting, 0, dead, 0), "queue, active, dead, tmp");
 }
 
-fn flush(d: &Dir) -> Ran {
+pub fn flush(d: &Dir) -> Ran {
     authpost(d).args(["flush", "s"]).run()
 }
 
@@ -630,7 +630,7 @@ fn a_spool_that_others_could_reach_into_is_refused() {
     };
     fs::create_dir(d.join("real")).unwrap();
     symlink(d.join("real"), d.join("s")).unwrap();
-    refused("it is a symbolic link", "name the directory itself");
+    refused("it is a symbolic link", "use the directory itself");
     fs::remove_file(d.join("s")).unwrap();
     d.write("s", "", 0o600);
     let text = "authpost: using the spool 'DIR/s': it is not a directory\nhint: name a directory of its own\n";
@@ -927,6 +927,10 @@ fn check_tells_of_the_spool_and_makes_none() {
     assert!(!d.join("s").exists());
     fs::create_dir(d.join("s")).unwrap();
     fs::set_permissions(d.join("s"), PermissionsExt::from_mode(0o700)).unwrap();
+    check()
+        .stdout_like("**ok    the spool 's' will be made\n**")
+        .code(0);
+    send(&d, server.url("/"), &["-q"]).code(0);
     check()
         .stdout_like("**ok    the spool 's' is ours alone\n**")
         .code(0);

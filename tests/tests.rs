@@ -39,6 +39,7 @@ mod selftest;
 mod selftest_tls;
 mod send;
 mod spool;
+mod spool_attacks;
 mod support;
 mod time;
 mod tls;
