@@ -411,6 +411,11 @@ impl<T: Transport> Transport for Exchange<T> {
         if !self.head.is_empty() {
             self.send(0, timeout)?;
         }
+        // Reading into no room would look like the end of the connection.
+        if self.below.buffers().input_append_buf().is_empty() {
+            let size = self.below.buffers().input().len();
+            return Err(Error::LargeResponseHeader(size, size));
+        }
         if self.progress.phase() == Phase::Sending {
             self.progress.reach(Phase::Waiting);
         }
