@@ -24,7 +24,7 @@ BUILD = $(COMPILER) RUSTFLAGS="$(RUSTFLAGS) $(FLAGS)" $(CARGO) build --locked --
 BIN = $(DESTDIR)$(PREFIX)/bin
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: all build demo test bench bless lint install clean help toolchain
+.PHONY: all build demo test crash-test bench bless lint install clean help toolchain
 
 all: build
 
@@ -54,6 +54,10 @@ test: build ## run all tests, against the static binary
 bench: build ## measure all figures beside curl, wrk and others, and draw tests/bench/figures.svg
 	@python3 tests/bench/bench.py $(BINARY)
 
+crash-test: build ## prove in full that the spool loses nothing: about 15 minutes, as root
+	AUTHPOST_CRASH=full AUTHPOST_NO_SKIP=1 AUTHPOST_BIN=$(CURDIR)/$(BINARY) \
+		$(CARGO) test --locked --test tests -- crash:: spool::a_hundred --nocapture
+
 bless: toolchain ## rewrite tests/golden from what help, manual page and completions say now
 	AUTHPOST_BLESS=1 $(CARGO) test --locked --test tests docs::golden_files
 
@@ -79,5 +83,5 @@ clean: ## remove what was built
 	rm -rf target
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r target what; do \
-		printf 'make %-9s %s\n' "$$target" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r target what; do \
+		printf 'make %-11s %s\n' "$$target" "$$what"; done

@@ -27,7 +27,7 @@ pub use item::Item;
 const KEPT: u64 = 1 << 20;
 
 /// How much of a file is read at a time.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 64 << 10;
 
 /// A body to send: bytes that have been checked to be one JSON text, or nothing at all.
 pub struct Document(Source);

@@ -4,7 +4,7 @@
 //! on after a failure as far as the rest can be told without it. What is tested is the run's own code: the document is
 //! read, the token fetched, the connection made and secured, and only then no request follows.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::{Attempt, Client, Phase, Probe, TrustOrigin};
 use crate::job;
 use crate::lines::Stream;
@@ -13,6 +13,7 @@ use crate::oauth2;
 use crate::outcome::{Exit, Terms, judge};
 use crate::plan::{Documents, Plan, Source};
 use crate::report::{Mark, Report};
+use crate::spool::Spool;
 use crate::time::{self, Budget, Clock};
 use crate::token::{self, Credentials};
 
@@ -41,6 +42,17 @@ pub fn check(plan: &Plan, report: Report, clock: &dyn Clock) -> Result<Exit> {
             findings.of(stream, |_| {
                 "the lines can be read; each is checked when its turn comes".to_owned()
             })?;
+        }
+    }
+    if let Some(path) = &plan.spool {
+        let dir = path.display();
+        match Spool::open(path) {
+            Err(error) if error.kind() == Kind::Input => {
+                findings.good(&format!("the spool '{dir}' will be made"))?
+            }
+            spool => findings
+                .of(spool, |_| format!("the spool '{dir}' is ours alone"))
+                .map(drop)?,
         }
     }
     let budget = Budget::of(plan.run.limit(plan.delivery.timeout, clock.elapsed()));

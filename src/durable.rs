@@ -1,6 +1,6 @@
 //! Files that survive a power cut.
 //!
-//! The only room that calls `fsync` and `rename`. Whoever reads a file written here finds the old content or the new
+//! The room that calls `fsync` and `rename` for everything but the spool's messages. Whoever reads a file written here finds the old content or the new
 //! one, whole, whenever the writer or the machine stopped; and once [`replace`] has returned, the new one.
 
 use std::fs::{self, File, OpenOptions, Permissions};

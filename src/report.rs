@@ -58,11 +58,11 @@ const SHOWN: &[&str] = &[
 const QUOTED_LINES: usize = 10;
 const QUOTED_BYTES: usize = 1000;
 
-/// One line on standard error. That it cannot be written is nothing we could tell anybody.
+/// One line on standard error, whatever is in it. That it cannot be written is nothing we could tell anybody.
 fn line(text: &str) {
     let _ = io::stderr()
         .lock()
-        .write_all(format!("{text}\n").as_bytes());
+        .write_all(format!("{}\n", printable(text)).as_bytes());
 }
 
 /// What stopped us, and the remedy.
@@ -225,7 +225,12 @@ impl Report<'_> {
                 job.target.url
             ));
             for (name, value) in request_headers(job, false) {
-                line(&format!("> {name}: {}", shown(&name, &value)));
+                // What we masked ourselves is fit to be seen.
+                let value = match value.ends_with("********") {
+                    true => &value,
+                    false => shown(&name, &value),
+                };
+                line(&format!("> {name}: {value}"));
             }
         }
     }
@@ -249,7 +254,7 @@ impl Report<'_> {
             Mark::Bad => "FAIL",
         };
         let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
-        page(format!("{word}  {}{remedy}\n", printable(text)).as_bytes())
+        page(format!("{word}  {}\n", printable(&format!("{text}{remedy}"))).as_bytes())
     }
 
     /// Something worth knowing that stops nothing.
@@ -262,7 +267,7 @@ impl Report<'_> {
     /// A delivery that failed, one of many, and the remedy.
     pub fn failure(self, text: &str, remedy: Option<&str>) {
         self.pause();
-        note(&printable(text));
+        note(text);
         if let Some(remedy) = remedy {
             line(&format!("hint: {remedy}"));
         }
@@ -309,7 +314,7 @@ impl Report<'_> {
     /// # Errors
     /// As for [`page`].
     pub fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
-        self.remark(&printable(text));
+        self.remark(text);
         self.flushed(job, outcome)?;
         Ok(outcome.verdict.exit)
     }
@@ -339,7 +344,7 @@ impl Report<'_> {
             self.answer_head(answer);
         }
         if !success {
-            line(&format!("authpost: {}", printable(&outcome.verdict.why)));
+            line(&format!("authpost: {}", outcome.verdict.why));
             if let Some(hint) = &outcome.verdict.hint {
                 line(&format!("hint: {hint}"));
             }
@@ -400,7 +405,7 @@ impl Report<'_> {
         line(status.trim_end());
         if self.output.verbose {
             for (name, value) in &answer.headers {
-                line(&format!("< {name}: {}", printable(shown(name, value))));
+                line(&format!("< {name}: {}", shown(name, value)));
             }
         }
     }
@@ -446,17 +451,20 @@ fn with_newline(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 fn shown<'a>(name: &str, value: &'a str) -> &'a str {
-    match SHOWN.contains(&name) || value.ends_with("********") {
+    match SHOWN.contains(&name) {
         true => value,
         false => "(not shown)",
     }
 }
 
-/// `text` without what a terminal would obey.
+/// `text` without what a terminal would obey: control characters, and marks that turn the direction of writing.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    let is_obeyed = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let shown = |c| if is_obeyed(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
 }
 
 /// Whether both outputs go to one place, a terminal or cron's mail, where nothing needs to be said twice.
@@ -478,7 +486,7 @@ fn quote(answer: &Answer) {
     let text = text.trim();
     let mut lines = text.lines();
     for quoted in lines.by_ref().take(QUOTED_LINES) {
-        line(&format!("  {}", printable(quoted)));
+        line(&format!("  {quoted}"));
     }
     if lines.next().is_some() || start.len() < answer.body.len() {
         line("  …");

@@ -151,7 +151,18 @@ impl Spool {
                 make_dir(&self.dir.join(name))?;
             }
             sync(&self.dir)?;
-            sync(self.dir.parent().unwrap_or(&self.dir))?;
+            match sync(self.dir.parent().unwrap_or(&self.dir)) {
+                // Where we may not look, or nothing can be synced, somebody else has made our directory.
+                Err(why)
+                    if !matches!(
+                        why.kind(),
+                        ErrorKind::PermissionDenied | ErrorKind::InvalidInput
+                    ) =>
+                {
+                    return Err(why);
+                }
+                _ => {}
+            }
             private(OpenOptions::new().write(true).create(true)).open(&lock)?;
             Ok(())
         };
@@ -177,11 +188,11 @@ impl Spool {
         .hint("look at the disk: room, quota, errors ('df', 'dmesg')")
     }
 
-    /// Takes in a message: when this returns, it is on the disk, in `queue`, and held.
+    /// Takes in a message: when this returns, it is on the disk, in the place `to`, and held.
     ///
     /// # Errors
     /// [`Kind::Output`]; the message is then not in the spool.
-    pub fn accept(&self, message: &Message, body: &Document) -> Result<Held<'_>> {
+    pub fn accept(&self, message: &Message, body: &Document, to: Place) -> Result<Held<'_>> {
         self.check_room(body.len())?;
         let path = self.dir.join("tmp").join(&message.id);
         let file = self
@@ -194,18 +205,18 @@ impl Spool {
             let _ = fs::remove_file(&path);
             return Err(self.failed("writing", &path, &why));
         }
-        let to = self.path(Place::Queue, &message.id);
-        if let Err(why) = fs::rename(&path, &to) {
+        let target = self.path(to, &message.id);
+        if let Err(why) = fs::rename(&path, &target) {
             let _ = fs::remove_file(&path);
-            return Err(self.failed("moving to queue", &path, &why));
+            return Err(self.failed("moving", &path, &why));
         }
-        if let Err(why) = sync(&self.dir.join("queue")) {
-            let error = self.failed("syncing", &to, &why);
-            return Err(match fs::remove_file(&to) {
+        if let Err(why) = sync(&self.dir.join(to.name())) {
+            let error = self.failed("syncing", &target, &why);
+            return Err(match fs::remove_file(&target) {
                 Ok(()) => error,
                 Err(_) => error.hint(format!(
                     "it could not be removed either, and may still be delivered: look at '{}' first",
-                    to.display()
+                    target.display()
                 )),
             });
         }
@@ -213,7 +224,7 @@ impl Spool {
             spool: self,
             id: message.id.clone(),
             file,
-            place: Place::Queue,
+            place: to,
             is_synced: true,
         })
     }
@@ -386,6 +397,7 @@ impl Spool {
             let path = entry.path();
             if let Ok(Ok((file, _))) = self.open_message(&path)
                 && file.try_lock().is_ok()
+                && file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
             {
                 let _ = fs::remove_file(&path);
             }

@@ -14,7 +14,7 @@ use crate::job::Job;
 use crate::outcome::{Again, Exit, Fate, Terms, Verdict, judge};
 use crate::plan::{Delivery, Expect, Show};
 use crate::report::{self, Report};
-use crate::spool::{Held, Hint, Message, Spool};
+use crate::spool::{Held, Hint, Message, Place, Spool};
 use crate::time::{self, Budget, Clock};
 
 /// Where a message comes to rest.
@@ -120,7 +120,7 @@ pub fn send(
 ) -> Result<Exit> {
     let message = Message::new(job, rules.idempotent, terms.expect, clock.unix())?;
     let spool = Spool::make(dir)?;
-    let mut held = spool.accept(&message, &job.body)?;
+    let mut held = spool.accept(&message, &job.body, Place::Queue)?;
     report.request(job);
     let outcome = Api::new(&job.target).and_then(|mut api| {
         let mut marked = Marked {
@@ -172,7 +172,7 @@ pub fn send(
     }
 }
 
-/// Takes in `job` after its delivery, which did not end by acceptance, and says in the outcome what that changes.
+/// Takes in `job` after its delivery, unless that ended by acceptance, and says in the outcome what that changes.
 ///
 /// # Errors
 /// When the spool does not take it in.
@@ -184,9 +184,15 @@ pub fn keep(
     expect: &[Expect],
     clock: &dyn Clock,
 ) -> Result<()> {
-    let message = Message::new(job, rules.idempotent, expect, clock.unix())?;
-    let held = spool.accept(&message, &job.body)?;
     let rest = Rest::of(&outcome.verdict, rules.idempotent);
+    // It goes where it belongs in one step: what is dead must not be found waiting, whenever this run is stopped.
+    let place = match rest {
+        Rest::Gone => return Ok(()),
+        Rest::Waits => Place::Queue,
+        Rest::Dead => Place::Dead,
+    };
+    let message = Message::new(job, rules.idempotent, expect, clock.unix())?;
+    let held = spool.accept(&message, &job.body, place)?;
     lay_to_rest(rest, held, &message, spool, outcome, clock)
 }
 

@@ -34,6 +34,7 @@ mod readme;
 mod retry;
 mod scale;
 mod secrets;
+mod secrets_echoed;
 mod selftest;
 mod selftest_tls;
 mod send;

@@ -218,7 +218,7 @@ pub struct Wire {
 }
 
 /// A streamed body is read and written in pieces of this size.
-const STREAMED: usize = 256 << 10;
+const STREAMED: usize = 64 << 10;
 
 /// Time limits are rounded up to this, so that not every read and write costs a system call to set one; short ones are
 /// not.
