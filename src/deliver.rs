@@ -60,7 +60,7 @@ pub trait Endpoint {
     fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt;
     /// When the token ends, in seconds since 1970, where that is known.
     fn expiry(&self) -> Option<u64>;
-    /// What the user should know about the token, once.
+    /// What the user should know about the last attempt, or once about the token.
     fn note(&mut self) -> Option<String>;
 }
 
@@ -69,6 +69,8 @@ pub trait Endpoint {
 pub struct Api {
     client: Client,
     credentials: Option<Credentials>,
+    /// The last attempt was accepted before the document was written.
+    hasty: bool,
 }
 
 impl Api {
@@ -80,6 +82,7 @@ impl Api {
         Ok(Api {
             client: Client::new(&target.connection, &target.url)?,
             credentials: None,
+            hasty: false,
         })
     }
 }
@@ -114,7 +117,10 @@ impl Endpoint for Api {
             secrets,
             body: Body::Json(&job.body),
         };
-        self.client.attempt(&request, budget)
+        let attempt = self.client.attempt(&request, budget);
+        self.hasty = self.client.was_cut_short()
+            && matches!(&attempt, Attempt::Answered(answer) if answer.status / 100 == 2);
+        attempt
     }
 
     fn expiry(&self) -> Option<u64> {
@@ -122,7 +128,11 @@ impl Endpoint for Api {
     }
 
     fn note(&mut self) -> Option<String> {
-        self.credentials.as_mut().and_then(Credentials::note)
+        let hasty = self.hasty.then(|| {
+            "the API accepted the document before it had read all of it: see that nothing is missing"
+                .to_owned()
+        });
+        hasty.or_else(|| self.credentials.as_mut().and_then(Credentials::note))
     }
 }
 

@@ -275,6 +275,11 @@ impl Client {
         }
     }
 
+    /// Whether the API went away before the request of the last attempt was written.
+    pub fn was_cut_short(&self) -> bool {
+        self.progress.is_cut_short()
+    }
+
     fn exchange(&self, request: &Request) -> Result<Answer, ureq::Error> {
         let uri = match *request.url == self.usual.0 {
             true => self.usual.1.clone(),

@@ -45,6 +45,18 @@ impl Credentials {
         for path in &target.header_files {
             headers.extend(header_file(path, budget)?);
         }
+        let files = headers.iter().skip(usize::from(token.is_some()));
+        if let Some(key) = &target.idempotency_header
+            && let Some((name, _)) = files
+                .clone()
+                .find(|(name, _)| name.eq_ignore_ascii_case(key))
+        {
+            return Err(Error::new(
+                Kind::Config,
+                format!("collecting the headers: {name} is given twice"),
+            )
+            .hint("take it out of the header file, or say --no-idempotency-key"));
+        }
         let given = target.headers.iter().map(|(name, _)| name);
         let mut others = headers.iter().map(|(name, _)| name).skip(1).chain(given);
         if let (Some((name, _)), false) = (headers.first(), target.auth.source == Source::None)

@@ -1,5 +1,7 @@
 //! What is printed, and where: the answer on stdout, everything about it on stderr, and what happens when neither can be.
-use crate::support::{Ran, Response, Runner, Server, Unreachable, conn, find, need, test};
+use crate::support::{
+    Ca, Leaf, Ran, Response, Runner, Server, Tls, Unreachable, conn, find, need, test,
+};
 
 const STATUS: &str = "HTTP/1.1 200 OK\n";
 
@@ -515,4 +517,23 @@ fn an_answer_of_brackets_costs_no_more_than_another() {
     run_answered(answer(), &["--pick", "/ok/0/0", "--pretty"], bounded)
         .stderr(STATUS)
         .code(0);
+}
+
+#[test]
+fn a_head_that_is_too_large_is_told_as_such() {
+    let ca = Ca::new("Test CA");
+    let tls = Tls::new(&ca.issue(Leaf::new("localhost")));
+    let head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(40_000));
+    let answer = || [conn().read().reply(head.as_str()).stall()];
+    for server in [Server::script(answer()), tls.script(answer())] {
+        test()
+            .file("ca.pem", ca.pem())
+            .args(["--no-auth", "--cacert", "ca.pem", server.url("/"), "a=1"])
+            .run()
+            .stderr_like(
+                "authpost: reading the answer of http*://*:PORT: the head of the answer is too large\n\
+                 hint: the API may have taken it: look before sending it again, or say --idempotent\n",
+            )
+            .code(74);
+    }
 }

@@ -282,3 +282,22 @@ fn an_early_answer_is_heard_though_the_body_is_not_read() {
         .stderr("HTTP/1.1 413 Payload Too Large\nauthpost: the API answered 413 Payload Too Large\n  {\"error\":\"too large\"}\n")
         .code(76);
 }
+
+#[test]
+fn an_api_that_accepts_what_it_has_not_read_is_told_of() {
+    let answer = Response::json(200, "{}").to_bytes();
+    for cut in [false, true] {
+        let conn = conn().read_bytes(1000).reply(answer.clone());
+        let server = Server::script([if cut { conn.cut() } else { conn.reset() }]);
+        test()
+            .file("large", format!("[\"{}\"]", "x".repeat(30 << 20)))
+            .args(["--no-auth", "-d", "@large", server.url("/")])
+            .run()
+            .stdout("{}")
+            .stderr_like(
+                "authpost: the API accepted the document before it had read all of it: see that nothing is missing\n\
+                 HTTP/1.1 200 OK\n",
+            )
+            .code(0);
+    }
+}

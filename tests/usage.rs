@@ -371,3 +371,37 @@ fn options_may_stand_anywhere_and_end_with_two_dashes() {
     dry(&["--", url, "a=1"], r#"{"a":"1"}"#);
     dry(&["-qv4d[1]", url], "[1]");
 }
+
+#[test]
+fn the_key_has_a_header_of_its_own() {
+    for (name, options) in [
+        ("authorization", &[][..]),
+        ("Host", &[]),
+        ("X-Token", &["--auth-header", "x-token"]),
+        ("X-Run", &["-H", "x-run: 1"]),
+    ] {
+        test()
+            .token("t0ken")
+            .args(["https://api.example.com/", "a=1", "--idempotency-header", name])
+            .args(options)
+            .run()
+            .stderr(format!(
+                "authpost: reading the command line: the idempotency key cannot go into {name}, which carries something else\n\
+                 hint: --idempotency-header NAME: the header that carries the key [default: Idempotency-Key]\n"
+            ))
+            .code(64);
+    }
+    for options in [&["--no-auth"][..], &["--token-env", "T"]] {
+        test()
+            .env("T", "t0ken")
+            .file("h", "idempotency-key: 1\n")
+            .args(["https://api.example.com/", "a=1", "--header-file", "h"])
+            .args(options)
+            .run()
+            .stderr(
+                "authpost: collecting the headers: idempotency-key is given twice\n\
+                 hint: take it out of the header file, or say --no-idempotency-key\n",
+            )
+            .code(78);
+    }
+}

@@ -313,6 +313,7 @@ impl Draft {
             )
         })?;
         let auth = self.auth()?;
+        let idempotency_header = self.idempotency_header(&auth)?;
         // What has no secret may go anywhere.
         let secret = auth.source != Source::None || !self.header_files.is_empty();
         self.allow_http |= !secret;
@@ -341,11 +342,7 @@ impl Draft {
                 method: self.method.unwrap_or(Method::Post),
                 url,
                 auth,
-                idempotency_header: self
-                    .key_header
-                    .take()
-                    .or_else(|| Some("Idempotency-Key".to_owned()))
-                    .filter(|_| !self.no_key),
+                idempotency_header,
                 connection: self.connection()?,
                 headers: self.headers,
                 header_files: self.header_files,
@@ -433,6 +430,37 @@ impl Draft {
             (None, scheme) => Form::Scheme(scheme.unwrap_or_else(|| "Bearer".to_owned())),
         };
         Ok(Auth { source, form })
+    }
+
+    /// The header that carries the key, and nothing else.
+    fn idempotency_header(&mut self, auth: &Auth) -> Result<Option<String>> {
+        const TAKEN: [&str; 7] = [
+            "Accept",
+            "Authorization",
+            "Content-Type",
+            "Cookie",
+            "Host",
+            "Proxy-Authorization",
+            "User-Agent",
+        ];
+        if self.no_key {
+            return Ok(None);
+        }
+        let name = self.key_header.take();
+        let name = name.unwrap_or_else(|| "Idempotency-Key".to_owned());
+        let of_token = match &auth.form {
+            Form::Header(header) if auth.source != Source::None => Some(header.as_str()),
+            _ => None,
+        };
+        let given = self.headers.iter().map(|(header, _)| header.as_str());
+        let mut others = TAKEN.into_iter().chain(of_token).chain(given);
+        if others.any(|other| other.eq_ignore_ascii_case(&name)) {
+            return Err(wrong(format!(
+                "reading the command line: the idempotency key cannot go into {name}, which carries something else"
+            ))
+            .hint("--idempotency-header NAME: the header that carries the key [default: Idempotency-Key]"));
+        }
+        Ok(Some(name))
     }
 
     fn delivery(&self) -> Result<Delivery> {

@@ -278,7 +278,7 @@ pub const FLAGS: &[Flag] = &[
         verbs: DELIVERING,
         brief: "the budget of a delivery, everything included [default: 60s]",
         text: "Fetching the token, looking up the name, connecting, TLS, sending, waiting and all further tries draw \
-               from it. A TIME is written as 500ms, 30, 30s, 5m or 1h.",
+               from it; reading the document does not. A TIME is written as 500ms, 30, 30s, 5m or 1h.",
         set: |draft, value| {
             draft.timeout = Some(value.positive_duration()?);
             Ok(())
@@ -436,7 +436,8 @@ pub const FLAGS: &[Flag] = &[
         group: Group::Delivery,
         verbs: DELIVERING,
         brief: "the time for the whole run, the wait of --splay included [default: no limit]",
-        text: "",
+        text: "Waiting for standard input is not bounded by it, nor for a FIFO given as --data, --lines, --config, a \
+               certificate or an item's file: such a run lasts until their writers are done, or have come at all.",
         set: |draft, value| {
             draft.max_time = Some(value.positive_duration()?);
             Ok(())

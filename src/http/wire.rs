@@ -48,6 +48,8 @@ struct State {
     phase: Phase,
     budget: Budget,
     purpose: Purpose,
+    /// The peer went away while it was being sent something.
+    cut_short: bool,
 }
 
 /// What an attempt is for.
@@ -68,6 +70,7 @@ impl Progress {
             phase: Phase::Resolving,
             budget: Budget::UNLIMITED,
             purpose: Purpose::Request,
+            cut_short: false,
         })))
     }
 
@@ -81,6 +84,7 @@ impl Progress {
             phase: Phase::Resolving,
             budget,
             purpose,
+            cut_short: false,
         };
     }
 
@@ -97,6 +101,18 @@ impl Progress {
     /// What the attempt may still take.
     pub fn budget(&self) -> Budget {
         self.lock().budget
+    }
+
+    /// Whether the peer went away before the request was written.
+    pub fn is_cut_short(&self) -> bool {
+        self.lock().cut_short
+    }
+
+    /// The peer went away before what is being written was.
+    fn cut_short(&self) {
+        let mut state = self.lock();
+        // Once the answer is awaited, all that is written is TLS's goodbye.
+        state.cut_short |= state.phase <= Phase::Sending;
     }
 
     fn purpose(&self) -> Purpose {
@@ -264,7 +280,10 @@ impl Transport for Wire {
                     }
                     // An API that refuses early answers and closes while the body is still on its way: the answer
                     // may be there to be read.
-                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => self.peer_left = true,
+                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
+                        self.peer_left = true;
+                        self.progress.cut_short();
+                    }
                     _ => return Err(Error::Io(error)),
                 },
             }
@@ -410,6 +429,11 @@ impl<T: Transport> Transport for Exchange<T> {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         if !self.head.is_empty() {
             self.send(0, timeout)?;
+        }
+        // Reading into no room would look like the end of the connection.
+        if self.below.buffers().input_append_buf().is_empty() {
+            let size = self.below.buffers().input().len();
+            return Err(Error::LargeResponseHeader(size, size));
         }
         if self.progress.phase() == Phase::Sending {
             self.progress.reach(Phase::Waiting);
