@@ -186,6 +186,8 @@ impl Run<'_> {
         match outcome.verdict.exit {
             Exit::Ok => {}
             _ if self.spool.is_some() => {}
+            // A --pick that is not met makes it no less accepted.
+            Exit::Protocol if outcome.verdict.fate == Fate::Accepted => {}
             Exit::Protocol => {
                 if let Some(failed) = &mut self.failed {
                     for line in parcel.lines() {
@@ -194,7 +196,10 @@ impl Run<'_> {
                 }
             }
             _ => {
-                let harmless = self.plan.delivery.idempotent;
+                // Another run has the same keys only where they are not random.
+                let keyed =
+                    self.plan.key.is_some() || self.plan.target.idempotency_header.is_none();
+                let harmless = self.plan.delivery.idempotent && keyed;
                 let maybe = outcome.verdict.again == Again::IfIdempotent && !harmless;
                 return Ok(ControlFlow::Break(Stop {
                     maybe_taken: maybe.then_some(*parcel.span.end()),

@@ -46,14 +46,10 @@ pub fn check(plan: &Plan, report: Report, clock: &dyn Clock) -> Result<Exit> {
     }
     if let Some(path) = &plan.spool {
         let dir = path.display();
-        match Spool::open(path) {
-            Err(error) if error.kind() == Kind::Input => {
-                findings.good(&format!("the spool '{dir}' will be made"))?
-            }
-            spool => findings
-                .of(spool, |_| format!("the spool '{dir}' is ours alone"))
-                .map(drop)?,
-        }
+        findings.of(Spool::find(path, Kind::Output), |spool| match spool {
+            Some(_) => format!("the spool '{dir}' is ours alone"),
+            None => format!("the spool '{dir}' will be made"),
+        })?;
     }
     let budget = Budget::of(plan.run.limit(plan.delivery.timeout, clock.elapsed()));
     let token_is_over = findings.token(plan, budget, clock)?;

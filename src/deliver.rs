@@ -143,6 +143,7 @@ pub fn deliver(
     let left = || limit.saturating_sub(clock.elapsed() - start);
     let mut renewed = false;
     let mut tries = rules.tries;
+    let mut maybe_taken = false;
     for number in 1.. {
         let (mut verdict, answer) = match endpoint.prepare(job, Budget::of(left())) {
             Ok(()) => {
@@ -159,11 +160,15 @@ pub fn deliver(
                 }
             }
             // The token's own source was not reached: nothing was sent, and a later try may reach it.
-            Err(error) if error.kind() == Kind::Unreached => (
+            // After a try that the API may have taken it is no error of the run that keeps us from the next one.
+            Err(error) if error.kind() == Kind::Unreached || maybe_taken => (
                 Verdict {
                     fate: Fate::Unsent,
-                    exit: Exit::TempFail,
-                    again: Again::Yes,
+                    exit: error.kind().into(),
+                    again: match error.kind() {
+                        Kind::Unreached => Again::Yes,
+                        _ => Again::No,
+                    },
                     why: error.to_string(),
                     hint: error.remedy().map(str::to_owned),
                 },
@@ -201,6 +206,7 @@ pub fn deliver(
                     verdict.why,
                     time::spoken(wait)
                 ));
+                maybe_taken |= verdict.again == Again::IfIdempotent;
                 clock.sleep(wait);
                 // A busy machine may wake us late.
                 if left() > LEAST {
@@ -210,13 +216,23 @@ pub fn deliver(
             }
             Next::Stop(because) => because,
         };
+        if let Some(because) = because {
+            verdict.why = format!("{} ({because})", verdict.why);
+        }
+        // The last try tells nothing of those before it, unless it is the API's word on the document.
+        let taken = answer
+            .as_ref()
+            .is_some_and(|answer| answer.status / 100 == 2);
+        if maybe_taken && !taken && verdict.again != Again::IfIdempotent {
+            verdict.fate = Fate::Unknown;
+            verdict.exit = Exit::IoErr;
+            verdict.again = Again::IfIdempotent;
+            verdict.why = format!("{}; an earlier try may have been taken", verdict.why);
+        }
         if rules.idempotent && verdict.again == Again::IfIdempotent {
             verdict.hint = Some(
                 "the API may have taken it: look before sending it under another key".to_owned(),
             );
-        }
-        if let Some(because) = because {
-            verdict.why = format!("{} ({because})", verdict.why);
         }
         return Ok(Outcome {
             verdict,

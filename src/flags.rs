@@ -282,8 +282,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
     draft.into_command()
 }
 
-/// The last `--config` of the command line, else `AUTHPOST_CONFIG`. Found by a pass of its own, because the file comes
-/// first; mistakes are left to the pass that follows.
+/// The last `--config` of the command line, else `AUTHPOST_CONFIG`; none where a page is asked for, which no file
+/// changes. Found by a pass of its own, because the file comes first; mistakes are left to the pass that follows.
 fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
     let mut found = None;
     let mut parser = Parser::from_args(arguments.iter().cloned());
@@ -292,6 +292,9 @@ fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
             Arg::Long("config") => {
                 found = parser.value().ok();
                 continue;
+            }
+            Arg::Long("help" | "man" | "completions" | "version") | Arg::Short('h' | 'V') => {
+                return None;
             }
             Arg::Long(name) => FLAGS.iter().find(|flag| flag.long == name),
             Arg::Short(letter) => FLAGS.iter().find(|flag| flag.short == Some(letter)),

@@ -1,7 +1,8 @@
 //! `authpost flush`: delivers what waits in a spool and is due, oldest first.
 //!
 //! One bad message never keeps back the others, and a host that cannot be reached is tried once. What goes wrong with
-//! the token, a certificate or this machine never makes a message dead; a disk that cannot be written ends the run.
+//! the token, a certificate or this machine never makes a message dead. A disk that cannot be written is told for every message:
+//! none is sent that could not be marked before.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -13,12 +14,16 @@ use crate::body::Document;
 use crate::deliver::{Api, Endpoint, Outcome, deliver};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::outcome::{Again, Exit, Fate, Terms};
+use crate::outcome::{Again, Exit, Fate, Terms, Verdict};
 use crate::plan::{Delivery, Flush, Show, Target};
 use crate::report::{self, Report};
 use crate::spool::{Flaw, Held, Hint, Message, Place, Spool, Taken};
-use crate::spooled::{Marked, Rest, although_accepted, asked, exit_of_dead};
+use crate::spooled::{Marked, Rest, although, asked, exit_although, exit_of_dead};
 use crate::time::{self, Budget, Clock};
+
+/// What is known of a message that somebody marked and nobody holds.
+pub const STOPPED: &str =
+    "the run that sent it was stopped before the answer, so the API may have taken it";
 
 /// Delivers what `flush` says. How the run is to end: well, when nothing that is due is left waiting, else by the most
 /// severe reason.
@@ -47,7 +52,7 @@ pub fn run(flush: &Flush, report: Report, clock: &dyn Clock) -> Result<Exit> {
     };
     spool.sweep();
     for name in spool.names(Place::Active)? {
-        run.recover(&name)?;
+        run.recover(&name);
     }
     let names = spool.names(Place::Queue)?;
     for (done, name) in names.iter().enumerate() {
@@ -124,45 +129,46 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// A message found in `active` that nobody holds may have been taken.
-    fn recover(&mut self, name: &OsStr) -> Result<()> {
-        let Some((held, message, _)) = self.take(Place::Active, name)? else {
-            return Ok(());
+    fn recover(&mut self, name: &OsStr) {
+        let Some((held, message, _)) = self.take(Place::Active, name) else {
+            return;
         };
         if message.idempotent {
-            return held.keep();
+            if let Err(error) = held.keep() {
+                self.leave(&error);
+            }
+            return;
         }
         let mut hint = self.spool.hint(name);
-        hint.error =
-            "the run that sent it was stopped before the answer, so the API may have taken it"
-                .to_owned();
-        self.bury(held, &message, &hint, Exit::IoErr, None)
+        hint.error = STOPPED.to_owned();
+        if let Err(error) = self.bury(held, &message, &hint, Exit::IoErr, None) {
+            self.tell(&error, error.kind().into());
+        }
     }
 
     /// The message called `name`, held and whole. What is damaged or no message is set aside; what cannot be used now
     /// is left alone, and told.
-    fn take(
-        &mut self,
-        place: Place,
-        name: &OsStr,
-    ) -> Result<Option<(Held<'a>, Message, Document)>> {
+    fn take(&mut self, place: Place, name: &OsStr) -> Option<(Held<'a>, Message, Document)> {
         let held = match self.spool.hold(place, name) {
             Ok(Taken::Held(held)) => held,
-            Ok(Taken::Busy | Taken::Gone) => return Ok(None),
-            Ok(Taken::Strange(why)) => return self.set_aside(place, name, why).map(|()| None),
+            Ok(Taken::Busy | Taken::Gone) => return None,
+            Ok(Taken::Strange(why)) => {
+                self.set_aside(place, name, why);
+                return None;
+            }
             Err(error) => {
                 self.leave(&error);
-                return Ok(None);
+                return None;
             }
         };
         let flaw = match held.read() {
-            Ok((message, body)) => return Ok(Some((held, message, body))),
+            Ok((message, body)) => return Some((held, message, body)),
             Err(flaw) => flaw,
         };
         let kind = match flaw {
             Flaw::Damaged(_) => {
-                return self
-                    .set_aside(place, name, &flaw.to_string())
-                    .map(|()| None);
+                self.set_aside(place, name, &flaw.to_string());
+                return None;
             }
             Flaw::Version(_) => Kind::Config,
             Flaw::Unreadable(_) => Kind::Input,
@@ -172,18 +178,25 @@ impl<'a> Run<'a> {
             kind,
             format!("reading the message '{}': {flaw}", path.display()),
         ));
-        Ok(None)
+        None
     }
 
+    /// A message that stays where it is.
     fn leave(&mut self, error: &Error) {
         self.counts.waiting += 1;
-        self.exit = self.exit.or_worse(error.kind().into());
+        self.tell(error, error.kind().into());
+    }
+
+    fn tell(&mut self, error: &Error, exit: Exit) {
+        self.exit = self.exit.or_worse(exit);
         self.report.pause();
         report::error(error);
     }
 
-    fn set_aside(&mut self, place: Place, name: &OsStr, why: &str) -> Result<()> {
-        self.spool.set_aside(place, name, why)?;
+    fn set_aside(&mut self, place: Place, name: &OsStr, why: &str) {
+        if let Err(error) = self.spool.set_aside(place, name, why) {
+            return self.leave(&error);
+        }
         self.counts.dead += 1;
         self.exit = self.exit.or_worse(Exit::DataErr);
         let path = self.spool.path(place, name);
@@ -191,7 +204,6 @@ impl<'a> Run<'a> {
             &format!("setting aside '{}', among the dead: {why}", path.display()),
             None,
         );
-        Ok(())
     }
 
     /// Delivers the message called `name` within `limit`, if it is due.
@@ -201,7 +213,7 @@ impl<'a> Run<'a> {
             self.counts.early += 1;
             return Ok(());
         }
-        let Some((mut held, message, body)) = self.take(Place::Queue, name)? else {
+        let Some((mut held, message, body)) = self.take(Place::Queue, name) else {
             return Ok(());
         };
         let target = message.target.clone();
@@ -223,13 +235,14 @@ impl<'a> Run<'a> {
             Ok(outcome) => outcome,
             Err(error) => {
                 self.spool.note(name, &failed(&error.to_string(), None));
-                held.keep()?;
-                if error.kind() == Kind::Output {
-                    return Err(error);
-                }
                 self.line = None;
-                self.unusable.push(target);
                 self.leave(&error);
+                if error.kind() != Kind::Output {
+                    self.unusable.push(target);
+                }
+                if let Err(error) = held.keep() {
+                    self.tell(&error, error.kind().into());
+                }
                 return Ok(());
             }
         };
@@ -241,8 +254,9 @@ impl<'a> Run<'a> {
             rest => rest,
         };
         if rest == Rest::Gone {
-            held.remove().map_err(although_accepted)?;
+            let removed = held.remove();
             self.counts.delivered += 1;
+            self.settled(&outcome.verdict, removed);
             return self.report.flushed(&job, &outcome);
         }
         let passing = verdict.again != Again::No && verdict.exit != Exit::NoPerm;
@@ -256,15 +270,24 @@ impl<'a> Run<'a> {
             self.unreached.push(origin.to_owned());
         }
         let remedy = verdict.hint.as_deref();
-        if rest == Rest::Waits && passing && hint.is_given_up() {
+        let given_up = rest == Rest::Waits && passing && hint.is_given_up();
+        if given_up {
             hint.error = format!("given up after {} tries: {}", hint.tries, hint.error);
-            self.bury(held, &message, &hint, verdict.exit, remedy)?;
-        } else if rest == Rest::Dead {
-            self.bury(held, &message, &hint, verdict.exit, remedy)?;
-        } else {
-            self.wait(held, &message, &hint, verdict.exit, remedy)?;
         }
+        let put = match rest == Rest::Dead || given_up {
+            true => self.bury(held, &message, &hint, verdict.exit, remedy),
+            false => self.wait(held, &message, &hint, verdict.exit, remedy),
+        };
+        self.settled(&outcome.verdict, put);
         self.report.flushed(&job, &outcome)
+    }
+
+    /// Tells what the spool did not do for a message after the API had its say.
+    fn settled(&mut self, verdict: &Verdict, put: Result<()>) {
+        if let Err(error) = put {
+            let exit = exit_although(verdict, &error);
+            self.tell(&although(verdict, error), exit);
+        }
     }
 
     fn deliver(
@@ -324,7 +347,7 @@ impl<'a> Run<'a> {
         remedy: Option<&str>,
     ) -> Result<()> {
         self.spool.note(&held.id, hint);
-        held.keep()?;
+        let put = held.keep();
         self.counts.waiting += 1;
         self.exit = self.exit.or_worse(exit);
         let why = format!("to {}: {}", message.target.url, hint.error);
@@ -333,7 +356,7 @@ impl<'a> Run<'a> {
             let text = format!("{} {why}; next try in {wait} at the earliest", message.id);
             self.report.failure(&text, remedy);
         }
-        Ok(())
+        put
     }
 
     fn bury(
@@ -345,13 +368,17 @@ impl<'a> Run<'a> {
         remedy: Option<&str>,
     ) -> Result<()> {
         self.spool.note(&held.id, hint);
-        held.bury()?;
-        self.counts.dead += 1;
+        let put = held.bury();
+        let (count, now) = match put {
+            Ok(()) => (&mut self.counts.dead, "; dead now"),
+            Err(_) => (&mut self.counts.waiting, ""),
+        };
+        *count += 1;
         self.exit = self.exit.or_worse(exit);
         let (id, url) = (&message.id, &message.target.url);
-        let text = format!("{id} to {url}: {}; dead now", hint.error);
+        let text = format!("{id} to {url}: {}{now}", hint.error);
         self.report.failure(&text, remedy);
-        Ok(())
+        put
     }
 
     fn out_of_time(&mut self, left: usize) {

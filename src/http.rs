@@ -3,6 +3,7 @@
 //! The only room that names `ureq`, and the only one that exposes a [`Secret`]. It follows no redirect, repeats
 //! nothing and judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request left.
 
+mod echo;
 mod fault;
 mod proxy;
 mod trust;
@@ -102,8 +103,10 @@ pub struct Answer {
     pub status: u16,
     /// Its usual words; the API's own are not kept.
     pub reason: &'static str,
-    /// All headers, in the order they came, without the request's secrets.
+    /// All headers, in the order they came, fit to be seen: without the request's secrets.
     pub headers: Vec<(String, String)>,
+    /// `Retry-After` (RFC 9110, section 10.2.3), as it came, to be acted upon and not to be seen.
+    pub retry_after: Option<String>,
     /// The body, as far as it was kept.
     pub body: Vec<u8>,
     /// Whether that is all of it.
@@ -121,34 +124,10 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Takes the request's secrets out of the headers, and notes whether one stands in the body.
-    fn conceal(&mut self, secrets: &[(String, Secret)]) {
-        for trace in secrets.iter().flat_map(|(_, secret)| secret.traces()) {
-            for (_, value) in &mut self.headers {
-                if value.contains(trace) {
-                    *value = value.replace(trace, "********");
-                }
-            }
-            self.repeats_secret |= repeats(&self.body, trace);
-        }
-    }
-
-    /// `Retry-After` (RFC 9110, section 10.2.3), as it came.
+    /// `Retry-After`, as it came.
     pub fn retry_after(&self) -> Option<&str> {
-        self.header(RETRY_AFTER.as_str())
+        self.retry_after.as_deref()
     }
-}
-
-/// Whether `trace` stands in `body`, however many backslashes JSON put into it.
-fn repeats(body: &[u8], trace: &str) -> bool {
-    let solid = |byte: &&u8| **byte != b'\\';
-    let first = trace.as_bytes().iter().find(solid);
-    let mut starts = (0..body.len()).filter(|at| body.get(*at) == first);
-    starts.any(|at| {
-        let mut found = body[at..].iter().filter(solid);
-        let mut wanted = trace.as_bytes().iter().filter(solid);
-        wanted.all(|byte| found.next() == Some(byte))
-    })
 }
 
 /// How an answer's body ended.
@@ -340,7 +319,7 @@ impl Client {
             }
         }?;
         let mut answer = self.read(response);
-        answer.conceal(request.secrets);
+        echo::conceal(&mut answer, request.secrets);
         Ok(answer)
     }
 
@@ -362,10 +341,14 @@ impl Client {
             Version::HTTP_10 => "HTTP/1.0",
             _ => "HTTP/1.1",
         };
+        let retry_after = headers
+            .iter()
+            .find(|(name, _)| *name == RETRY_AFTER.as_str());
         Answer {
             version,
             status: status.as_u16(),
             reason: status.canonical_reason().unwrap_or(""),
+            retry_after: retry_after.map(|(_, value)| value.clone()),
             headers,
             body,
             end,

@@ -7,7 +7,7 @@
 mod lines;
 
 use std::fs::File;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -58,11 +58,11 @@ const SHOWN: &[&str] = &[
 const QUOTED_LINES: usize = 10;
 const QUOTED_BYTES: usize = 1000;
 
-/// One line on standard error. That it cannot be written is nothing we could tell anybody.
+/// One line on standard error, whatever is in it. That it cannot be written is nothing we could tell anybody.
 fn line(text: &str) {
     let _ = io::stderr()
         .lock()
-        .write_all(format!("{text}\n").as_bytes());
+        .write_all(format!("{}\n", printable(text)).as_bytes());
 }
 
 /// What stopped us, and the remedy.
@@ -94,8 +94,13 @@ pub fn bug(what: &str) {
 /// # Errors
 /// [`Kind::Output`], unless it is only that nobody reads it any more.
 pub fn page(text: &[u8]) -> Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
+    print(|out| out.write_all(text))
+}
+
+/// Writes to standard output what may be far larger than what it is made of.
+fn print(write: impl FnOnce(&mut BufWriter<StdoutLock>) -> io::Result<()>) -> Result<()> {
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(why) if why.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io(Kind::Output, "writing to standard output", &why)
                 .hint("make room where it goes"))
@@ -220,7 +225,12 @@ impl Report<'_> {
                 job.target.url
             ));
             for (name, value) in request_headers(job, false) {
-                line(&format!("> {name}: {}", shown(&name, &value)));
+                // What we masked ourselves is fit to be seen.
+                let value = match value.ends_with("********") {
+                    true => &value,
+                    false => shown(&name, &value),
+                };
+                line(&format!("> {name}: {value}"));
             }
         }
     }
@@ -244,7 +254,7 @@ impl Report<'_> {
             Mark::Bad => "FAIL",
         };
         let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
-        page(format!("{word}  {}{remedy}\n", printable(text)).as_bytes())
+        page(format!("{word}  {}\n", printable(&format!("{text}{remedy}"))).as_bytes())
     }
 
     /// Something worth knowing that stops nothing.
@@ -257,7 +267,7 @@ impl Report<'_> {
     /// A delivery that failed, one of many, and the remedy.
     pub fn failure(self, text: &str, remedy: Option<&str>) {
         self.pause();
-        note(&printable(text));
+        note(text);
         if let Some(remedy) = remedy {
             line(&format!("hint: {remedy}"));
         }
@@ -304,7 +314,7 @@ impl Report<'_> {
     /// # Errors
     /// As for [`page`].
     pub fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
-        self.remark(&printable(text));
+        self.remark(text);
         self.flushed(job, outcome)?;
         Ok(outcome.verdict.exit)
     }
@@ -334,7 +344,7 @@ impl Report<'_> {
             self.answer_head(answer);
         }
         if !success {
-            line(&format!("authpost: {}", printable(&outcome.verdict.why)));
+            line(&format!("authpost: {}", outcome.verdict.why));
             if let Some(hint) = &outcome.verdict.hint {
                 line(&format!("hint: {hint}"));
             }
@@ -378,7 +388,7 @@ impl Report<'_> {
             }
             Show::Body if !self.output.quiet => {
                 if let Some(answer) = &outcome.answer {
-                    page(&self.body(answer))?;
+                    self.body(answer)?;
                 }
                 Ok(same_place())
             }
@@ -395,21 +405,19 @@ impl Report<'_> {
         line(status.trim_end());
         if self.output.verbose {
             for (name, value) in &answer.headers {
-                line(&format!("< {name}: {}", printable(shown(name, value))));
+                line(&format!("< {name}: {}", shown(name, value)));
             }
         }
     }
 
-    /// The answer as it goes to standard output.
-    fn body(self, answer: &Answer) -> Vec<u8> {
+    /// Prints the answer.
+    fn body(self, answer: &Answer) -> Result<()> {
         let terminal = io::stdout().is_terminal();
-        if !self.output.pretty && !terminal {
-            return answer.body.clone();
-        }
-        match json_of(answer) {
-            Some(body) => with_newline(pretty(body)),
-            None if terminal => with_newline(answer.body.clone()),
-            None => answer.body.clone(),
+        let laid_out = self.output.pretty || terminal;
+        match laid_out.then(|| json_of(answer)).flatten() {
+            Some(body) => pretty(body),
+            None if terminal => page(&with_newline(answer.body.clone())),
+            None => page(&answer.body),
         }
     }
 
@@ -418,20 +426,21 @@ impl Report<'_> {
         let body = outcome.answer.as_ref().and_then(json_of);
         match body.and_then(|body| pointer.pick(body)) {
             None => Ok(()),
-            Some(found) => page(&with_newline(match json::text_of(found) {
-                Some(text) => text.into_bytes(),
+            Some(found) => match json::text_of(found) {
+                Some(text) => page(&with_newline(text.into_bytes())),
                 None if self.output.pretty || io::stdout().is_terminal() => pretty(found),
-                None => found.as_bytes().to_vec(),
-            })),
+                None => page(&with_newline(found.as_bytes().to_vec())),
+            },
         }
     }
 }
 
-fn pretty(json: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(json.len() * 2);
-    // Writing into memory does not fail.
-    let _ = json::pretty(json.as_bytes(), &mut out);
-    out
+/// Prints JSON with one member or element a line.
+fn pretty(json: &str) -> Result<()> {
+    print(|out| {
+        json::pretty(json.as_bytes(), out)?;
+        out.write_all(b"\n")
+    })
 }
 
 fn with_newline(mut text: Vec<u8>) -> Vec<u8> {
@@ -442,17 +451,20 @@ fn with_newline(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 fn shown<'a>(name: &str, value: &'a str) -> &'a str {
-    match SHOWN.contains(&name) || value.ends_with("********") {
+    match SHOWN.contains(&name) {
         true => value,
         false => "(not shown)",
     }
 }
 
-/// `text` without what a terminal would obey.
+/// `text` without what a terminal would obey: control characters, and marks that turn the direction of writing.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    let is_obeyed = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let shown = |c| if is_obeyed(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
 }
 
 /// Whether both outputs go to one place, a terminal or cron's mail, where nothing needs to be said twice.
@@ -474,7 +486,7 @@ fn quote(answer: &Answer) {
     let text = text.trim();
     let mut lines = text.lines();
     for quoted in lines.by_ref().take(QUOTED_LINES) {
-        line(&format!("  {}", printable(quoted)));
+        line(&format!("  {quoted}"));
     }
     if lines.next().is_some() || start.len() < answer.body.len() {
         line("  …");

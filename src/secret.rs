@@ -17,29 +17,51 @@ use crate::time::{self, Budget};
 /// More than any secret: whoever names a larger file named the wrong one.
 pub const TOO_LARGE: u64 = 64 * 1024;
 
+/// A piece of a secret below this many characters gives nothing away, and would be found in innocent text.
+const TELLING: usize = 6;
+
 /// Text that must not be seen.
 pub struct Secret {
     text: String,
-    /// What would give it away: the text without its scheme, and the password that Basic encodes.
+    /// What would give it away, the longest first.
     traces: Vec<String>,
+    /// The same in Base64, as far as it does not depend on what follows.
+    encoded: Vec<String>,
 }
 
 impl Secret {
-    /// Takes `text` in.
+    /// Takes `text` in. Each of its words, and the value of each `name=value`, gives it away as well.
     pub fn new(text: String) -> Secret {
-        let last = text.rsplit(' ').next().unwrap_or_default();
-        Secret {
-            traces: vec![last.to_owned()],
-            text,
-        }
+        let traces = traces(&text);
+        Secret::traced(text, traces)
+    }
+
+    /// The `text` behind a `word` that is none, such as Bearer.
+    pub fn with_scheme(word: &str, text: &str) -> Secret {
+        let mut traces = traces(text);
+        let text = format!("{word} {text}");
+        traces.push(text.clone());
+        Secret::traced(text, traces)
     }
 
     /// A user and a password behind the `word` Basic (RFC 7617).
     pub fn basic(word: &str, user: &str, password: &str) -> Secret {
-        let pair = base64(format!("{user}:{password}").as_bytes());
-        let mut secret = Secret::new(format!("{word} {pair}"));
-        secret.traces.push(password.to_owned());
-        secret
+        let pair = format!("{user}:{password}");
+        let code = base64(pair.as_bytes());
+        let text = format!("{word} {code}");
+        Secret::traced(text, vec![code, pair, password.to_owned()])
+    }
+
+    fn traced(text: String, mut traces: Vec<String>) -> Secret {
+        traces.retain(|trace| trace.chars().count() >= TELLING);
+        traces.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        traces.dedup();
+        let whole_groups = |trace: &String| base64(&trace.as_bytes()[..trace.len() / 3 * 3]);
+        Secret {
+            encoded: traces.iter().map(whole_groups).collect(),
+            traces,
+            text,
+        }
     }
 
     /// The text itself: whoever calls this gives it away.
@@ -47,11 +69,25 @@ impl Secret {
         &self.text
     }
 
-    /// The texts that give the secret away where they are found, for whoever keeps them out of sight.
+    /// The texts that give the secret away where they are found, for whoever keeps them out of sight; the longest
+    /// first.
     pub fn traces(&self) -> impl Iterator<Item = &str> {
-        let traces = self.traces.iter().map(String::as_str);
-        traces.filter(|trace| !trace.is_empty())
+        self.traces.iter().map(String::as_str)
     }
+
+    /// Their beginnings in Base64.
+    pub fn encoded(&self) -> impl Iterator<Item = &str> {
+        self.encoded.iter().map(String::as_str)
+    }
+}
+
+/// `text`, its words, and the values among them.
+fn traces(text: &str) -> Vec<String> {
+    let words = text.split([' ', ';', ',']);
+    let values = words.clone().filter_map(|word| word.split_once('='));
+    let values = values.map(|(_, value)| value.trim_matches('"'));
+    let all = std::iter::once(text).chain(words).chain(values);
+    all.map(str::to_owned).collect()
 }
 
 impl fmt::Debug for Secret {

@@ -6,7 +6,7 @@
 //! DIR/active  a request with it may be under way; without a lock: it may have been taken
 //! DIR/dead    refused, perhaps taken, or damaged: a person decides
 //! DIR/state   hints for messages of the same name: tries, times, the last error
-//! DIR/lock    locked by the flush at work; made last, so where it is, the directories above are on the disk
+//! DIR/lock    locked by the flush at work; made last: where it is, the directories above are on the disk
 //! ```
 //! Whoever works on a message holds a lock on its file (`flock`, which ends with the process) and has made sure that
 //! the name still means that file. A move is a rename, and counts once the directory it leads to is synced: a file
@@ -33,6 +33,9 @@ pub use message::{Flaw, Id, Message};
 /// The most messages, and the most bytes of them, that a spool takes in. What is in it stays.
 const MOST_MESSAGES: u64 = 10_000;
 const MOST_BYTES: u64 = 256 << 20;
+
+/// The directories in it.
+const PARTS: [&str; 5] = ["tmp", "queue", "active", "dead", "state"];
 
 const NO_NAME: &str = "its name is not that of a message";
 
@@ -89,65 +92,149 @@ fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// What a person would look at after such a failure.
+fn remedy(why: &io::Error) -> &'static str {
+    match why.kind() {
+        ErrorKind::NotFound => "it was removed or moved away meanwhile: look for it ('ls -l')",
+        ErrorKind::PermissionDenied => {
+            "run authpost as the user whose spool it is, or give that user the right to write to it ('ls -ld')"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "mount its file system writable again ('dmesg' may say why it is not)"
+        }
+        _ => "look at the disk: room, quota, errors ('df', 'dmesg')",
+    }
+}
+
+/// Refuses a directory into which others could have put a message or a link.
+fn guard(dir: &Path, owner: u32) -> Result<()> {
+    let using = format!("using the spool '{}'", dir.display());
+    let refused = |why: &str| Error::new(Kind::Output, format!("{using}: {why}"));
+    let metadata = fs::symlink_metadata(dir)
+        .map_err(|why| Error::io(Kind::Output, &using, &why).hint(remedy(&why)))?;
+    if metadata.is_symlink() {
+        return Err(refused("it is a symbolic link").hint("use the directory itself"));
+    }
+    if !metadata.is_dir() {
+        return Err(refused("it is not a directory").hint("name a directory of its own"));
+    }
+    if metadata.uid() != owner {
+        return Err(refused("it belongs to another user")
+            .hint("run authpost as that user, or name another directory"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(refused("its group or everybody may write to it")
+            .hint(format!("look into it, then: chmod 700 '{}'", dir.display())));
+    }
+    Ok(())
+}
+
 impl Spool {
     /// The spool in `dir`, which is there.
     ///
     /// # Errors
     /// [`Kind::Input`] when there is none, [`Kind::Output`] when others could have put a message or a link there.
     pub fn open(dir: &Path) -> Result<Spool> {
+        if let Some(spool) = Spool::find(dir, Kind::Input)? {
+            return Ok(spool);
+        }
+        let spool = Spool::at(dir)?;
+        let why = match spool.dir.try_exists() {
+            Ok(false) => "No such file or directory",
+            _ => "it is not a spool",
+        };
+        let text = format!("using the spool '{}': {why}", spool.dir.display());
+        Err(Error::new(Kind::Input, text)
+            .hint("give the directory that --spool names; the first message makes it"))
+    }
+
+    /// The spool in `dir`; `None` where [`Spool::make`] would make one. Anything else that lies there is somebody's,
+    /// and a `foreign` error.
+    ///
+    /// # Errors
+    /// That, or [`Kind::Output`] when others could have put a message or a link there.
+    pub fn find(dir: &Path, foreign: Kind) -> Result<Option<Spool>> {
+        let spool = Spool::at(dir)?;
+        let is_missing = |path: &Path| matches!(fs::symlink_metadata(path), Err(why) if why.kind() == ErrorKind::NotFound);
+        if is_missing(&spool.dir) {
+            return Ok(None);
+        }
+        guard(&spool.dir, spool.owner)?;
+        let (missing, parts): (Vec<_>, Vec<_>) = PARTS
+            .map(|part| spool.dir.join(part))
+            .into_iter()
+            .partition(|part| is_missing(part));
+        let lock = spool.dir.join("lock");
+        if (!missing.is_empty() || is_missing(&lock)) && !spool.is_begun().unwrap_or(false) {
+            let text = format!(
+                "using the spool '{}': it is not a spool, and not empty",
+                spool.dir.display()
+            );
+            return Err(Error::new(foreign, text).hint("name a directory of its own"));
+        }
+        for part in parts {
+            guard(&part, spool.owner)?;
+        }
+        Ok(missing.is_empty().then_some(spool))
+    }
+
+    /// The spool that is or may be in `dir`.
+    fn at(dir: &Path) -> Result<Spool> {
         let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         // Without a slash at its end, behind which a link would go unseen.
         let dir: PathBuf = absolute.components().collect();
         let using = format!("using the spool '{}'", dir.display());
-        let refused = |why: &str| Error::new(Kind::Output, format!("{using}: {why}"));
-        let metadata = fs::symlink_metadata(&dir).map_err(|why| {
-            Error::io(Kind::Input, &using, &why)
-                .hint("give the directory that --spool names; the first message makes it")
-        })?;
         let owner = user().map_err(|why| Error::io(Kind::Output, &using, &why))?;
-        if metadata.is_symlink() {
-            return Err(refused("it is a symbolic link").hint("name the directory itself"));
-        }
-        if !metadata.is_dir() {
-            return Err(refused("it is not a directory").hint("name a directory of its own"));
-        }
-        if metadata.uid() != owner {
-            return Err(refused("it belongs to another user")
-                .hint("run authpost as that user, or name another directory"));
-        }
-        if metadata.mode() & 0o022 != 0 {
-            return Err(refused("its group or everybody may write to it")
-                .hint(format!("look into it, then: chmod 700 '{}'", dir.display())));
-        }
         Ok(Spool { dir, owner })
     }
 
-    /// The spool in `dir`, made where there is none.
-    ///
-    /// # Errors
-    /// As for [`Spool::open`]; [`Kind::Output`] when it cannot be made.
-    pub fn make(dir: &Path) -> Result<Spool> {
-        match make_dir(dir) {
-            Ok(()) => {}
-            Err(why) => {
-                let doing = format!("making the spool '{}'", dir.display());
-                return Err(Error::io(Kind::Output, doing, &why)
-                    .hint("make the directory above it, writable by this user"));
+    /// Whether nothing is here but what making a spool leaves when it is stopped half way, or a power cut of one whose
+    /// lock it had not reached.
+    fn is_begun(&self) -> io::Result<bool> {
+        for entry in fs::read_dir(&self.dir)? {
+            let name = entry?.file_name();
+            if name == "lock" {
+                continue;
+            }
+            if !PARTS.iter().any(|part| name == *part) {
+                return Ok(false);
+            }
+            for entry in fs::read_dir(self.dir.join(name))? {
+                if Id::parse(&entry?.file_name()).is_none() {
+                    return Ok(false);
+                }
             }
         }
-        let spool = Spool::open(dir)?;
+        Ok(true)
+    }
+
+    /// The spool in `dir`, made where there is nothing.
+    ///
+    /// # Errors
+    /// As for [`Spool::find`]; [`Kind::Output`] when it cannot be made.
+    pub fn make(dir: &Path) -> Result<Spool> {
+        make_dir(dir).map_err(|why| {
+            let doing = format!("making the spool '{}'", dir.display());
+            Error::io(Kind::Output, doing, &why)
+                .hint("make the directory above it, writable by this user")
+        })?;
+        let spool = match Spool::find(dir, Kind::Output)? {
+            Some(spool) if spool.has_lock() => return Ok(spool),
+            Some(spool) => spool,
+            None => Spool::at(dir)?,
+        };
         spool.lay_out()?;
         Ok(spool)
     }
 
+    fn has_lock(&self) -> bool {
+        fs::symlink_metadata(self.dir.join("lock")).is_ok()
+    }
+
     /// Makes what is missing in the directory, and sees to it that all of it is on the disk.
     fn lay_out(&self) -> Result<()> {
-        let lock = self.dir.join("lock");
         let lay_out = || {
-            if lock.try_exists()? {
-                return Ok(());
-            }
-            for name in ["tmp", "queue", "active", "dead", "state"] {
+            for name in PARTS {
                 make_dir(&self.dir.join(name))?;
             }
             sync(&self.dir)?;
@@ -163,10 +250,18 @@ impl Spool {
                 }
                 _ => {}
             }
-            private(OpenOptions::new().write(true).create(true)).open(&lock)?;
-            Ok(())
+            self.open_lock().map(drop)
         };
         lay_out().map_err(|why: io::Error| self.failed("making", &self.dir, &why))
+    }
+
+    /// The lock file, made where there is none. Nothing else is opened: a FIFO would hang, and a link lead elsewhere.
+    fn open_lock(&self) -> io::Result<File> {
+        let path = self.dir.join("lock");
+        match fs::symlink_metadata(&path) {
+            Ok(found) if !found.is_file() => Err(io::Error::other("it is not a file")),
+            _ => private(OpenOptions::new().write(true).create(true)).open(&path),
+        }
     }
 
     /// The directory.
@@ -185,7 +280,7 @@ impl Spool {
             format_args!("{doing} '{}' in the spool", path.display()),
             why,
         )
-        .hint("look at the disk: room, quota, errors ('df', 'dmesg')")
+        .hint(remedy(why))
     }
 
     /// Takes in a message: when this returns, it is on the disk, in the place `to`, and held.
@@ -378,15 +473,15 @@ impl Spool {
     /// # Errors
     /// [`Kind::Output`].
     pub fn turn(&self) -> Result<Option<File>> {
-        self.lay_out()?;
+        if !self.has_lock() {
+            self.lay_out()?;
+        }
         let path = self.dir.join("lock");
-        let turn = private(OpenOptions::new().write(true).create(true))
-            .open(&path)
-            .and_then(|file| match file.try_lock() {
-                Ok(()) => Ok(Some(file)),
-                Err(TryLockError::WouldBlock) => Ok(None),
-                Err(TryLockError::Error(why)) => Err(why),
-            });
+        let turn = self.open_lock().and_then(|file| match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(why)) => Err(why),
+        });
         turn.map_err(|why| self.failed("locking", &path, &why))
     }
 
@@ -395,8 +490,10 @@ impl Spool {
         let entries = fs::read_dir(self.dir.join("tmp"));
         for entry in entries.into_iter().flatten().flatten() {
             let path = entry.path();
-            if let Ok(Ok((file, _))) = self.open_message(&path)
+            if Id::parse(&entry.file_name()).is_some()
+                && let Ok(Ok((file, _))) = self.open_message(&path)
                 && file.try_lock().is_ok()
+                && file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
             {
                 let _ = fs::remove_file(&path);
             }
@@ -440,18 +537,36 @@ impl Spool {
 
     /// What is remembered of the message called `name`.
     pub fn hint(&self, name: &OsStr) -> Hint {
-        let text = fs::read(self.dir.join("state").join(name));
-        text.ok()
-            .and_then(|text| Hint::parse(&text))
-            .unwrap_or_default()
+        let mut text = Vec::new();
+        match self.open_message(&self.dir.join("state").join(name)) {
+            Ok(Ok((file, _))) if io::Read::read_to_end(&mut &file, &mut text).is_ok() => {
+                Hint::parse(&text).unwrap_or_default()
+            }
+            _ => Hint::default(),
+        }
     }
 
-    /// Remembers it, if that can be done: losing it loses nothing.
+    /// Remembers it, if that can be done: losing it loses nothing. The file is a new one, so that no link is followed.
     pub fn note(&self, name: impl AsRef<Path>, hint: &Hint) {
         let path = self.dir.join("state").join(name);
-        let _ = private(OpenOptions::new().write(true).create(true).truncate(true))
+        let _ = fs::remove_file(&path);
+        let _ = private(OpenOptions::new().write(true).create_new(true))
             .open(path)
             .and_then(|mut file| io::Write::write_all(&mut file, hint.text().as_bytes()));
+    }
+
+    /// Remembers nothing any more.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn forget(&self, name: &OsStr) -> Result<()> {
+        let path = self.dir.join("state").join(name);
+        match fs::remove_file(&path) {
+            Err(why) if why.kind() != ErrorKind::NotFound => {
+                Err(self.failed("removing", &path, &why))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -516,11 +631,16 @@ impl Held<'_> {
         self.put(Place::Queue)
     }
 
-    /// Puts it among the dead.
+    /// Puts it among the dead, under another name where one of its name lies there.
     ///
     /// # Errors
     /// [`Kind::Output`]; it is still in the spool.
     pub fn bury(mut self) -> Result<()> {
+        if fs::symlink_metadata(self.spool.path(Place::Dead, &self.id)).is_ok() {
+            let name = OsStr::new(self.id.as_str());
+            let why = self.spool.hint(name).error;
+            return self.spool.set_aside(self.place, name, &why);
+        }
         self.put(Place::Dead)
     }
 

@@ -57,10 +57,35 @@ pub fn asked(outcome: &Outcome, clock: &dyn Clock) -> Option<Duration> {
     time::retry_after(text, clock.unix())
 }
 
-/// What to say when the spool fails after the API did not: nothing must be sent again.
-pub fn although_accepted(error: Error) -> Error {
-    Error::new(error.kind(), format!("the API accepted it, but {error}"))
-        .hint("mend the disk, then drop the message: 'authpost list' shows it")
+/// What to say when the spool fails after the API did its part: what became of the document comes first.
+pub fn although(verdict: &Verdict, error: Error) -> Error {
+    let (fate, remedy) = match (verdict.fate, verdict.again) {
+        (Fate::Accepted, _) => (
+            "the API accepted it",
+            "mend the spool, then drop the message: 'authpost list' shows it",
+        ),
+        (Fate::Unsent, _) | (_, Again::Yes | Again::WithNewToken) => (
+            "the API did not take it",
+            "mend the spool, and look whether the message is still there ('authpost list')",
+        ),
+        (_, Again::IfIdempotent) => (
+            "the API may have taken it",
+            "ask the API whether it has it before you send it again, and mend the spool",
+        ),
+        _ => (
+            "the API refused it",
+            "mend the spool, and look whether the message is still there ('authpost list')",
+        ),
+    };
+    Error::new(error.kind(), format!("{fate}, but {error}")).hint(remedy)
+}
+
+/// How a run ends then: as the worse of both says, but that it may have been taken, or was refused, is not hidden.
+pub fn exit_although(verdict: &Verdict, error: &Error) -> Exit {
+    match exit_of_dead(verdict) {
+        exit @ (Exit::IoErr | Exit::Protocol) => exit,
+        exit => exit.or_worse(error.kind().into()),
+    }
 }
 
 /// An API whose requests are marked in the spool before they go out.
@@ -108,7 +133,7 @@ impl Endpoint for Marked<'_, '_> {
 /// Takes `job` into the spool in `dir`, and then delivers it within `limit`. How the run is to end.
 ///
 /// # Errors
-/// When the spool does not take it in, in which case nothing was sent, or cannot note how the delivery ended.
+/// When the spool does not take it in, in which case nothing was sent.
 pub fn send(
     dir: &Path,
     job: &Job,
@@ -145,26 +170,26 @@ pub fn send(
         }
     };
     let rest = Rest::of(&outcome.verdict, rules.idempotent);
-    let put = lay_to_rest(rest, held, &message, &spool, &mut outcome, clock);
+    if let Err(error) = lay_to_rest(rest, held, &message, &spool, &mut outcome, clock) {
+        let exit = exit_although(&outcome.verdict, &error);
+        let told = report.outcome(job, &outcome);
+        report::error(&error);
+        return told.map(|_| exit);
+    }
     match rest {
-        Rest::Gone => {
-            let exit = report.outcome(job, &outcome)?;
-            put.map(|()| exit)
-        }
+        Rest::Gone => report.outcome(job, &outcome),
         Rest::Dead => {
-            put?;
             let exit = report.outcome(job, &outcome)?;
             report::note(&format!(
                 "dead in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
             ));
             Ok(exit)
         }
+        Rest::Waits if outcome.verdict.exit == Exit::Ok => {
+            let why = &outcome.verdict.why;
+            report.spooled(job, &outcome, &format!("{kept}: {why}; {flush}"))
+        }
         Rest::Waits => {
-            put?;
-            if outcome.verdict.exit == Exit::Ok {
-                let why = &outcome.verdict.why;
-                return report.spooled(job, &outcome, &format!("{kept}: {why}; {flush}"));
-            }
             let exit = report.outcome(job, &outcome)?;
             report::note(&format!("{kept}; {flush}"));
             Ok(exit)
@@ -192,7 +217,9 @@ pub fn keep(
         Rest::Dead => Place::Dead,
     };
     let message = Message::new(job, rules.idempotent, expect, clock.unix())?;
-    let held = spool.accept(&message, &job.body, place)?;
+    let held = spool
+        .accept(&message, &job.body, place)
+        .map_err(|error| although(&outcome.verdict, error))?;
     lay_to_rest(rest, held, &message, spool, outcome, clock)
 }
 
@@ -205,8 +232,8 @@ fn lay_to_rest(
     outcome: &mut Outcome,
     clock: &dyn Clock,
 ) -> Result<()> {
-    match rest {
-        Rest::Gone => held.remove().map_err(although_accepted),
+    let put = match rest {
+        Rest::Gone => held.remove(),
         Rest::Dead => {
             outcome.verdict.exit = exit_of_dead(&outcome.verdict);
             note(spool, message, &outcome.verdict.why, None, clock);
@@ -215,15 +242,18 @@ fn lay_to_rest(
         Rest::Waits => {
             let asked = asked(outcome, clock);
             note(spool, message, &outcome.verdict.why, asked, clock);
-            held.keep()?;
-            outcome.verdict.fate = Fate::Spooled;
-            // All is well, unless somebody has to mend the token, or whatever keeps the message from being read.
-            if !matches!(outcome.verdict.exit, Exit::NoPerm | Exit::NoInput) {
-                outcome.verdict.exit = Exit::Ok;
-            }
-            Ok(())
+            held.keep()
+        }
+    };
+    put.map_err(|error| although(&outcome.verdict, error))?;
+    if rest == Rest::Waits {
+        outcome.verdict.fate = Fate::Spooled;
+        // All is well, unless somebody has to mend the token, or whatever keeps the message from being read.
+        if !matches!(outcome.verdict.exit, Exit::NoPerm | Exit::NoInput) {
+            outcome.verdict.exit = Exit::Ok;
         }
     }
+    Ok(())
 }
 
 /// Notes beside a message how its last try ended.

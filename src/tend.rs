@@ -1,6 +1,6 @@
 //! Looking after a spool: `list`, `show`, `retry` and `drop`.
 //!
-//! Reading needs no lock, since a message never changes. Whatever moves or removes one holds it, as a flush does, so the
+//! Reading needs no lock, since a message never changes; a lock only tells whether its sender still lives. Whatever moves or removes one holds it, as a flush does, so the
 //! two cannot meet.
 
 use std::ffi::{OsStr, OsString};
@@ -8,12 +8,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
+use crate::flush::STOPPED;
 use crate::json;
 use crate::outcome::Exit;
 use crate::plan::Chosen;
 use crate::report::{self, page};
 use crate::spool::{Flaw, Hint, Message, Place, Spool, Taken};
 use crate::time::{self, Clock};
+
+/// What is said of a message in `active` that nobody holds.
+const ORPHAN: &str = "perhaps taken (its sender was stopped)";
+
+/// Of an id that is to be dropped or sent again, so much must be given: an empty variable would mean the only message.
+const LEAST: usize = 4;
 
 /// So much is printed at once.
 const PIECE: usize = 64 << 10;
@@ -54,6 +61,7 @@ pub fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
                 bytes,
                 message,
                 hint: spool.hint(name),
+                is_orphan: is_orphan(&spool, place, name),
             };
             text.push_str(&if json { row.json(now) } else { row.text(now) });
             if text.len() > PIECE {
@@ -63,6 +71,11 @@ pub fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
         }
     }
     page(text.as_bytes())
+}
+
+/// Whether it was being sent by a run that is no more.
+fn is_orphan(spool: &Spool, place: Place, name: &OsStr) -> bool {
+    place == Place::Active && matches!(spool.hold(place, name), Ok(Taken::Held(_)))
 }
 
 /// A length of time in whole seconds.
@@ -80,12 +93,14 @@ struct Row {
     bytes: u64,
     message: std::result::Result<Message, Flaw>,
     hint: Hint,
+    is_orphan: bool,
 }
 
 impl Row {
     /// What is wrong, or went wrong last.
     fn error(&self) -> String {
         match &self.message {
+            Ok(_) if self.is_orphan => ORPHAN.to_owned(),
             Err(flaw) if self.hint.error.is_empty() => flaw.to_string(),
             _ => self.hint.error.clone(),
         }
@@ -94,6 +109,7 @@ impl Row {
     fn text(&self, now: u64) -> String {
         let next = match self.place {
             Place::Dead => "-".to_owned(),
+            Place::Active if self.is_orphan => "-".to_owned(),
             Place::Active => "sending".to_owned(),
             Place::Queue => match self.hint.left(now) {
                 0 => "now".to_owned(),
@@ -160,7 +176,7 @@ impl Row {
 pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let spool = Spool::open(&chosen.dir)?;
     let prefix = chosen.ids.iter().flatten().next();
-    let (place, name) = find(&spool, prefix.map_or("", String::as_str))?;
+    let (place, name) = find(&spool, prefix.map_or("", String::as_str), 1)?;
     let path = spool.path(place, &name);
     let hint = spool.hint(&name);
     let (message, body) = match spool.look(place, &name, Message::read) {
@@ -175,6 +191,7 @@ pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
             format!("waiting, due in {left}")
         }
         Place::Queue => "waiting, and due".to_owned(),
+        Place::Active if is_orphan(&spool, place, &name) => ORPHAN.to_owned(),
         Place::Active => "being sent".to_owned(),
         Place::Dead => "dead".to_owned(),
     };
@@ -191,7 +208,8 @@ pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     report::dry_run(&message.job(body), false)
 }
 
-/// Makes messages due: the dead go back to the queue, those that wait do so no longer.
+/// Makes messages due: the dead go back to the queue, those that wait do so no longer. What may have been taken becomes
+/// dead first, so that nobody sends it again who does not know that.
 ///
 /// # Errors
 /// When the spool cannot be used.
@@ -208,10 +226,24 @@ pub fn retry(chosen: &Chosen) -> Result<Exit> {
                 ));
             }
         };
-        held.read()
+        let (message, _) = held
+            .read()
             .map_err(|flaw| unusable(&spool.path(place, name), &flaw))?;
-        spool.note(name, &Hint::default());
-        held.keep()
+        if place == Place::Active && !message.idempotent {
+            let mut hint = spool.hint(name);
+            hint.error = STOPPED.to_owned();
+            spool.note(name, &hint);
+            held.bury()?;
+            let (id, dir) = (&message.id, spool.dir().display());
+            report::error(
+                &Error::new(Kind::Unreached, format!("{id}: {STOPPED}; dead now")).hint(format!(
+                    "'authpost retry {dir} {id}' sends it again all the same"
+                )),
+            );
+            return Ok(Exit::IoErr);
+        }
+        spool.forget(name)?;
+        held.keep().map(|()| Exit::Ok)
     })
 }
 
@@ -222,11 +254,12 @@ pub fn retry(chosen: &Chosen) -> Result<Exit> {
 pub fn drop(chosen: &Chosen) -> Result<Exit> {
     each(chosen, "dropped", |spool, place, name| {
         match spool.hold(place, name)? {
-            Taken::Held(held) => held.remove(),
-            Taken::Busy => Err(busy(name)),
-            Taken::Gone => Err(gone(name)),
-            Taken::Strange(_) => spool.discard(place, name),
+            Taken::Held(held) => held.remove()?,
+            Taken::Busy => return Err(busy(name)),
+            Taken::Gone => return Err(gone(name)),
+            Taken::Strange(_) => spool.discard(place, name)?,
         }
+        Ok(Exit::Ok)
     })
 }
 
@@ -234,11 +267,14 @@ pub fn drop(chosen: &Chosen) -> Result<Exit> {
 fn each(
     chosen: &Chosen,
     done: &str,
-    act: impl Fn(&Spool, Place, &OsStr) -> Result<()>,
+    act: impl Fn(&Spool, Place, &OsStr) -> Result<Exit>,
 ) -> Result<Exit> {
     let spool = Spool::open(&chosen.dir)?;
     let found: Vec<Result<(Place, OsString)>> = match &chosen.ids {
-        Some(ids) => ids.iter().map(|prefix| find(&spool, prefix)).collect(),
+        Some(ids) => ids
+            .iter()
+            .map(|prefix| find(&spool, prefix, LEAST))
+            .collect(),
         None => {
             let names = spool.names(Place::Dead)?.into_iter();
             names.map(|name| Ok((Place::Dead, name))).collect()
@@ -247,7 +283,8 @@ fn each(
     let (mut count, mut exit) = (0, Exit::Ok);
     for found in found {
         match found.and_then(|(place, name)| act(&spool, place, &name)) {
-            Ok(()) => count += 1,
+            Ok(Exit::Ok) => count += 1,
+            Ok(other) => exit = exit.or_worse(other),
             Err(error) => {
                 report::error(&error);
                 exit = exit.or_worse(error.kind().into());
@@ -261,8 +298,8 @@ fn each(
     Ok(exit)
 }
 
-/// The one message whose name begins with `prefix`.
-fn find(spool: &Spool, prefix: &str) -> Result<(Place, OsString)> {
+/// The one message of that name, or whose name begins so, with as many characters as `least`.
+fn find(spool: &Spool, prefix: &str, least: usize) -> Result<(Place, OsString)> {
     let mut found = Vec::new();
     for place in Place::ALL {
         for name in spool.names(place)? {
@@ -276,8 +313,13 @@ fn find(spool: &Spool, prefix: &str) -> Result<(Place, OsString)> {
         .position(|(_, name)| name.to_string_lossy() == prefix);
     let dir = spool.dir().display();
     match (found.len(), exact) {
-        (1, _) => Ok(found.remove(0)),
         (_, Some(exact)) => Ok(found.remove(exact)),
+        _ if prefix.chars().count() < least => Err(Error::new(
+            Kind::Usage,
+            format!("looking for the message '{prefix}': that is too short for an id"),
+        )
+        .hint("give at least 4 characters of it")),
+        (1, _) => Ok(found.remove(0)),
         (0, _) => Err(Error::new(
             Kind::Input,
             format!("looking for the message '{prefix}': it is not in the spool '{dir}'"),

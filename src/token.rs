@@ -199,10 +199,7 @@ fn header(target: &Target, token: &Secret) -> Result<(String, Secret)> {
             None => Err(malformed("there is no colon in it".to_owned())
                 .hint("for Basic it must read user:password")),
         },
-        Form::Scheme(word) => {
-            let secret = Secret::new(format!("{word} {text}"));
-            Ok(("Authorization".to_owned(), secret))
-        }
+        Form::Scheme(word) => Ok(("Authorization".to_owned(), Secret::with_scheme(word, text))),
     }
 }
 
@@ -230,10 +227,16 @@ fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
         let (name, value) = line
             .split_once(':')
             .ok_or_else(|| unusable(number + 1, "there is no colon in it"))?;
-        plan::check_header(name.trim_end(), value.trim())
-            .map_err(|why| unusable(number + 1, &why))?;
-        let secret = Secret::new(value.trim().to_owned());
-        headers.push((name.trim_end().to_owned(), secret));
+        let (name, value) = (name.trim_end(), value.trim());
+        plan::check_header(name, value).map_err(|why| unusable(number + 1, &why))?;
+        let has_scheme = ["authorization", "proxy-authorization"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known));
+        let secret = match value.split_once(' ') {
+            Some((word, text)) if has_scheme => Secret::with_scheme(word, text),
+            _ => Secret::new(value.to_owned()),
+        };
+        headers.push((name.to_owned(), secret));
     }
     Ok(headers)
 }

@@ -116,6 +116,22 @@ fn a_refused_line_is_told_and_the_rest_goes_on() {
 }
 
 #[test]
+fn an_accepted_line_is_no_failed_one() {
+    let server = except("bad", 422);
+    let run = lines("1\n\"bad\"\n").args(["--failed", "f", "--pick", "/id", server.url("/")]);
+    let dir = run.dir();
+    run.run()
+        .stderr_like(&format!(
+            "authpost: line 1: the API answered 200 OK, but there is nothing at '/id'\n\
+             hint: the API has taken it: look at what it says, and at the pointer\n  {{\"ok\":true}}\n\
+             authpost: line 2: the API answered 422 Unprocessable Entity\n  {{\"why\":\"no\"}}\n\
+             1 accepted, 1 refused, 0 not sent {CLOSING}"
+        ))
+        .code(76);
+    assert_eq!(dir.read("f"), "\"bad\"\n");
+}
+
+#[test]
 fn the_exit_code_is_that_of_the_worst() {
     let server = except("bad", 422);
     let exit = |text: &str, code| {
@@ -387,6 +403,41 @@ fn a_refused_group_is_named_by_its_first_and_last_line() {
         ))
         .code(76);
     assert_eq!(dir.read("f"), "\"bad\"\n4\n");
+}
+
+#[test]
+fn a_random_key_does_not_make_a_rerun_harmless() {
+    for (options, closing) in [
+        (
+            &["--tries", "2"][..],
+            "go on with --skip 2 if the API has taken what was under way, else with --skip 1\n",
+        ),
+        (
+            &["--tries", "2", "--idempotency-key", "k"],
+            "go on with --skip 1\n",
+        ),
+        (
+            &["--tries", "2", "--no-idempotency-key"],
+            "go on with --skip 1\n",
+        ),
+    ] {
+        let server = Server::script([
+            conn().read().reply_json(200, "1").read().close(),
+            conn().read().reply_json(503, "1"),
+        ]);
+        lines("1\n2\n3\n")
+            .args(["--idempotent", "--wait", "1ms", "-q"])
+            .args(options)
+            .arg(server.url("/"))
+            .run()
+            .stderr_like(&format!(
+                "authpost: line 2: the API answered 503 Service Unavailable (2 tries); an earlier try may have been taken\n\
+                 hint: the API may have taken it: look before sending it under another key\n  1\n\
+                 1 accepted, 0 refused, 0 not sent, 1 unknown {CLOSING}\
+                 hint: the run stopped early: {closing}"
+            ))
+            .code(74);
+    }
 }
 
 #[test]

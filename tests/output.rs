@@ -496,3 +496,23 @@ fn an_answer_that_breaks_off_is_told() {
         ))
         .code(0);
 }
+
+#[test]
+fn an_answer_of_brackets_costs_no_more_than_another() {
+    let depth = 1 << 19;
+    let nested = format!("{{\"ok\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    let answer = || Response::json(200, nested.as_str()).to_bytes();
+    let bounded = |run: Runner| run.shell("ulimit -v 80000; exec \"$@\" >/dev/null");
+    run_answered(answer(), &["--pretty"], bounded)
+        .stderr(STATUS)
+        .code(0);
+    run_answered(answer(), &["-q", "--expect", "/ok:=true"], bounded)
+        .stderr_like("**, but '/ok' is [[[*…, not true\n**")
+        .code(76);
+    run_answered(answer(), &["-q", "--expect", ":={\"ok\":[[[]]]}"], bounded)
+        .stderr_like("**, not {\"ok\":[[[]]]}\n**")
+        .code(76);
+    run_answered(answer(), &["--pick", "/ok/0/0", "--pretty"], bounded)
+        .stderr(STATUS)
+        .code(0);
+}

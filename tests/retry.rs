@@ -410,3 +410,91 @@ fn the_report_counts_the_tries() {
         )
         .code(0);
 }
+
+const ANOTHER_KEY: &str =
+    "hint: the API may have taken it: look before sending it under another key\n";
+
+#[test]
+fn a_try_that_may_have_been_taken_is_not_forgotten_over_a_later_answer() {
+    for (status, reason) in [
+        (401, "Unauthorized"),
+        (409, "Conflict"),
+        (422, "Unprocessable Entity"),
+        (503, "Service Unavailable"),
+    ] {
+        let server = Server::script([
+            conn().read().close(),
+            conn().read().reply(json(status, "{}")).close(),
+        ]);
+        let tries = if status == 409 || status == 503 {
+            " (2 tries)"
+        } else {
+            ""
+        };
+        quick()
+            .args(["--idempotent", "--tries", "2", "--report", server.url("/"), "a=1"])
+            .run()
+            .stdout_like("{\"outcome\":\"unknown\",\"exit\":74,*\n")
+            .stderr(format!(
+                "authpost: the API answered {status} {reason}{tries}; an earlier try may have been taken\n{ANOTHER_KEY}"
+            ))
+            .code(74);
+    }
+}
+
+#[test]
+fn a_try_that_may_have_been_taken_is_not_forgotten_when_the_api_is_gone() {
+    let server = Server::script([conn()
+        .read()
+        .reply(json(500, "{}").header("Retry-After", "1"))]);
+    let run = quick()
+        .args([
+            "--idempotent",
+            "--tries",
+            "2",
+            "-v",
+            "--report",
+            server.url("/"),
+            "a=1",
+        ])
+        .spawn();
+    run.wait_stderr("next in");
+    server.finish();
+    run.wait()
+        .stdout_like("{\"outcome\":\"unknown\",\"exit\":74,*\n")
+        .stderr_like(&format!(
+            "**\nauthpost: connecting to *: Connection refused (2 tries); an earlier try may have been taken\n{ANOTHER_KEY}"
+        ))
+        .code(74);
+}
+
+#[test]
+fn a_try_that_may_have_been_taken_is_not_forgotten_when_the_token_fails() {
+    // The second time the command has nothing to give.
+    let server = Server::script([conn()
+        .read()
+        .reply(json(500, "{}"))
+        .read()
+        .reply(json(401, "{}"))]);
+    test()
+        .args(["--wait", "1ms", "--idempotent", "-q", "--token-command"])
+        .args(["mkdir once 2>/dev/null && echo t0ken", server.url("/"), "a=1"])
+        .run()
+        .stderr_like(&format!(
+            "HTTP/1.1 401 Unauthorized\nauthpost: the API answered 401 Unauthorized; a new token could not be had: *; an earlier try may have been taken\n{ANOTHER_KEY}  {{}}\n"
+        ))
+        .code(74);
+}
+
+#[test]
+fn a_success_settles_what_an_earlier_try_left_open() {
+    let server = Server::script([
+        conn().read().close(),
+        conn().read().reply(json(200, "{\"ok\":false}")),
+    ]);
+    quick()
+        .args(["-q", "--idempotent", "--expect", "/ok:=true", server.url("/"), "a=1"])
+        .run()
+        .stderr("HTTP/1.1 200 OK\nauthpost: the API answered 200 OK, but '/ok' is false, not true\nhint: look at what the API says, and at the pointer\n  {\"ok\":false}\n")
+        .code(76);
+}

@@ -82,11 +82,13 @@ fn answered(status: u16) -> Attempt {
 
 fn answered_with(status: u16, headers: &[(&str, &str)]) -> Attempt {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let retry_after = headers.iter().find(|(name, _)| *name == "retry-after");
     Attempt::Answered(Answer {
         version: "HTTP/1.1",
         status,
         reason: "",
         headers: headers.iter().map(owned).collect(),
+        retry_after: retry_after.map(|(_, value)| (*value).to_owned()),
         body: Vec::new(),
         end: End::Whole,
         repeats_secret: false,

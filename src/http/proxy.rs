@@ -22,19 +22,15 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
         true => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
         false => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
     };
-    let from_environment = || {
-        let (name, text) = first_of(scheme_variables).filter(|_| !url.is_loopback())?;
-        Some((Kind::Config, name, text))
+    let setting = match &connection.proxy {
+        Some(text) => Some((Kind::Usage, "--proxy", text.clone())),
+        None if url.is_loopback() => None,
+        None => first_of(scheme_variables)?.map(|(name, text)| (Kind::Config, name, text)),
     };
-    let setting = connection
-        .proxy
-        .clone()
-        .map(|text| (Kind::Usage, "--proxy", text))
-        .or_else(from_environment);
     let Some((kind, origin, text)) = setting else {
         return Ok(None);
     };
-    let no_proxy = first_of(&["NO_PROXY", "no_proxy"]).map(|(_, list)| list);
+    let no_proxy = first_of(&["NO_PROXY", "no_proxy"])?.map(|(_, list)| list);
     if no_proxy.is_some_and(|list| is_excepted(&list, url)) {
         return Ok(None);
     }
@@ -67,11 +63,24 @@ pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
     Ok(Some(proxy))
 }
 
-fn first_of(names: &[&'static str]) -> Option<(&'static str, String)> {
-    names.iter().find_map(|name| {
-        let value = std::env::var(name).ok()?;
+/// The first of the variables that is set and not empty.
+fn first_of(names: &[&'static str]) -> Result<Option<(&'static str, String)>> {
+    let mut set = names.iter().filter_map(|name| {
+        let value = std::env::var_os(name)?;
         (!value.is_empty()).then_some((*name, value))
-    })
+    });
+    let Some((name, value)) = set.next() else {
+        return Ok(None);
+    };
+    let not_text = |_| {
+        Error::new(
+            Kind::Config,
+            format!("reading the environment variable {name}: it is not text in UTF-8"),
+        )
+        .hint("set it anew, or unset it")
+    };
+    let text = value.into_string().map_err(not_text)?;
+    Ok(Some((name, text)))
 }
 
 /// Whether the comma-separated `list` names the host of `url`: `*`, an address, a network such as `10.0.0.0/8`, or a

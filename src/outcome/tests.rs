@@ -11,6 +11,7 @@ fn answer(status: u16, body: &str) -> Answer {
         status,
         reason: "Words",
         headers: Vec::new(),
+        retry_after: None,
         body: body.as_bytes().to_vec(),
         end: End::Whole,
         repeats_secret: false,

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Record, Report, end_of, line, note, page, printable, quote};
+use super::{Record, Report, end_of, line, note, page, quote};
 use crate::deliver::Outcome;
 use crate::error::{Error, Result};
 use crate::lines::Parcel;
@@ -155,7 +155,7 @@ impl LineReport<'_> {
             }
         }
         if !success {
-            self.note(&parcel.span, &printable(&verdict.why));
+            self.note(&parcel.span, &verdict.why);
             if verdict.hint.is_some() && verdict.hint != self.hint {
                 self.hint.clone_from(&verdict.hint);
                 line(&format!(
@@ -189,7 +189,7 @@ impl LineReport<'_> {
         }
         // What is a failure all the same is told with its answer.
         let why = match outcome.verdict.exit {
-            Exit::Ok => format!("{}; ", printable(&outcome.verdict.why)),
+            Exit::Ok => format!("{}; ", outcome.verdict.why),
             _ => String::new(),
         };
         let kept = "kept in the spool, as all that follows";

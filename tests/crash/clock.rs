@@ -8,7 +8,7 @@ use std::fs;
 const DAY: i64 = 86_400;
 
 /// With the age taken from the moment of arrival: "given up after 10 tries". With the next try noted as a moment:
-/// "it sticks".
+/// exit 0 when it should try, for it sticks.
 #[test]
 fn proof_9_a_clock_that_jumps_expires_nothing_and_nothing_sticks() {
     let today = now() as i64;
@@ -36,7 +36,7 @@ fn proof_9_a_clock_that_jumps_expires_nothing_and_nothing_sticks() {
             let text = sealed(&format!("{head}\"created\":{noted}{tail}"));
             fs::write(place.spool().join("queue").join(&id), text).unwrap();
             let hint = place.spool().join("state").join(&id);
-            // It has waited for six days less an hour, so that a jump of years would be too much for it.
+            // A jump counts for a day at most, so it does not come to seven.
             let waited = 5 * DAY;
             if tries > 0 {
                 let text = format!(

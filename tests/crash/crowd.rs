@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Without the lock on each message and on the flush: "[200, 200]".
+/// Without the lock on each message, flushes take what is being sent: "exit 69", and "exit 73" after it was accepted.
 #[test]
 fn proof_7_a_crowd_sends_each_message_once() {
     const SENDERS: usize = 4;
@@ -78,7 +78,7 @@ fn proof_7_a_crowd_sends_each_message_once() {
     );
 }
 
-/// With 401 among what is refused for good: "1000 dead".
+/// With 401 among what is refused for good: 1,000 dead.
 #[test]
 fn proof_10_a_bad_token_makes_nothing_dead() {
     let messages = size(1_000, 100) as u64;

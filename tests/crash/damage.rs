@@ -7,8 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::time::Duration;
 
-/// Without the checksum: a flipped body reaches the API, "a body that nobody sent". Without the look at the file's type:
-/// the flush hangs on the FIFO.
+/// Without the checksum, damage passes for another version: exit 78. Without the look at the file's type, the flush hangs
+/// on the FIFO, and is "killed, still running after 60s".
 #[test]
 fn proof_8_damage_is_set_aside_and_the_good_ones_delivered() {
     let oracle = Oracle::new();

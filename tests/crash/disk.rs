@@ -52,7 +52,7 @@ fn accept(place: &Place, oracle: &Oracle, before: &[&str], what: &str) -> Option
     ended.code
 }
 
-/// With a failed write ignored: "exit 0", and a message cut short.
+/// With a failed write ignored: exit 0, and "damaged" in the queue.
 #[test]
 fn proof_6_a_full_disk_takes_all_of_a_message_or_nothing() {
     if !need("prlimit") || !need("mount") || !need_root() {

@@ -164,8 +164,7 @@ pub fn refs(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
 }
 
-/// Without the move to `active` before the request: "sent twice: [200, 200]". With the unlinking before the request:
-/// "lost".
+/// Without the move to `active` before the request: "sent twice: [200, 200]".
 #[test]
 fn proof_1_killed_before_every_system_call() {
     if !need("strace") {
@@ -197,7 +196,8 @@ fn proof_1_killed_before_every_system_call() {
     println!("proof 1: {runs} runs killed, one before each system call");
 }
 
-/// Without the locks: "taken more than once". Without the sweep of `tmp`: "left over".
+/// Without the lock on each message: "exit Some(73)", by runs that pull it from under each other. Without the sweep of
+/// `tmp`: "left over".
 #[test]
 fn proof_2_killed_at_random_under_load() {
     let kills = size(10_000, 150);

@@ -162,7 +162,7 @@ fn cut_after(disk: &mut Disk, case: Case, oracle: &Oracle, inject: &[String], wh
     let _ = fs::remove_dir_all(&place.path);
 }
 
-/// What it finds with a sync left out is proof 5.
+/// With a message's file not synced: "damaged". The other syncs are proof 5.
 #[test]
 fn proof_4_the_power_goes_at_every_boundary_and_at_random() {
     if !ready() {

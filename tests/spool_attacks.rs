@@ -1,0 +1,399 @@
+//! The spool under hands that mean well or ill: foreign directories, links, copies, a directory that goes away while a
+//! request is out, and a sender that was killed.
+use crate::spool::{authpost, flush, lies, names, send, waiting};
+use crate::support::{
+    Dir, Response, Runner, Server, Unreachable, conn, dir, need, need_root, test,
+};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+use std::time::Duration;
+
+fn fifo(d: &Dir, name: &str) {
+    let made = Command::new("mkfifo").arg(d.join(name)).status();
+    assert!(made.unwrap().success());
+}
+
+fn mode(d: &Dir, name: &str, mode: u32) {
+    fs::set_permissions(d.join(name), PermissionsExt::from_mode(mode)).unwrap();
+}
+
+/// A message whose sender was killed.
+fn orphan(d: &Dir, url: &str, args: &[&str]) -> String {
+    let id = waiting(d, url, args);
+    fs::rename(
+        d.join(format!("s/queue/{id}")),
+        d.join(format!("s/active/{id}")),
+    )
+    .unwrap();
+    id
+}
+
+#[test]
+fn a_directory_that_is_no_spool_is_left_alone() {
+    let d = dir();
+    fs::create_dir_all(d.join("app/tmp")).unwrap();
+    mode(&d, "app", 0o755);
+    d.write("app/tmp/mydata.txt", "important", 0o600);
+    d.write("app/lock", "", 0o600);
+    let why = "authpost: using the spool 'DIR/app': it is not a spool, and not empty\n\
+               hint: name a directory of its own\n";
+    for args in [
+        &["flush", "app"][..],
+        &["list", "app"],
+        &["show", "app", "1234"],
+        &["retry", "app", "1234"],
+        &["drop", "app", "--all"],
+    ] {
+        authpost(&d).args(args).run().stderr(why).code(66);
+    }
+    let url = "http://127.0.0.1:1/";
+    authpost(&d)
+        .args(["--no-auth", "--spool", "app", url])
+        .run()
+        .stderr(why)
+        .code(73);
+    authpost(&d)
+        .args(["check", "--no-auth", "--spool", "app", url])
+        .run()
+        .stdout_like("**FAIL  using the spool 'DIR/app': it is not a spool, and not empty; **")
+        .code(73);
+    assert_eq!(d.read("app/tmp/mydata.txt"), "important");
+    assert_eq!(fs::read_dir(d.join("app")).unwrap().count(), 2);
+    if need_root() {
+        authpost(&d)
+            .args(["--no-auth", "--spool", "/", url])
+            .run()
+            .stderr("authpost: using the spool '/': it is not a spool, and not empty\nhint: name a directory of its own\n")
+            .code(73);
+    }
+    fs::create_dir(d.join("empty")).unwrap();
+    mode(&d, "empty", 0o700);
+    authpost(&d)
+        .args(["flush", "empty"])
+        .run()
+        .stderr("authpost: using the spool 'DIR/empty': it is not a spool\nhint: give the directory that --spool names; the first message makes it\n")
+        .code(66);
+}
+
+#[test]
+fn a_sweep_removes_our_left_overs_only() {
+    let d = dir();
+    let id = waiting(&d, "http://127.0.0.1:1/", &[]);
+    d.write("s/tmp/notes.txt", "mine", 0o600);
+    fs::rename(
+        d.join(format!("s/queue/{id}")),
+        d.join(format!("s/tmp/{id}")),
+    )
+    .unwrap();
+    flush(&d)
+        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .code(0);
+    assert_eq!(names(&d, "tmp"), ["notes.txt"]);
+}
+
+#[test]
+fn a_spool_whose_making_was_cut_short_is_made_whole() {
+    let d = dir();
+    for part in ["s/tmp", "s/queue"] {
+        fs::create_dir_all(d.join(part)).unwrap();
+        mode(&d, part, 0o700);
+    }
+    mode(&d, "s", 0o700);
+    let id = waiting(&d, "http://127.0.0.1:1/", &[]);
+    // A power cut may take the lock, which is not synced.
+    fs::remove_file(d.join("s/lock")).unwrap();
+    authpost(&d)
+        .args(["drop", "-q", "s", &id])
+        .run()
+        .stderr("")
+        .code(0);
+}
+
+#[test]
+fn what_the_api_said_is_told_although_the_spool_is_gone() {
+    let told = |status: u16, args: &[&str], flushed: bool| {
+        let d = dir();
+        let spool = d.join("s");
+        let server = Server::handler(move |_| {
+            fs::remove_dir_all(&spool).unwrap();
+            match status {
+                0 => Response::json(200, "{}").after(Duration::from_secs(20)),
+                status => Response::json(status, "{}"),
+            }
+        });
+        if flushed {
+            waiting(&d, server.url("/"), args);
+            return authpost(&d)
+                .args(["flush", "-q", "--timeout", "300ms", "s"])
+                .run();
+        }
+        let args = [&["--timeout", "300ms"], args].concat();
+        send(&d, server.url("/"), &args)
+    };
+    let gone = "No such file or directory\nhint: *";
+    for flushed in [false, true] {
+        told(200, &["-q"], flushed)
+            .stderr_like(&format!(
+                "**authpost: the API accepted it, but removing '*' in the spool: {gone}then drop the message**"
+            ))
+            .code(73);
+        told(400, &["-q"], flushed)
+            .stderr_like(&format!(
+                "**400 Bad Request\n**authpost: the API refused it, but moving to dead '*' in the spool: {gone}\n**"
+            ))
+            .code(76);
+        told(0, &["-q"], flushed)
+            .stderr_like(&format!(
+                "**authpost: the API may have taken it, but moving to dead '*' in the spool: {gone}before you send it again**"
+            ))
+            .code(74);
+        told(503, &["-q"], flushed)
+            .stderr_like(&format!(
+                "**503 Service Unavailable**authpost: the API did not take it, but moving to queue '*' in the spool: {gone}\n**"
+            ))
+            .code(73);
+    }
+}
+
+#[test]
+fn an_empty_or_short_id_names_nothing() {
+    let d = dir();
+    let id = waiting(&d, "http://127.0.0.1:1/", &[]);
+    for verb in ["drop", "retry"] {
+        for short in ["", &id[..3]] {
+            authpost(&d)
+                .args([verb, "-q", "s", short])
+                .run()
+                .stderr(format!(
+                    "authpost: looking for the message '{short}': that is too short for an id\n\
+                     hint: give at least 4 characters of it\n"
+                ))
+                .code(64);
+        }
+    }
+    authpost(&d)
+        .args(["show", "s", ""])
+        .run()
+        .stderr_like("authpost: looking for the message '': that is too short for an id\n*\n")
+        .code(64);
+    lies(&d, 1, 0);
+    authpost(&d)
+        .args(["drop", "-q", "s", &id[..4]])
+        .run()
+        .code(0);
+    lies(&d, 0, 0);
+}
+
+#[test]
+fn a_message_in_two_places_keeps_no_other_back() {
+    let d = dir();
+    let server = Server::handler(|request| {
+        let status = if request.text().contains("bad") {
+            400
+        } else {
+            200
+        };
+        Response::json(status, "{}")
+    });
+    let dead = waiting(&d, server.url("/"), &["bad=1"]);
+    let active = waiting(&d, server.url("/"), &["a=1", "--idempotent"]);
+    waiting(&d, server.url("/"), &["b=1"]);
+    for (id, place) in [(&dead, "dead"), (&active, "active")] {
+        fs::copy(
+            d.join(format!("s/queue/{id}")),
+            d.join(format!("s/{place}/{id}")),
+        )
+        .unwrap();
+    }
+    flush(&d)
+        .stderr_like(&format!(
+            "authpost: moving to queue 'DIR/s/active/{active}' in the spool: entity already exists\nhint: *\n\
+             **authpost: {dead} to http://127.0.0.1:PORT/: the API answered 400 Bad Request; dead now\n**\
+             authpost: the spool 'DIR/s': 1 delivered, 2 left waiting, 1 dead\n"
+        ))
+        .code(73);
+    assert_eq!(server.count(), 2);
+    let found = names(&d, "dead");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|name| name.starts_with(&dead)));
+}
+
+#[test]
+fn a_message_whose_sender_was_killed_is_sent_again_knowingly() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    let id = orphan(&d, server.url("/"), &["a=1"]);
+    authpost(&d)
+        .args(["list", "s"])
+        .run()
+        .stdout_like(&format!(
+            "waiting: 1\n*\n  {id}  *  0      -       http://127.0.0.1:PORT/  (perhaps taken (its sender was stopped))\n\
+             dead: 0\n"
+        ))
+        .code(0);
+    authpost(&d)
+        .args(["show", "s", &id])
+        .run()
+        .stdout_like("*\nstate: perhaps taken (its sender was stopped)\n**")
+        .code(0);
+    authpost(&d)
+        .args(["retry", "s", &id])
+        .run()
+        .stderr(format!(
+            "authpost: {id}: the run that sent it was stopped before the answer, so the API may have taken it; dead now\n\
+             hint: 'authpost retry DIR/s {id}' sends it again all the same\n\
+             authpost: 0 messages due now\n"
+        ))
+        .code(74);
+    lies(&d, 0, 1);
+    flush(&d)
+        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .code(0);
+    authpost(&d)
+        .args(["retry", "s", &id])
+        .run()
+        .stderr("authpost: 1 message due now\n")
+        .code(0);
+    flush(&d)
+        .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
+        .code(0);
+    let id = orphan(&d, "http://127.0.0.1:1/", &["--idempotent"]);
+    authpost(&d)
+        .args(["retry", "-q", "s", &id])
+        .run()
+        .stderr("")
+        .code(0);
+    lies(&d, 1, 0);
+}
+
+#[test]
+fn what_is_being_sent_is_no_orphan() {
+    let d = dir();
+    let server = Server::script([conn()
+        .read()
+        .wait(Duration::from_millis(500))
+        .reply_json(200, "{}")]);
+    waiting(&d, server.url("/"), &[]);
+    let run = authpost(&d).args(["flush", "-q", "s"]).spawn();
+    server.wait_for(1);
+    authpost(&d)
+        .args(["list", "s"])
+        .run()
+        .stdout_like("waiting: 1\n*\n*  sending  *\ndead: 0\n")
+        .code(0);
+    run.wait().code(0);
+}
+
+#[test]
+fn a_retry_on_a_read_only_disk_changes_nothing_and_says_so() {
+    if !need("unshare") || !need("mount") || !need_root() {
+        return;
+    }
+    let d = dir();
+    let refuses = Unreachable::refusing();
+    send(&d, refuses.url("/"), &["-q"]).code(0);
+    let id = names(&d, "queue").remove(0);
+    let script = "mount --bind s s && mount -o remount,ro,bind s && exec \"$@\"";
+    Runner::program("/usr/bin/unshare")
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .in_dir(&d)
+        .args(["-m", "sh", "-c", script, "sh"])
+        .arg(crate::support::binary())
+        .args(["retry", "s", &id])
+        .run()
+        .stderr(format!(
+            "authpost: removing 'DIR/s/state/{id}' in the spool: Read-only file system\n\
+             hint: mount its file system writable again ('dmesg' may say why it is not)\n\
+             authpost: 0 messages due now\n"
+        ))
+        .code(73);
+}
+
+#[test]
+fn the_remedy_is_that_of_the_failure() {
+    let d = dir();
+    waiting(&d, "http://127.0.0.1:1/", &[]);
+    authpost(&d)
+        .args(["flush", "."])
+        .shell("mkdir gone && cd gone && rmdir ../gone && exec \"$@\"")
+        .run()
+        .stderr("authpost: using the spool '.': it is not a spool\nhint: give the directory that --spool names; the first message makes it\n")
+        .code(66);
+    if !need_root() || !need("setpriv") {
+        return;
+    }
+    mode(&d, "", 0o711);
+    for part in ["s", "s/tmp", "s/queue", "s/active", "s/dead", "s/state"] {
+        std::os::unix::fs::chown(d.join(part), Some(12345), Some(12345)).unwrap();
+    }
+    fs::copy(crate::support::binary(), d.join("authpost")).unwrap();
+    mode(&d, "authpost", 0o755);
+    mode(&d, "s/lock", 0o400);
+    Runner::program("/usr/bin/setpriv")
+        .in_dir(&d)
+        .args(["--reuid", "12345", "--regid", "12345", "--clear-groups"])
+        .args(["./authpost", "flush", "s"])
+        .run()
+        .stderr(
+            "authpost: locking 'DIR/s/lock' in the spool: Permission denied\n\
+             hint: run authpost as the user whose spool it is, or give that user the right to write to it ('ls -ld')\n",
+        )
+        .code(73);
+}
+
+#[test]
+fn what_lies_in_the_spool_is_looked_at_before_it_is_opened() {
+    let d = dir();
+    let url = "http://127.0.0.1:1/";
+    let id = waiting(&d, url, &[]);
+    let refused = |what: &str, why: &str| {
+        let text = format!("authpost: using the spool 'DIR/s/{what}': {why}\nhint: *\n");
+        for verb in ["flush", "list"] {
+            authpost(&d)
+                .args([verb, "s"])
+                .run()
+                .stderr_like(&text)
+                .code(73);
+        }
+        send(&d, url, &[]).stderr_like(&text).code(73);
+    };
+    mode(&d, "s/queue", 0o777);
+    refused("queue", "its group or everybody may write to it");
+    mode(&d, "s/queue", 0o700);
+    fs::rename(d.join("s/dead"), d.join("elsewhere")).unwrap();
+    symlink(d.join("elsewhere"), d.join("s/dead")).unwrap();
+    refused("dead", "it is a symbolic link");
+    fs::remove_file(d.join("s/dead")).unwrap();
+    fs::rename(d.join("elsewhere"), d.join("s/dead")).unwrap();
+
+    // A hint that is a link, or would hang whoever reads it.
+    d.write("precious", "mine", 0o600);
+    symlink(d.join("precious"), d.join(format!("s/state/{id}"))).unwrap();
+    flush(&d).stderr_like("**").code(75);
+    assert_eq!(d.read("precious"), "mine");
+    fs::remove_file(d.join(format!("s/state/{id}"))).unwrap();
+    fifo(&d, &format!("s/state/{id}"));
+    authpost(&d)
+        .args(["list", "s"])
+        .run()
+        .stdout_like("**")
+        .code(0);
+
+    fs::remove_file(d.join("s/lock")).unwrap();
+    symlink(d.join("made"), d.join("s/lock")).unwrap();
+    let refused = || {
+        test()
+            .in_dir(&d)
+            .args(["flush", "s"])
+            .watchdog(Duration::from_secs(5))
+            .run()
+            .stderr_like("authpost: locking 'DIR/s/lock' in the spool: it is not a file\nhint: *\n")
+            .code(73);
+    };
+    refused();
+    assert!(!d.join("made").exists());
+    fs::remove_file(d.join("s/lock")).unwrap();
+    fifo(&d, "s/lock");
+    refused();
+}
