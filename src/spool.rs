@@ -15,14 +15,14 @@
 //! This is the only room that locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
 
 mod hint;
+mod layout;
 mod message;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::body::Document;
@@ -33,9 +33,6 @@ pub use message::{Flaw, Id, Message};
 /// The most messages, and the most bytes of them, that a spool takes in. What is in it stays.
 const MOST_MESSAGES: u64 = 10_000;
 const MOST_BYTES: u64 = 256 << 20;
-
-/// The directories in it.
-const PARTS: [&str; 5] = ["tmp", "queue", "active", "dead", "state"];
 
 const NO_NAME: &str = "its name is not that of a message";
 
@@ -82,12 +79,6 @@ pub enum Taken<'a> {
     Strange(&'static str),
 }
 
-/// The user that this process acts as. The owner of a pipe that it makes: the standard library has no other word for it.
-fn user() -> io::Result<u32> {
-    let (pipe, _) = io::pipe()?;
-    Ok(File::from(OwnedFd::from(pipe)).metadata()?.uid())
-}
-
 fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
@@ -106,164 +97,7 @@ fn remedy(why: &io::Error) -> &'static str {
     }
 }
 
-/// Refuses a directory into which others could have put a message or a link.
-fn guard(dir: &Path, owner: u32) -> Result<()> {
-    let using = format!("using the spool '{}'", dir.display());
-    let refused = |why: &str| Error::new(Kind::Output, format!("{using}: {why}"));
-    let metadata = fs::symlink_metadata(dir)
-        .map_err(|why| Error::io(Kind::Output, &using, &why).hint(remedy(&why)))?;
-    if metadata.is_symlink() {
-        return Err(refused("it is a symbolic link").hint("use the directory itself"));
-    }
-    if !metadata.is_dir() {
-        return Err(refused("it is not a directory").hint("name a directory of its own"));
-    }
-    if metadata.uid() != owner {
-        return Err(refused("it belongs to another user")
-            .hint("run authpost as that user, or name another directory"));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return Err(refused("its group or everybody may write to it")
-            .hint(format!("look into it, then: chmod 700 '{}'", dir.display())));
-    }
-    Ok(())
-}
-
 impl Spool {
-    /// The spool in `dir`, which is there.
-    ///
-    /// # Errors
-    /// [`Kind::Input`] when there is none, [`Kind::Output`] when others could have put a message or a link there.
-    pub fn open(dir: &Path) -> Result<Spool> {
-        if let Some(spool) = Spool::find(dir, Kind::Input)? {
-            return Ok(spool);
-        }
-        let spool = Spool::at(dir)?;
-        let why = match spool.dir.try_exists() {
-            Ok(false) => "No such file or directory",
-            _ => "it is not a spool",
-        };
-        let text = format!("using the spool '{}': {why}", spool.dir.display());
-        Err(Error::new(Kind::Input, text)
-            .hint("give the directory that --spool names; the first message makes it"))
-    }
-
-    /// The spool in `dir`; `None` where [`Spool::make`] would make one. Anything else that lies there is somebody's,
-    /// and a `foreign` error.
-    ///
-    /// # Errors
-    /// That, or [`Kind::Output`] when others could have put a message or a link there.
-    pub fn find(dir: &Path, foreign: Kind) -> Result<Option<Spool>> {
-        let spool = Spool::at(dir)?;
-        let is_missing = |path: &Path| matches!(fs::symlink_metadata(path), Err(why) if why.kind() == ErrorKind::NotFound);
-        if is_missing(&spool.dir) {
-            return Ok(None);
-        }
-        guard(&spool.dir, spool.owner)?;
-        let (missing, parts): (Vec<_>, Vec<_>) = PARTS
-            .map(|part| spool.dir.join(part))
-            .into_iter()
-            .partition(|part| is_missing(part));
-        let lock = spool.dir.join("lock");
-        if (!missing.is_empty() || is_missing(&lock)) && !spool.is_begun().unwrap_or(false) {
-            let text = format!(
-                "using the spool '{}': it is not a spool, and not empty",
-                spool.dir.display()
-            );
-            return Err(Error::new(foreign, text).hint("name a directory of its own"));
-        }
-        for part in parts {
-            guard(&part, spool.owner)?;
-        }
-        Ok(missing.is_empty().then_some(spool))
-    }
-
-    /// The spool that is or may be in `dir`.
-    fn at(dir: &Path) -> Result<Spool> {
-        let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        // Without a slash at its end, behind which a link would go unseen.
-        let dir: PathBuf = absolute.components().collect();
-        let using = format!("using the spool '{}'", dir.display());
-        let owner = user().map_err(|why| Error::io(Kind::Output, &using, &why))?;
-        Ok(Spool { dir, owner })
-    }
-
-    /// Whether nothing is here but what making a spool leaves when it is stopped half way, or a power cut of one whose
-    /// lock it had not reached.
-    fn is_begun(&self) -> io::Result<bool> {
-        for entry in fs::read_dir(&self.dir)? {
-            let name = entry?.file_name();
-            if name == "lock" {
-                continue;
-            }
-            if !PARTS.iter().any(|part| name == *part) {
-                return Ok(false);
-            }
-            for entry in fs::read_dir(self.dir.join(name))? {
-                if Id::parse(&entry?.file_name()).is_none() {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    /// The spool in `dir`, made where there is nothing.
-    ///
-    /// # Errors
-    /// As for [`Spool::find`]; [`Kind::Output`] when it cannot be made.
-    pub fn make(dir: &Path) -> Result<Spool> {
-        make_dir(dir).map_err(|why| {
-            let doing = format!("making the spool '{}'", dir.display());
-            Error::io(Kind::Output, doing, &why)
-                .hint("make the directory above it, writable by this user")
-        })?;
-        let spool = match Spool::find(dir, Kind::Output)? {
-            Some(spool) if spool.has_lock() => return Ok(spool),
-            Some(spool) => spool,
-            None => Spool::at(dir)?,
-        };
-        spool.lay_out()?;
-        Ok(spool)
-    }
-
-    fn has_lock(&self) -> bool {
-        fs::symlink_metadata(self.dir.join("lock")).is_ok()
-    }
-
-    /// Makes what is missing in the directory, and sees to it that all of it is on the disk.
-    fn lay_out(&self) -> Result<()> {
-        let lay_out = || {
-            for name in PARTS {
-                make_dir(&self.dir.join(name))?;
-            }
-            sync(&self.dir)?;
-            match sync(self.dir.parent().unwrap_or(&self.dir)) {
-                // Where we may not look, or nothing can be synced, somebody else has made our directory.
-                Err(why)
-                    if !matches!(
-                        why.kind(),
-                        ErrorKind::PermissionDenied | ErrorKind::InvalidInput
-                    ) =>
-                {
-                    return Err(why);
-                }
-                _ => {}
-            }
-            self.open_lock().map(drop)
-        };
-        lay_out().map_err(|why: io::Error| self.failed("making", &self.dir, &why))
-    }
-
-    /// The lock file, made where there is none. Nothing else is opened: a FIFO would hang, and a link lead elsewhere.
-    fn open_lock(&self) -> io::Result<File> {
-        let path = self.dir.join("lock");
-        match fs::symlink_metadata(&path) {
-            Ok(found) if !found.is_file() => Err(io::Error::other("it is not a file")),
-            _ => private(OpenOptions::new().write(true).create(true)).open(&path),
-        }
-    }
-
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -572,14 +406,6 @@ impl Spool {
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options.mode(0o600)
-}
-
-/// A directory for this user alone, unless there is one already.
-fn make_dir(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(why) if why.kind() == ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }
 }
 
 /// A message that is ours until this is dropped.
