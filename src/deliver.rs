@@ -8,7 +8,7 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::{Answer, Attempt, Body, Client, Request};
 use crate::job::Job;
 use crate::outcome::{Again, Exit, Fate, Terms, Verdict, judge};
@@ -155,35 +155,12 @@ pub fn deliver(
     let mut tries = rules.tries;
     let mut maybe_taken = false;
     for number in 1.. {
-        let (mut verdict, answer) = match endpoint.prepare(job, Budget::of(left())) {
-            Ok(()) => {
-                let attempt = endpoint.attempt(job, Budget::of(left()));
-                let mut verdict = judge(&attempt, number, terms);
-                let ended = endpoint.expiry().filter(|end| *end <= clock.unix());
-                if let (Again::WithNewToken, Some(end)) = (verdict.again, ended) {
-                    let ago = time::ago(end, clock.unix());
-                    verdict.why = format!("{}: the token expired {ago}", verdict.why);
-                }
-                match attempt {
-                    Attempt::Answered(answer) => (verdict, Some(answer)),
-                    Attempt::Unsent(_) | Attempt::Unanswered(_) => (verdict, None),
-                }
-            }
-            // The token's own source was not reached: nothing was sent, and a later try may reach it.
-            // After a try that the API may have taken it is no error of the run that keeps us from the next one.
-            Err(error) if error.kind() == Kind::Unreached || maybe_taken => (
-                Verdict {
-                    fate: Fate::Unsent,
-                    exit: error.kind().into(),
-                    again: match error.kind() {
-                        Kind::Unreached => Again::Yes,
-                        _ => Again::No,
-                    },
-                    why: error.to_string(),
-                    hint: error.remedy().map(str::to_owned),
-                },
-                None,
-            ),
+        let limit = Budget::of(left());
+        let (mut verdict, answer) = match one_try(job, endpoint, number, terms, limit, clock) {
+            Ok(tried) => tried,
+            // The token's own source was not reached: nothing was sent, and a later try may reach it. And after a try
+            // that the API may have taken, no error of ours is all there is to say.
+            Err(error) if error.kind() == Kind::Unreached || maybe_taken => (unsent(&error), None),
             Err(error) => return Err(error),
         };
         if verdict.again == Again::WithNewToken && !renewed && number < tries {
@@ -253,6 +230,43 @@ pub fn deliver(
         });
     }
     unreachable!("the last of all tries ends the loop")
+}
+
+/// Fetches the token where that is needed, sends the document once, and judges what came of it.
+fn one_try(
+    job: &Job,
+    endpoint: &mut dyn Endpoint,
+    number: u32,
+    terms: Terms,
+    budget: Budget,
+    clock: &dyn Clock,
+) -> Result<(Verdict, Option<Answer>)> {
+    endpoint.prepare(job, budget)?;
+    let attempt = endpoint.attempt(job, budget);
+    let mut verdict = judge(&attempt, number, terms);
+    let ended = endpoint.expiry().filter(|end| *end <= clock.unix());
+    if let (Again::WithNewToken, Some(end)) = (verdict.again, ended) {
+        let ago = time::ago(end, clock.unix());
+        verdict.why = format!("{}: the token expired {ago}", verdict.why);
+    }
+    Ok(match attempt {
+        Attempt::Answered(answer) => (verdict, Some(answer)),
+        Attempt::Unsent(_) | Attempt::Unanswered(_) => (verdict, None),
+    })
+}
+
+/// The verdict on a try that was not made because of this error.
+fn unsent(error: &Error) -> Verdict {
+    Verdict {
+        fate: Fate::Unsent,
+        exit: error.kind().into(),
+        again: match error.kind() {
+            Kind::Unreached => Again::Yes,
+            _ => Again::No,
+        },
+        why: error.to_string(),
+        hint: error.remedy().map(str::to_owned),
+    }
 }
 
 /// A try in no more time than this could only hide what the one before it came to.
