@@ -31,6 +31,11 @@ pub const STOPPED: &str =
 /// # Errors
 /// When the spool cannot be used.
 pub fn run(flush: &Flush, report: Report, clock: &dyn Clock) -> Result<Exit> {
+    // A crontab has both lines from the start: a directory that was made for the spool may still be empty.
+    if Spool::is_prepared(&flush.dir)? {
+        report.remark(&Counts::default().summary(&flush.dir));
+        return Ok(Exit::Ok);
+    }
     let spool = Spool::open(&flush.dir)?;
     let Some(_turn) = spool.turn()? else {
         report.remark(&format!(

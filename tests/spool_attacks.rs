@@ -72,8 +72,15 @@ fn a_directory_that_is_no_spool_is_left_alone() {
     authpost(&d)
         .args(["flush", "empty"])
         .run()
-        .stderr("authpost: using the spool 'DIR/empty': it is not a spool\nhint: give the directory that --spool names; the first message makes it\n")
-        .code(66);
+        .stderr("authpost: nothing waits in the spool 'empty'\n")
+        .code(0);
+    assert_eq!(fs::read_dir(d.join("empty")).unwrap().count(), 0);
+    mode(&d, "empty", 0o777);
+    authpost(&d)
+        .args(["flush", "empty"])
+        .run()
+        .stderr("authpost: using the spool 'DIR/empty': its group or everybody may write to it\nhint: look into it, then: chmod 700 'DIR/empty'\n")
+        .code(73);
 }
 
 #[test]

@@ -71,6 +71,21 @@ impl Spool {
             .hint("give the directory that --spool names; the first message makes it"))
     }
 
+    /// Whether `dir` is empty: made for a spool that nothing was put into yet.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] when others could put a message or a link there.
+    pub fn is_prepared(dir: &Path) -> Result<bool> {
+        // One that was removed while we stood in it has no name any more.
+        let is_empty = dir.canonicalize().is_ok()
+            && fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+        if is_empty {
+            let spool = Spool::at(dir)?;
+            guard(&spool.dir, spool.owner)?;
+        }
+        Ok(is_empty)
+    }
+
     /// The spool in `dir`; `None` where [`Spool::make`] would make one. Anything else that lies there is somebody's,
     /// and a `foreign` error.
     ///
