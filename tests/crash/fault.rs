@@ -1,5 +1,5 @@
 //! Proof 3: every call to the file system fails once.
-use super::kill::{CASES, refs};
+use super::kill::{CASES, Case, refs};
 use super::{Oracle, Place, calls, fresh, full, size};
 use crate::support::need;
 
@@ -57,9 +57,7 @@ fn proof_3_every_file_system_call_fails_once() {
                     call.name != "fsync" || ended.code != Some(0),
                     "{case:?}: a sync failed, and it said 0: {what}"
                 );
-                // A refusal that the spool did not take down is told, and the message may be anywhere.
-                let kept = !ended.stderr.contains("the API refused it, but ");
-                let code = ended.code.filter(|_| kept);
+                let code = Case::code(ended.code, &ended.stderr);
                 case.judge(&place, &oracle, number, code, &what);
                 runs += 1;
             }

@@ -73,6 +73,12 @@ impl Case {
         }
     }
 
+    /// The code that a run is judged by: none where it told that the spool did not take a refusal down, for then the
+    /// message may be anywhere.
+    pub fn code(code: Option<i32>, stderr: &str) -> Option<i32> {
+        code.filter(|_| !stderr.contains("the API refused it, but "))
+    }
+
     /// Judges what a run left, that ended with this code or was killed; then lets a later flush have its way.
     pub fn judge(self, place: &Place, oracle: &Oracle, number: u64, code: Option<i32>, what: &str) {
         let it = body(number);

@@ -158,7 +158,8 @@ fn cut_after(disk: &mut Disk, case: Case, oracle: &Oracle, inject: &[String], wh
     let ended = place.run(&before, &refs(&args));
     disk.cut();
     disk.restore();
-    case.judge(&place, oracle, number, ended.code, what);
+    let code = Case::code(ended.code, &ended.stderr);
+    case.judge(&place, oracle, number, code, what);
     let _ = fs::remove_dir_all(&place.path);
 }
 
@@ -195,13 +196,15 @@ fn proof_4_the_power_goes_at_every_boundary_and_at_random() {
         let (place, args) = disk.prepare(case, &oracle, number);
         let mut child = place
             .command(&[], &refs(&args))
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         std::thread::sleep(Duration::from_micros(random.below(12_000)));
         disk.cut();
         let _ = child.kill();
-        let code = child.wait().unwrap().code();
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        let code = Case::code(ended.status.code(), &stderr);
         disk.restore();
         case.judge(&place, &oracle, number, code, "at random");
         let _ = fs::remove_dir_all(&place.path);
