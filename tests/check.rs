@@ -408,3 +408,26 @@ fn findings_that_cannot_be_written_are_an_error() {
         .stderr("authpost: writing to standard output: No space left on device\nhint: make room where it goes\n")
         .code(73);
 }
+
+#[test]
+fn a_spool_stands_in_for_an_api_that_is_down() {
+    let nobody = Unreachable::refusing();
+    let down = || {
+        let run = check().args(["--no-auth", nobody.url("/")]);
+        run.word(nobody.port().to_string(), "PORT")
+    };
+    let refused = "FAIL  connecting to http://127.0.0.1:PORT: Connection refused\n";
+    down().run().stdout_like(&format!("**{refused}")).code(75);
+    let kept = "ok    the spool would keep the document until the API is reached\n";
+    down()
+        .args(["--spool", "s"])
+        .run()
+        .stdout_like(&format!("**{refused}{kept}"))
+        .code(0);
+    // What stops a run before that stops it all the same.
+    down()
+        .args(["--spool", "s", "-d", "{"])
+        .run()
+        .stdout_like(&format!("**{refused}"))
+        .code(65);
+}
