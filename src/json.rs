@@ -12,6 +12,7 @@
 //! RFC 8259 (JSON), RFC 6901 (JSON Pointer).
 
 mod scan;
+mod skip;
 #[cfg(test)]
 mod tests;
 
@@ -420,7 +421,7 @@ impl Tokens<'_> {
     fn pass_string(&mut self) {
         self.at += 1;
         loop {
-            self.at += scan::plain(&self.json[self.at..]);
+            self.at += skip::plain(&self.json[self.at..]);
             match self.json[self.at..] {
                 [b'"', ..] => break self.at += 1,
                 [b'\\', b'"' | b'\\', ..] => self.at += 2,

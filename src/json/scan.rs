@@ -6,10 +6,14 @@
 //! and unpaired surrogate *escapes* are allowed, a byte order mark is not. Where the pieces are cut changes neither
 //! the verdict nor the position that is told.
 //!
-//! Speed comes from one place: most bytes of most documents stand inside strings, and [`plain`] passes over those eight
-//! at a time. Line breaks are counted only between tokens, for a valid text has them nowhere else.
+//! The machine knows all the rules, and takes a byte a turn. Speed comes from [`Scanner::tokens`], which passes over
+//! whole tokens of the usual sort and leaves everything else to the machine: what is wrong, what is rare, and what the
+//! end of a piece cuts. Line breaks are counted only between tokens, for a valid text has them nowhere else.
 
+use std::convert::Infallible;
 use std::fmt;
+
+use super::skip::{each, number, string};
 
 /// Why a text is not JSON, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +72,9 @@ enum State {
     Word(u8, u8),
 }
 
+/// Where the quick look ahead stops, and what the state is there.
+type Stop = (State, usize);
+
 /// The values that are names.
 const WORDS: [&str; 3] = ["true", "false", "null"];
 
@@ -93,7 +100,7 @@ impl Scanner {
         Scanner {
             state: State::Value,
             key: false,
-            nest: Nest::default(),
+            nest: Nest::new(),
             offset: 0,
             lines: 0,
             line_start: 0,
@@ -104,7 +111,19 @@ impl Scanner {
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Flaw> {
         let mut state = self.state;
         let mut at = 0;
-        while let Some(&byte) = chunk.get(at) {
+        loop {
+            match state {
+                State::Value => (state, at) = self.tokens(chunk, at),
+                State::Text => match string(chunk, at) {
+                    Ok(end) => {
+                        at = end;
+                        state = if self.key { State::Colon } else { State::After };
+                    }
+                    Err(stop) => at = stop,
+                },
+                _ => {}
+            }
+            let Some(&byte) = chunk.get(at) else { break };
             at += 1;
             state = match state {
                 State::Text => match byte {
@@ -211,11 +230,7 @@ impl Scanner {
                     }
                     (_, None) => return Err(self.unexpected("the end", byte, at)),
                 },
-                State::Whole | State::Fraction | State::Power if byte.is_ascii_digit() => {
-                    let digits = chunk[at..].iter().take_while(|byte| byte.is_ascii_digit());
-                    at += digits.count();
-                    state
-                }
+                State::Whole | State::Fraction | State::Power if byte.is_ascii_digit() => state,
                 State::Zero if byte.is_ascii_digit() => {
                     return Err(self.flaw(at, "a number with a leading zero"));
                 }
@@ -247,33 +262,118 @@ impl Scanner {
                     }
                 }
             };
-            // What usually comes next is taken here, without going round for each byte. The rules are those above.
-            if state == State::Text {
-                at += text(&chunk[at..]);
-                if chunk.get(at) == Some(&b'"') {
-                    at += 1;
-                    state = if self.key { State::Colon } else { State::After };
-                }
-            }
-            if state == State::Colon && chunk.get(at) == Some(&b':') {
-                at += 1;
-                state = State::Value;
-            }
-            if state == State::After && chunk.get(at) == Some(&b',') {
-                match self.nest.innermost() {
-                    Some(true) => state = State::NextKey,
-                    Some(false) => state = State::Value,
-                    None => continue,
-                }
-                at += 1;
-            }
-            if matches!(state, State::Value | State::NextKey) && chunk.get(at) == Some(&b' ') {
-                at += 1;
-            }
         }
         self.state = state;
         self.offset += chunk.len() as u64;
         Ok(())
+    }
+
+    /// Passes over whole tokens from `at` on, where a value must begin: where it stops, and what the state is there.
+    fn tokens(&mut self, chunk: &[u8], at: usize) -> (State, usize) {
+        match self.values(chunk, at) {
+            Ok(never) => match never {},
+            Err(stopped) => stopped,
+        }
+    }
+
+    /// Goes on until something stops it.
+    ///
+    /// The speed hangs on how soon the place of the next token is known. Hence the branches, which a processor can
+    /// foretell, where an addition would do that it must wait for.
+    fn values(&mut self, chunk: &[u8], mut at: usize) -> Result<Infallible, Stop> {
+        // Whether the value is a string, of which the quote is passed.
+        let mut quoted = false;
+        loop {
+            let end = match (quoted, chunk.get(at)) {
+                (true, _) => {
+                    quoted = false;
+                    Some(self.text(chunk, at, false)?)
+                }
+                (false, Some(b'"')) => {
+                    at += 1;
+                    quoted = true;
+                    continue;
+                }
+                (false, Some(b' ')) => {
+                    at += 1;
+                    continue;
+                }
+                (false, Some(b'\t' | b'\r' | b'\n')) => {
+                    at = self.space(chunk, at);
+                    continue;
+                }
+                (false, Some(b'0'..=b'9')) => number(chunk, at),
+                (false, Some(b'-')) => number(chunk, at + 1),
+                (false, Some(b't')) if chunk[at..].starts_with(b"true") => Some(at + 4),
+                (false, Some(b'f')) if chunk[at..].starts_with(b"false") => Some(at + 5),
+                (false, Some(b'n')) if chunk[at..].starts_with(b"null") => Some(at + 4),
+                (false, Some(b'{')) if chunk.get(at + 1) == Some(&b'}') => Some(at + 2),
+                (false, Some(b'{')) => {
+                    self.nest.open(true);
+                    (quoted, at) = self.member(chunk, at + 1, State::FirstKey)?;
+                    continue;
+                }
+                (false, Some(b'[')) if chunk.get(at + 1) == Some(&b']') => Some(at + 2),
+                (false, Some(b'[')) => {
+                    self.nest.open(false);
+                    at = self.space(chunk, at + 1);
+                    match chunk.get(at) {
+                        Some(b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                            continue;
+                        }
+                        _ => return Err((State::FirstElement, at)),
+                    }
+                }
+                _ => None,
+            };
+            at = end.ok_or((State::Value, at))?;
+            // What follows a value, up to the next one.
+            loop {
+                match (chunk.get(at), self.nest.innermost()) {
+                    (Some(b','), Some(true)) => {
+                        (quoted, at) = self.member(chunk, at + 1, State::NextKey)?;
+                        break;
+                    }
+                    (Some(b','), Some(false)) => {
+                        at += 1;
+                        break;
+                    }
+                    (Some(b'}'), Some(true)) | (Some(b']'), Some(false)) => {
+                        self.nest.close();
+                        at += 1;
+                    }
+                    (Some(b' ' | b'\t' | b'\r' | b'\n'), _) => at = self.space(chunk, at),
+                    _ => return Err((State::After, at)),
+                }
+            }
+        }
+    }
+
+    /// Passes over a key and its colon, from `at` on, where `state` holds: whether behind it a string begins, and where
+    /// the value does, behind the quote if it is one.
+    #[inline(always)]
+    fn member(&mut self, chunk: &[u8], mut at: usize, state: State) -> Result<(bool, usize), Stop> {
+        if chunk.get(at) != Some(&b'"') {
+            at = self.space(chunk, at);
+            if chunk.get(at) != Some(&b'"') {
+                return Err((state, at));
+            }
+        }
+        at = self.text(chunk, at + 1, true)?;
+        match chunk[at..] {
+            [b':', b'"', ..] => Ok((true, at + 2)),
+            [b':', ..] => Ok((false, at + 1)),
+            _ => Err((State::Colon, at)),
+        }
+    }
+
+    /// Passes over a string from behind its first quote on: where it ends.
+    #[inline(always)]
+    fn text(&mut self, chunk: &[u8], at: usize, key: bool) -> Result<usize, Stop> {
+        string(chunk, at).map_err(|stop| {
+            self.key = key;
+            (State::Text, stop)
+        })
     }
 
     /// Says that the text is over: a flaw when it may not end here.
@@ -303,7 +403,7 @@ impl Scanner {
                     self.line_start = self.offset + at as u64;
                     // Behind a line break stands an indent.
                     while let Some(word) = chunk[at..].first_chunk() {
-                        let other = u64::from_le_bytes(*word) ^ (EACH * u64::from(b' '));
+                        let other = u64::from_le_bytes(*word) ^ each(b' ');
                         at += other.trailing_zeros() as usize / 8;
                         if other != 0 {
                             break;
@@ -339,78 +439,42 @@ impl Scanner {
     }
 }
 
-/// A word with a one in each byte.
-const EACH: u64 = 0x0101_0101_0101_0101;
-
-/// How many bytes at the start of `bytes` stand in a string for themselves: ASCII that is no quote, no backslash and no
-/// control character.
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        // Each subtraction sets the top bit of the bytes below its bound: 0x22 ^ 2 and all control characters are below
-        // 0x21, a backslash ^ a backslash is below 1. A borrow can spoil only the bytes above the first that is hit,
-        // and the first is all we ask for.
-        let quote = (word ^ (EACH * 0x02)).wrapping_sub(EACH * 0x21);
-        let backslash = (word ^ (EACH * 0x5C)).wrapping_sub(EACH);
-        let hit = (quote | backslash | word) & (EACH * 0x80);
-        if hit != 0 {
-            return at * 8 + hit.trailing_zeros() as usize / 8;
-        }
-    }
-    let plain = |byte: &&u8| matches!(byte, b' '..=0x7F) && !matches!(byte, b'"' | b'\\');
-    words.len() * 8 + rest.iter().take_while(plain).count()
-}
-
-/// How many bytes at the start of `bytes` are good text of a string: [`plain`] ones, and whole characters of the usual
-/// sort with two or three bytes. The other characters, and one that the end of the piece cuts, are left to the states.
-fn text(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    loop {
-        at += plain(&bytes[at..]);
-        let start = at;
-        loop {
-            at += match bytes[at..] {
-                [0xC2..=0xDF, 0x80..=0xBF, ..] => 2,
-                [0xE1..=0xEC, 0x80..=0xBF, 0x80..=0xBF, ..] => 3,
-                _ => break,
-            };
-        }
-        if at == start {
-            return at;
-        }
-    }
-}
-
 /// Which brackets are open: one bit a level, set for an object.
-#[derive(Default)]
 struct Nest {
-    /// The outer levels, 64 to a word.
+    /// The outer levels, 63 to a word.
     outer: Vec<u64>,
-    /// The innermost 1 to 64 levels; the last one is the lowest bit.
+    /// The innermost levels, the last one in the lowest bit, and a one above the first.
     inner: u64,
-    depth: u64,
 }
 
 impl Nest {
-    fn open(&mut self, object: bool) {
-        if self.depth.is_multiple_of(64) && self.depth > 0 {
-            self.outer.push(self.inner);
+    /// No bracket is open.
+    const fn new() -> Nest {
+        Nest {
+            outer: Vec::new(),
+            inner: 1,
         }
-        self.inner = self.inner << 1 | u64::from(object);
-        self.depth += 1;
     }
 
+    fn open(&mut self, object: bool) {
+        if self.inner >> 63 == 1 {
+            self.outer.push(self.inner);
+            self.inner = 1;
+        }
+        self.inner = self.inner << 1 | u64::from(object);
+    }
+
+    #[inline(always)]
     fn close(&mut self) {
-        self.depth -= 1;
         self.inner >>= 1;
-        if self.depth.is_multiple_of(64) {
-            self.inner = self.outer.pop().unwrap_or_default();
+        if self.inner == 1 {
+            self.inner = self.outer.pop().unwrap_or(1);
         }
     }
 
     /// Whether the innermost open bracket is an object's; `None` when no bracket is open.
+    #[inline(always)]
     fn innermost(&self) -> Option<bool> {
-        (self.depth > 0).then_some(self.inner & 1 == 1)
+        (self.inner > 1).then_some(self.inner & 1 == 1)
     }
 }
