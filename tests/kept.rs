@@ -1,5 +1,5 @@
 //! The kept connection between lines: an API that closes it is noticed, and an idle one is not used again.
-use crate::support::{Conn, Response, Server, conn, test};
+use crate::support::{Conn, Response, Runner, Server, binary, conn, find, need, test};
 use std::time::Duration;
 
 const LINES: usize = 30;
@@ -118,4 +118,103 @@ fn a_connection_idle_for_over_a_second_is_not_used_again() {
     run.write_stdin("3\n");
     run.close_stdin();
     run.wait().code(0);
+}
+
+/// An API that answers at once is looked for before it is slept for. Here it does so for a while.
+fn prompt(answers: usize) -> Conn {
+    (0..answers).fold(conn(), |c: Conn, _| c.read().reply_json(200, "{}"))
+}
+
+fn few_and_a_large_one() -> String {
+    format!("{}\"{}\"\n", "1\n".repeat(100), "x".repeat(8 << 20))
+}
+
+#[test]
+fn short_and_long_lines_in_turn_arrive_whole() {
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    let text = few_and_a_large_one().repeat(3);
+    test()
+        .token("t")
+        .file("in", text.clone())
+        .args(["--lines", "in", "-q", server.url("/")])
+        .run()
+        .code(0);
+    let bodies: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|r| format!("{}\n", r.text()))
+        .collect();
+    assert!(bodies.concat() == text, "{} bodies differ", bodies.len());
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn an_api_that_answers_at_once_and_then_no_more_ends_with_the_budget() {
+    let server = Server::script([prompt(100).read().stall()]);
+    test()
+        .token("t")
+        .file("in", "1\n".repeat(102))
+        .args(["--lines", "in", "--timeout", "1s", "-q", server.url("/")])
+        .run()
+        .within(1.0, 3.0)
+        .stdout("")
+        .stderr_like(
+            "authpost: line 101: waiting for the answer of http://127.0.0.1:PORT: out of time\n\
+             hint: the API may have taken it: look before sending it again, or say --idempotent\n\
+             100 accepted, 0 refused, 0 not sent, 1 unknown in * s\n\
+             hint: the run stopped early: go on with --skip 101 if the API has taken what was under way, \
+             else with --skip 100\n",
+        )
+        .code(74);
+}
+
+#[test]
+fn an_api_that_answers_at_once_and_then_reads_no_more_ends_with_the_budget() {
+    let server = Server::script([prompt(100).never_read()]);
+    test()
+        .token("t")
+        .file("in", few_and_a_large_one())
+        .args(["--lines", "in", "--timeout", "1s", "-q", server.url("/")])
+        .run()
+        .within(1.0, 3.0)
+        .stdout("")
+        .stderr_like(
+            "authpost: line 101: sending to http://127.0.0.1:PORT: out of time\n\
+             hint: the API may have taken it: look before sending it again, or say --idempotent\n\
+             100 accepted, 0 refused, 0 not sent, 1 unknown in * s\n\
+             hint: the run stopped early: go on with --skip 101 if the API has taken what was under way, \
+             else with --skip 100\n",
+        )
+        .code(74);
+}
+
+/// The system calls of a run of lines, as strace has them.
+fn calls(server: &Server, lines: usize) -> String {
+    let run = Runner::program(find("strace").unwrap())
+        .args(["-qq", "-o", "trace"])
+        .arg(binary())
+        .token("t")
+        .file("in", "1\n".repeat(lines))
+        .args(["--lines", "in", "-q", server.url("/")]);
+    let dir = run.dir();
+    run.run().code(0);
+    dir.read("trace")
+}
+
+#[test]
+fn an_api_that_takes_its_time_is_slept_for() {
+    if need("strace") {
+        let server = Server::handler(|_| Response::json(200, "{}").after(Duration::from_millis(2)));
+        let calls = calls(&server, 20);
+        assert!(!calls.contains("sched_yield"), "{calls}");
+    }
+}
+
+#[test]
+fn an_api_that_answers_at_once_is_looked_for() {
+    if need("strace") {
+        let server = Server::handler(|_| Response::json(200, "{}"));
+        // How quick it is depends on the machine, so it gets more than one chance.
+        assert!((0..50).any(|_| calls(&server, 200).contains("sched_yield")));
+    }
 }

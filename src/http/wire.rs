@@ -10,6 +10,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use ureq::unversioned::transport::{
@@ -192,6 +193,8 @@ impl<In: Transport> Connector<In> for WireConnector {
                         ),
                         progress: self.0.clone(),
                         limits: [None; 2],
+                        blocking: true,
+                        prompt: false,
                         peer_left: false,
                     })));
                 }
@@ -213,6 +216,10 @@ pub struct Wire {
     progress: Arc<Progress>,
     /// The socket's read and write time limits as they are set now.
     limits: [Option<Duration>; 2],
+    /// Whether reads and writes of the socket wait, as it is set now.
+    blocking: bool,
+    /// The last wait for input was at most [`PROMPT`].
+    prompt: bool,
     /// A write found the connection closed: write no more, and read what the peer had to say before it left.
     peer_left: bool,
 }
@@ -225,7 +232,22 @@ const STREAMED: usize = 64 << 10;
 const GRAIN: Duration = Duration::from_millis(100);
 const FINE: Duration = Duration::from_secs(2);
 
+/// To fall asleep and be woken costs tens of microseconds, more on a virtual machine: for an answer that is there sooner,
+/// most of the time of a delivery. Where the last wait took no longer than this, the next one looks again and again for
+/// as long before it sleeps, and lets others run between two looks. The first answer of a connection is always slept for,
+/// and an API that takes longer than this costs no look.
+const PROMPT: Duration = Duration::from_micros(100);
+
 impl Wire {
+    /// Lets reads and writes wait, or not.
+    fn block(&mut self, blocking: bool) -> io::Result<()> {
+        if self.blocking != blocking {
+            self.stream.set_nonblocking(!blocking)?;
+            self.blocking = blocking;
+        }
+        Ok(())
+    }
+
     /// Sets the socket's limit for what comes next to what is left.
     fn limit(&mut self, writing: bool, timeout: NextTimeout) -> Result<(), Error> {
         let left = self.progress.budget().left().min(*timeout.after);
@@ -275,6 +297,7 @@ impl Transport for Wire {
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock if !self.blocking => self.block(true)?,
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                         return Err(Error::Timeout(timeout.reason));
                     }
@@ -293,19 +316,23 @@ impl Transport for Wire {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let started = Budget::UNLIMITED.at_most(*timeout.after);
+        let soon = Budget::of(PROMPT);
         loop {
             let left = NextTimeout {
                 after: started.left().into(),
                 ..timeout
             };
             self.limit(false, left)?;
+            self.block(!self.prompt || soon.is_over())?;
             match self.stream.read(self.buffers.input_append_buf()) {
                 Ok(count) => {
+                    self.prompt = !soon.is_over();
                     self.buffers.input_appended(count);
                     return Ok(count > 0);
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock if !self.blocking => thread::yield_now(),
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                         return Err(Error::Timeout(timeout.reason));
                     }
@@ -325,10 +352,7 @@ impl Transport for Wire {
             Err(error) => error.kind() == ErrorKind::WouldBlock,
             Ok(_) => false,
         };
-        !self.peer_left
-            && self.stream.set_nonblocking(true).is_ok()
-            && quiet(&self.stream)
-            && self.stream.set_nonblocking(false).is_ok()
+        !self.peer_left && self.block(false).is_ok() && quiet(&self.stream)
     }
 }
 
