@@ -10,11 +10,11 @@ HOST := $(shell $(RUSTC) -vV 2>/dev/null | sed -n 's/^host: //p')
 MUSL := $(firstword $(subst -, ,$(HOST)))-unknown-linux-musl
 TARGET ?= $(if $(wildcard $(shell $(RUSTC) --print target-libdir --target $(MUSL) 2>/dev/null)),$(MUSL),$(HOST))
 
-# Flags for size; what each is worth stands in Cargo.toml. Nothing unwinds, so nothing reads the index of the unwind
-# tables. Relocations are packed where the C library that is linked in can unpack them: glibc, from 2.36 on.
+# Flags for size; what each is worth stands in Cargo.toml. Relocations are packed where the C library that is linked in can
+# unpack them: glibc, from 2.36 on.
 GLIBC := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.\([0-9]*\).*/\1/p')
 PACKED := $(if $(filter %-gnu,$(TARGET)),$(shell [ "0$(GLIBC)" -ge 36 ] && echo -C link-arg=-Wl,-z,pack-relative-relocs))
-FLAGS := -C target-feature=+crt-static -C llvm-args=-inline-threshold=10 -C link-arg=-Wl,--no-eh-frame-hdr $(PACKED)
+FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-T,src/no-unwind.ld $(PACKED)
 
 # The little C that TLS needs does without a compiler of musl's own.
 COMPILER := $(if $(filter $(MUSL),$(TARGET)),CC_$(subst -,_,$(MUSL))="$(CC)" CFLAGS_$(subst -,_,$(MUSL))=-U_FORTIFY_SOURCE)
