@@ -11,6 +11,7 @@
 //!
 //! RFC 8259 (JSON), RFC 6901 (JSON Pointer).
 
+mod nest;
 mod scan;
 mod skip;
 #[cfg(test)]

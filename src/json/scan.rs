@@ -13,7 +13,8 @@
 use std::convert::Infallible;
 use std::fmt;
 
-use super::skip::{each, number, string};
+use super::nest::Nest;
+use super::skip::{each, key, number, string};
 
 /// Why a text is not JSON, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +73,8 @@ enum State {
     Word(u8, u8),
 }
 
-/// Where the quick look ahead stops, and what the state is there.
-type Stop = (State, usize);
+/// What the state is where the quick look ahead stops, and what is left of the piece there.
+type Stop<'a> = (State, &'a [u8]);
 
 /// The values that are names.
 const WORDS: [&str; 3] = ["true", "false", "null"];
@@ -114,12 +115,12 @@ impl Scanner {
         loop {
             match state {
                 State::Value => (state, at) = self.tokens(chunk, at),
-                State::Text => match string(chunk, at) {
-                    Ok(end) => {
-                        at = end;
+                State::Text => match string(&chunk[at..]) {
+                    Ok(rest) => {
+                        at = chunk.len() - rest.len();
                         state = if self.key { State::Colon } else { State::After };
                     }
-                    Err(stop) => at = stop,
+                    Err(rest) => at = chunk.len() - rest.len(),
                 },
                 _ => {}
             }
@@ -212,23 +213,31 @@ impl Scanner {
                     }
                     _ => return Err(self.unexpected("':'", byte, at)),
                 },
-                State::After => match (byte, self.nest.innermost()) {
-                    (b',', Some(true)) => State::NextKey,
-                    (b',', Some(false)) => State::Value,
-                    (b'}', Some(true)) | (b']', Some(false)) => {
+                State::After => match byte {
+                    b',' if self.nest.in_object() => State::NextKey,
+                    b',' if self.nest.in_array() => State::Value,
+                    b'}' if self.nest.in_object() => {
                         self.nest.close();
                         State::After
                     }
-                    (b' ' | b'\t' | b'\r' | b'\n', _) => {
+                    b']' if self.nest.in_array() => {
+                        self.nest.close();
+                        State::After
+                    }
+                    b' ' | b'\t' | b'\r' | b'\n' => {
                         at = self.space(chunk, at - 1);
                         state
                     }
-                    (_, Some(true)) => return Err(self.unexpected("',' or '}'", byte, at)),
-                    (_, Some(false)) => return Err(self.unexpected("',' or ']'", byte, at)),
-                    (b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n', None) => {
+                    _ if self.nest.in_object() => {
+                        return Err(self.unexpected("',' or '}'", byte, at));
+                    }
+                    _ if self.nest.in_array() => {
+                        return Err(self.unexpected("',' or ']'", byte, at));
+                    }
+                    b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
                         return Err(self.flaw(at, "two documents"));
                     }
-                    (_, None) => return Err(self.unexpected("the end", byte, at)),
+                    _ => return Err(self.unexpected("the end", byte, at)),
                 },
                 State::Whole | State::Fraction | State::Power if byte.is_ascii_digit() => state,
                 State::Zero if byte.is_ascii_digit() => {
@@ -268,126 +277,159 @@ impl Scanner {
         Ok(())
     }
 
-    /// Passes over whole tokens from `at` on, where a value must begin: where it stops, and what the state is there.
+    /// Passes over whole tokens from `at` on, where a value must begin: what the state is where it stops, and where.
     fn tokens(&mut self, chunk: &[u8], at: usize) -> (State, usize) {
-        match self.values(chunk, at) {
-            Ok(never) => match never {},
-            Err(stopped) => stopped,
-        }
+        let Err((state, rest)) = self.values(chunk, &chunk[at..]);
+        (state, chunk.len() - rest.len())
     }
 
-    /// Goes on until something stops it.
-    ///
-    /// The speed hangs on how soon the place of the next token is known. Hence the branches, which a processor can
-    /// foretell, where an addition would do that it must wait for.
-    fn values(&mut self, chunk: &[u8], mut at: usize) -> Result<Infallible, Stop> {
+    /// Passes over values, at the end of `chunk`, until something stops it.
+    fn values<'a>(&mut self, chunk: &[u8], mut rest: &'a [u8]) -> Result<Infallible, Stop<'a>> {
         // Whether the value is a string, of which the quote is passed.
         let mut quoted = false;
         loop {
-            let end = match (quoted, chunk.get(at)) {
-                (true, _) => {
-                    quoted = false;
-                    Some(self.text(chunk, at, false)?)
-                }
-                (false, Some(b'"')) => {
-                    at += 1;
-                    quoted = true;
+            if quoted {
+                quoted = false;
+                rest = self.text(string(rest), false)?;
+                // In an object of strings the next one is not far.
+                if let [b',', b'"', key @ ..] = rest
+                    && self.nest.in_object()
+                {
+                    (quoted, rest) = self.member(key)?;
                     continue;
                 }
-                (false, Some(b' ')) => {
-                    at += 1;
-                    continue;
-                }
-                (false, Some(b'\t' | b'\r' | b'\n')) => {
-                    at = self.space(chunk, at);
-                    continue;
-                }
-                (false, Some(b'0'..=b'9')) => number(chunk, at),
-                (false, Some(b'-')) => number(chunk, at + 1),
-                (false, Some(b't')) if chunk[at..].starts_with(b"true") => Some(at + 4),
-                (false, Some(b'f')) if chunk[at..].starts_with(b"false") => Some(at + 5),
-                (false, Some(b'n')) if chunk[at..].starts_with(b"null") => Some(at + 4),
-                (false, Some(b'{')) if chunk.get(at + 1) == Some(&b'}') => Some(at + 2),
-                (false, Some(b'{')) => {
-                    self.nest.open(true);
-                    (quoted, at) = self.member(chunk, at + 1, State::FirstKey)?;
-                    continue;
-                }
-                (false, Some(b'[')) if chunk.get(at + 1) == Some(&b']') => Some(at + 2),
-                (false, Some(b'[')) => {
-                    self.nest.open(false);
-                    at = self.space(chunk, at + 1);
-                    match chunk.get(at) {
-                        Some(b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
-                            continue;
-                        }
-                        _ => return Err((State::FirstElement, at)),
+            } else {
+                let stop = Err((State::Value, rest));
+                let Some((&byte, behind)) = rest.split_first() else {
+                    return stop;
+                };
+                let end = match byte {
+                    b'"' => {
+                        quoted = true;
+                        rest = behind;
+                        continue;
                     }
-                }
-                _ => None,
-            };
-            at = end.ok_or((State::Value, at))?;
+                    b' ' => {
+                        rest = behind;
+                        continue;
+                    }
+                    b'\t' | b'\r' | b'\n' => {
+                        rest = self.white(chunk, rest);
+                        continue;
+                    }
+                    b'0'..=b'9' => number(rest),
+                    b'-' => number(behind),
+                    b't' => rest.strip_prefix(b"true"),
+                    b'f' => rest.strip_prefix(b"false"),
+                    b'n' => rest.strip_prefix(b"null"),
+                    b'{' if behind.starts_with(b"}") => Some(&behind[1..]),
+                    b'{' => {
+                        self.nest.open(true);
+                        (quoted, rest) = self.next_member(chunk, behind, State::FirstKey)?;
+                        continue;
+                    }
+                    b'[' if behind.starts_with(b"]") => Some(&behind[1..]),
+                    b'[' => {
+                        self.nest.open(false);
+                        rest = self.white(chunk, behind);
+                        match rest {
+                            [b'"' | b'{' | b'[' | b'-' | b'0'..=b'9', ..] => continue,
+                            [b't' | b'f' | b'n', ..] => continue,
+                            _ => return Err((State::FirstElement, rest)),
+                        }
+                    }
+                    _ => None,
+                };
+                let Some(end) = end else { return stop };
+                rest = end;
+            }
             // What follows a value, up to the next one.
             loop {
-                match (chunk.get(at), self.nest.innermost()) {
-                    (Some(b','), Some(true)) => {
-                        (quoted, at) = self.member(chunk, at + 1, State::NextKey)?;
+                let stop = Err((State::After, rest));
+                let Some((&byte, behind)) = rest.split_first() else {
+                    return stop;
+                };
+                match byte {
+                    b',' if self.nest.in_object() => {
+                        (quoted, rest) = self.next_member(chunk, behind, State::NextKey)?;
                         break;
                     }
-                    (Some(b','), Some(false)) => {
-                        at += 1;
+                    b',' if self.nest.in_array() => {
+                        rest = behind;
                         break;
                     }
-                    (Some(b'}'), Some(true)) | (Some(b']'), Some(false)) => {
+                    b'}' if self.nest.in_object() => {
                         self.nest.close();
-                        at += 1;
+                        rest = behind;
                     }
-                    (Some(b' ' | b'\t' | b'\r' | b'\n'), _) => at = self.space(chunk, at),
-                    _ => return Err((State::After, at)),
+                    b']' if self.nest.in_array() => {
+                        self.nest.close();
+                        rest = behind;
+                    }
+                    b' ' | b'\t' | b'\r' | b'\n' => rest = self.white(chunk, rest),
+                    _ => return stop,
                 }
             }
         }
     }
 
-    /// Passes over a key and its colon, from `at` on, where `state` holds: whether behind it a string begins, and where
-    /// the value does, behind the quote if it is one.
+    /// Passes over a key and its colon, `state` being what holds here: whether a string begins behind them, and the
+    /// value, without the quote if it is one.
     #[inline(always)]
-    fn member(&mut self, chunk: &[u8], mut at: usize, state: State) -> Result<(bool, usize), Stop> {
-        if chunk.get(at) != Some(&b'"') {
-            at = self.space(chunk, at);
-            if chunk.get(at) != Some(&b'"') {
-                return Err((state, at));
-            }
+    fn next_member<'a>(
+        &mut self,
+        chunk: &[u8],
+        mut rest: &'a [u8],
+        state: State,
+    ) -> Result<(bool, &'a [u8]), Stop<'a>> {
+        if rest.first() != Some(&b'"') {
+            rest = self.white(chunk, rest);
         }
-        at = self.text(chunk, at + 1, true)?;
-        match chunk[at..] {
-            [b':', b'"', ..] => Ok((true, at + 2)),
-            [b':', ..] => Ok((false, at + 1)),
-            _ => Err((State::Colon, at)),
+        match rest {
+            [b'"', key @ ..] => self.member(key),
+            _ => Err((state, rest)),
         }
     }
 
-    /// Passes over a string from behind its first quote on: where it ends.
+    /// The same from behind the key's first quote on.
     #[inline(always)]
-    fn text(&mut self, chunk: &[u8], at: usize, key: bool) -> Result<usize, Stop> {
-        string(chunk, at).map_err(|stop| {
+    fn member<'a>(&mut self, rest: &'a [u8]) -> Result<(bool, &'a [u8]), Stop<'a>> {
+        match self.text(key(rest), true)? {
+            [b':', b'"', value @ ..] => Ok((true, value)),
+            [b':', value @ ..] => Ok((false, value)),
+            rest => Err((State::Colon, rest)),
+        }
+    }
+
+    /// What follows a string, or the state where its end could not be seen.
+    #[inline(always)]
+    fn text<'a>(
+        &mut self,
+        end: Result<&'a [u8], &'a [u8]>,
+        key: bool,
+    ) -> Result<&'a [u8], Stop<'a>> {
+        end.map_err(|rest| {
             self.key = key;
-            (State::Text, stop)
+            (State::Text, rest)
         })
+    }
+
+    /// What follows the white space at the start of `rest`, which ends `chunk`.
+    fn white<'a>(&mut self, chunk: &[u8], rest: &'a [u8]) -> &'a [u8] {
+        let at = chunk.len() - rest.len();
+        &rest[self.space(chunk, at) - at..]
     }
 
     /// Says that the text is over: a flaw when it may not end here.
     pub fn finish(self) -> Result<(), Flaw> {
         match self.state {
             State::After | State::Zero | State::Whole | State::Fraction | State::Power
-                if self.nest.innermost().is_none() =>
+                if self.nest.is_empty() =>
             {
                 Ok(())
             }
             State::Value if self.offset == 0 => Err(self.flaw(1, "nothing at all")),
-            State::Value if self.nest.innermost().is_none() => {
-                Err(self.flaw(1, "nothing but white space"))
-            }
+            State::Value if self.nest.is_empty() => Err(self.flaw(1, "nothing but white space")),
             _ => Err(self.flaw(1, "the document ends too early")),
         }
     }
@@ -436,45 +478,5 @@ impl Scanner {
             _ => format!("the byte 0x{byte:02x}"),
         };
         self.flaw(at, &format!("expected {wanted}, found {found}"))
-    }
-}
-
-/// Which brackets are open: one bit a level, set for an object.
-struct Nest {
-    /// The outer levels, 63 to a word.
-    outer: Vec<u64>,
-    /// The innermost levels, the last one in the lowest bit, and a one above the first.
-    inner: u64,
-}
-
-impl Nest {
-    /// No bracket is open.
-    const fn new() -> Nest {
-        Nest {
-            outer: Vec::new(),
-            inner: 1,
-        }
-    }
-
-    fn open(&mut self, object: bool) {
-        if self.inner >> 63 == 1 {
-            self.outer.push(self.inner);
-            self.inner = 1;
-        }
-        self.inner = self.inner << 1 | u64::from(object);
-    }
-
-    #[inline(always)]
-    fn close(&mut self) {
-        self.inner >>= 1;
-        if self.inner == 1 {
-            self.inner = self.outer.pop().unwrap_or(1);
-        }
-    }
-
-    /// Whether the innermost open bracket is an object's; `None` when no bracket is open.
-    #[inline(always)]
-    fn innermost(&self) -> Option<bool> {
-        (self.inner > 1).then_some(self.inner & 1 == 1)
     }
 }

@@ -1,6 +1,7 @@
 //! How far a string or a number goes: the scanner's quick look ahead, eight bytes at a time.
 //!
-//! Nothing here says that a text is wrong, only how far it is known to be right. Pure functions of bytes.
+//! Nothing here says that a text is wrong, only how far it is known to be right: each function takes the rest of a piece
+//! and returns what is left behind. Pure functions of bytes.
 
 /// The byte in each byte of a word.
 pub const fn each(byte: u8) -> u64 {
@@ -12,24 +13,30 @@ fn first(word: u64) -> usize {
     word.trailing_zeros() as usize / 8
 }
 
-/// The eight bytes at `at`.
-#[inline(always)]
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+/// The same, counted in branches. A processor foretells them where the index is the same again and again, and goes on
+/// without waiting for the word.
+fn first_foretold(mut word: u64) -> usize {
+    let mut index = 0;
+    while word & 0x80 == 0 {
+        word >>= 8;
+        index += 1;
+    }
+    index
 }
 
 /// How many bytes at the start of `bytes` stand in a string for themselves: ASCII that is no quote, no backslash and no
 /// control character.
 pub fn plain(bytes: &[u8]) -> usize {
-    let at = plain_words(bytes, 0);
+    let rest = behind_plain(bytes, first);
     let plain = |byte: &&u8| matches!(byte, b' '..=0x7F) && !matches!(byte, b'"' | b'\\');
-    at + bytes[at..].iter().take_while(plain).count()
+    bytes.len() - rest.len() + rest.iter().take_while(plain).count()
 }
 
-/// Where the first byte that is not [`plain`] stands, from `at` on; or the last few bytes, when those before are.
+/// What follows the [`plain`] bytes; the last few of them may be left.
 #[inline(always)]
-fn plain_words(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(word) = word(bytes, at) {
+fn behind_plain(mut rest: &[u8], first: impl Fn(u64) -> usize) -> &[u8] {
+    while let Some(word) = rest.first_chunk() {
+        let word = u64::from_le_bytes(*word);
         // Each subtraction sets the top bit of the bytes below its bound: 0x22 ^ 2 and all control characters are below
         // 0x21, a backslash ^ a backslash is below 1. A borrow can spoil only the bytes above the first that is hit,
         // and the first is all we ask for.
@@ -37,77 +44,88 @@ fn plain_words(bytes: &[u8], mut at: usize) -> usize {
         let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
         let hit = (quote | backslash | word) & each(0x80);
         if hit != 0 {
-            return at + first(hit);
+            return &rest[first(hit)..];
         }
-        at += 8;
+        rest = &rest[8..];
     }
-    at
+    rest
 }
 
-/// Where the string ends that goes on at `at`: behind its quote. Else how far it is known to be right: up to an escape
-/// or a character of a rare sort, a flaw, or the end of the piece.
+/// What follows the string that goes on here, behind its quote. Else what follows the part that is known to be right: an
+/// escape or a character of a rare sort, a flaw, or the last few bytes of the piece.
 #[inline(always)]
-pub fn string(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+pub fn string(rest: &[u8]) -> Result<&[u8], &[u8]> {
+    string_by(rest, first)
+}
+
+/// The same of a key: record after record has the same ones.
+#[inline(always)]
+pub fn key(rest: &[u8]) -> Result<&[u8], &[u8]> {
+    string_by(rest, first_foretold)
+}
+
+#[inline(always)]
+fn string_by(mut rest: &[u8], first: fn(u64) -> usize) -> Result<&[u8], &[u8]> {
     loop {
-        at = plain_words(bytes, at);
-        match bytes.get(at) {
-            Some(b'"') => return Ok(at + 1),
-            Some(b'\\' | 0x80..) => match usual(bytes, at) {
-                end if end > at => at = end,
-                _ => return Err(at),
+        rest = behind_plain(rest, first);
+        match rest {
+            [b'"', behind @ ..] => return Ok(behind),
+            [b'\\' | 0x80.., ..] => match behind_usual(rest) {
+                behind if behind.len() < rest.len() => rest = behind,
+                _ => return Err(rest),
             },
-            _ => return Err(at),
+            _ => return Err(rest),
         }
     }
 }
 
-/// Behind the escapes of one letter and the characters of two or three bytes, of the usual sort, that stand at `at`.
-fn usual(bytes: &[u8], mut at: usize) -> usize {
+/// What follows the escapes of one letter and the characters of two or three bytes, of the usual sort.
+fn behind_usual(mut rest: &[u8]) -> &[u8] {
     loop {
-        at += match bytes[at..] {
+        rest = match rest {
             [
                 b'\\',
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
-                ..,
-            ] => 2,
-            [0xC2..=0xDF, 0x80..=0xBF, ..] => 2,
-            [0xE1..=0xEC, 0x80..=0xBF, 0x80..=0xBF, ..] => 3,
-            _ => return at,
+                behind @ ..,
+            ]
+            | [0xC2..=0xDF, 0x80..=0xBF, behind @ ..]
+            | [0xE1..=0xEC, 0x80..=0xBF, 0x80..=0xBF, behind @ ..] => behind,
+            _ => return rest,
         };
     }
 }
 
-/// Behind the number of which the first digit stands at `at`; `None` when it is none, or goes on to the end of the piece.
+/// What follows the number of which the first digit stands here; `None` when it is none, or goes on to the end of the
+/// piece.
 #[inline(always)]
-pub fn number(bytes: &[u8], at: usize) -> Option<usize> {
-    let mut end = digits(bytes, at)?;
-    if bytes[at] == b'0' && end > at + 1 {
+pub fn number(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = behind_digits(bytes)?;
+    if bytes[0] == b'0' && rest.len() + 1 < bytes.len() {
         return None;
     }
-    if *bytes.get(end)? == b'.' {
-        end = digits(bytes, end + 1)?;
+    if let [b'.', fraction @ ..] = rest {
+        rest = behind_digits(fraction)?;
     }
-    match bytes.get(end)? {
-        b'e' | b'E' => match bytes.get(end + 1)? {
-            b'+' | b'-' => digits(bytes, end + 2),
-            _ => digits(bytes, end + 1),
-        },
-        _ => Some(end),
+    match rest {
+        [b'e' | b'E', b'+' | b'-', power @ ..] | [b'e' | b'E', power @ ..] => behind_digits(power),
+        [_, ..] => Some(rest),
+        [] => None,
     }
 }
 
-/// Behind the digits at `at`, of which there must be one; `None` as well when they go on to the end of the piece.
+/// What follows the digits, of which there must be one; `None` as well when they go on to the end of the piece.
 #[inline(always)]
-fn digits(bytes: &[u8], at: usize) -> Option<usize> {
-    let mut end = at;
+fn behind_digits(mut rest: &[u8]) -> Option<&[u8]> {
+    if !rest.first()?.is_ascii_digit() {
+        return None;
+    }
     loop {
         // A digit ^ '0' is at most 9, and 9 + 0x76 is the last sum without the top bit. A carry spoils only bytes above.
-        let word = word(bytes, end)? ^ each(b'0');
+        let word = u64::from_le_bytes(*rest.first_chunk()?) ^ each(b'0');
         let other = (word | word.wrapping_add(each(0x76))) & each(0x80);
         if other != 0 {
-            end += first(other);
-            return (end > at).then_some(end);
+            return Some(&rest[first(other)..]);
         }
-        end += 8;
+        rest = &rest[8..];
     }
 }

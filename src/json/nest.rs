@@ -1,0 +1,60 @@
+//! The open brackets of a JSON text, in one bit each.
+
+/// Which brackets are open: one bit a level, set for an object.
+pub struct Nest {
+    /// The outer levels, 63 to a word.
+    outer: Vec<u64>,
+    /// The innermost levels, the last one in the lowest bit, and a one above the first.
+    inner: u64,
+}
+
+impl Nest {
+    /// No bracket is open.
+    pub fn new() -> Nest {
+        Nest {
+            outer: Vec::new(),
+            inner: 1,
+        }
+    }
+
+    /// A bracket opens.
+    #[inline(always)]
+    pub fn open(&mut self, object: bool) {
+        if self.inner >> 63 == 1 {
+            self.begin_word();
+        }
+        self.inner = self.inner << 1 | u64::from(object);
+    }
+
+    #[cold]
+    fn begin_word(&mut self) {
+        self.outer.push(self.inner);
+        self.inner = 1;
+    }
+
+    /// The innermost bracket closes.
+    #[inline(always)]
+    pub fn close(&mut self) {
+        self.inner >>= 1;
+        if self.inner == 1 {
+            self.inner = self.outer.pop().unwrap_or(1);
+        }
+    }
+
+    /// Whether no bracket is open.
+    pub fn is_empty(&self) -> bool {
+        self.inner == 1
+    }
+
+    /// Whether the innermost open bracket is an object's.
+    #[inline(always)]
+    pub fn in_object(&self) -> bool {
+        self.inner & 1 == 1 && !self.is_empty()
+    }
+
+    /// Whether the innermost open bracket is an array's.
+    #[inline(always)]
+    pub fn in_array(&self) -> bool {
+        self.inner & 1 == 0
+    }
+}
