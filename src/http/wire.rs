@@ -19,7 +19,7 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use crate::error;
-use crate::time::Budget;
+use crate::time::{Budget, Clock, SystemClock};
 
 /// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,6 +195,7 @@ impl<In: Transport> Connector<In> for WireConnector {
                         limits: [None; 2],
                         blocking: true,
                         prompt: false,
+                        pause: Budget::of(Duration::ZERO),
                         peer_left: false,
                     })));
                 }
@@ -218,8 +219,10 @@ pub struct Wire {
     limits: [Option<Duration>; 2],
     /// Whether reads and writes of the socket wait, as it is set now.
     blocking: bool,
-    /// The last wait for input was at most [`PROMPT`].
+    /// The last answer took at most [`PROMPT`].
     prompt: bool,
+    /// Until this is over, answers are slept for.
+    pause: Budget,
     /// A write found the connection closed: write no more, and read what the peer had to say before it left.
     peer_left: bool,
 }
@@ -233,10 +236,14 @@ const GRAIN: Duration = Duration::from_millis(100);
 const FINE: Duration = Duration::from_secs(2);
 
 /// To fall asleep and be woken costs tens of microseconds, more on a virtual machine: for an answer that is there sooner,
-/// most of the time of a delivery. Where the last wait took no longer than this, the next one looks again and again for
-/// as long before it sleeps, and lets others run between two looks. The first answer of a connection is always slept for,
-/// and an API that takes longer than this costs no look.
+/// most of the time of a delivery. Where the last answer took no longer than this, the next one is looked for again and
+/// again for as long before it is slept for; between two looks others may run. The first answer of a connection is always
+/// slept for, and so are those of an API that takes longer.
 const PROMPT: Duration = Duration::from_micros(100);
+
+/// A look in vain is paid for: for so many times as long as it took, answers are slept for. Where others want the
+/// processor, the one who lets them run gets it back after milliseconds.
+const PAUSE: u32 = 20;
 
 impl Wire {
     /// Lets reads and writes wait, or not.
@@ -316,17 +323,26 @@ impl Transport for Wire {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let started = Budget::UNLIMITED.at_most(*timeout.after);
-        let soon = Budget::of(PROMPT);
+        let answer = self.progress.phase() == Phase::Waiting;
+        let clock = SystemClock::start();
+        let mut looking = answer && self.prompt && self.pause.is_over();
         loop {
+            let waited = clock.elapsed();
+            if looking && waited > PROMPT {
+                looking = false;
+                self.pause = Budget::of(waited * PAUSE);
+            }
             let left = NextTimeout {
                 after: started.left().into(),
                 ..timeout
             };
             self.limit(false, left)?;
-            self.block(!self.prompt || soon.is_over())?;
+            self.block(!looking)?;
             match self.stream.read(self.buffers.input_append_buf()) {
                 Ok(count) => {
-                    self.prompt = !soon.is_over();
+                    if answer {
+                        self.prompt = clock.elapsed() <= PROMPT;
+                    }
                     self.buffers.input_appended(count);
                     return Ok(count > 0);
                 }
