@@ -6,15 +6,16 @@
 //! and unpaired surrogate *escapes* are allowed, a byte order mark is not. Where the pieces are cut changes neither
 //! the verdict nor the position that is told.
 //!
-//! The machine knows all the rules, and takes a byte a turn. Speed comes from [`Scanner::tokens`], which passes over
-//! whole tokens of the usual sort and leaves everything else to the machine: what is wrong, what is rare, and what the
-//! end of a piece cuts. Line breaks are counted only between tokens, for a valid text has them nowhere else.
+//! The machine takes a byte a turn, and knows all the rules but where a string ends. Speed comes from looking ahead:
+//! [`Scanner::values`] passes over whole tokens of the usual sort, [`skip::string`] over the rest of a string that a piece
+//! has cut. What is wrong, rare or cut is left to the machine. Line breaks are counted only between tokens, for a valid
+//! text has them nowhere else.
 
 use std::convert::Infallible;
 use std::fmt;
 
 use super::nest::Nest;
-use super::skip::{each, key, number, string};
+use super::skip;
 
 /// Why a text is not JSON, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,8 +88,8 @@ pub struct Scanner {
     /// Whether the string at hand is a key.
     key: bool,
     nest: Nest,
-    /// How many bytes came before the piece at hand.
-    offset: u64,
+    /// The offset at which the piece at hand ends.
+    end: u64,
     /// Line breaks passed.
     lines: u64,
     /// The offset at which the line at hand begins.
@@ -102,7 +103,7 @@ impl Scanner {
             state: State::Value,
             key: false,
             nest: Nest::new(),
-            offset: 0,
+            end: 0,
             lines: 0,
             line_start: 0,
         }
@@ -111,25 +112,25 @@ impl Scanner {
     /// Takes the next piece of the text: the first flaw in it, if there is one.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Flaw> {
         let mut state = self.state;
-        let mut at = 0;
+        let mut rest = chunk;
+        self.end += chunk.len() as u64;
         loop {
             match state {
-                State::Value => (state, at) = self.tokens(chunk, at),
-                State::Text => match string(&chunk[at..]) {
-                    Ok(rest) => {
-                        at = chunk.len() - rest.len();
+                State::Value => Err((state, rest)) = self.values(rest),
+                State::Text => match skip::string(rest) {
+                    Ok(behind) => {
+                        rest = behind;
                         state = if self.key { State::Colon } else { State::After };
                     }
-                    Err(rest) => at = chunk.len() - rest.len(),
+                    Err(stop) => rest = stop,
                 },
                 _ => {}
             }
-            let Some(&byte) = chunk.get(at) else { break };
-            at += 1;
+            let Some((&byte, behind)) = rest.split_first() else {
+                break;
+            };
             state = match state {
                 State::Text => match byte {
-                    b'"' if self.key => State::Colon,
-                    b'"' => State::After,
                     b'\\' => State::Escape,
                     b' '..=0x7F => State::Text,
                     0xC2..=0xDF => State::Tail(1, 0x80, 0xBF),
@@ -139,23 +140,23 @@ impl Scanner {
                     0xF0 => State::Tail(3, 0x90, 0xBF),
                     0xF4 => State::Tail(3, 0x80, 0x8F),
                     0xF1..=0xF3 => State::Tail(3, 0x80, 0xBF),
-                    0x80.. => return Err(self.flaw(at, "not UTF-8")),
-                    _ => return Err(self.flaw(at, "a control character in a string")),
+                    0x80.. => return Err(self.flaw(rest, "not UTF-8")),
+                    _ => return Err(self.flaw(rest, "a control character in a string")),
                 },
                 State::Tail(left, low, high) if (low..=high).contains(&byte) => match left {
                     1 => State::Text,
                     _ => State::Tail(left - 1, 0x80, 0xBF),
                 },
-                State::Tail(..) => return Err(self.flaw(at, "not UTF-8")),
+                State::Tail(..) => return Err(self.flaw(rest, "not UTF-8")),
                 State::Escape => match byte {
                     b'u' => State::Hex(4),
                     b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => State::Text,
-                    _ => return Err(self.unexpected("an escape", byte, at)),
+                    _ => return Err(self.unexpected("an escape", byte, rest)),
                 },
                 State::Hex(left) => match byte {
                     b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' if left == 1 => State::Text,
                     b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => State::Hex(left - 1),
-                    _ => return Err(self.unexpected("a hexadecimal digit", byte, at)),
+                    _ => return Err(self.unexpected("a hexadecimal digit", byte, rest)),
                 },
                 State::Value | State::FirstElement => match byte {
                     b'"' => {
@@ -181,13 +182,13 @@ impl Scanner {
                         State::After
                     }
                     b' ' | b'\t' | b'\r' | b'\n' => {
-                        at = self.space(chunk, at - 1);
-                        state
+                        rest = self.space(rest);
+                        continue;
                     }
                     _ if state == State::Value => {
-                        return Err(self.unexpected("a value", byte, at));
+                        return Err(self.unexpected("a value", byte, rest));
                     }
-                    _ => return Err(self.unexpected("a value or ']'", byte, at)),
+                    _ => return Err(self.unexpected("a value or ']'", byte, rest)),
                 },
                 State::FirstKey | State::NextKey => match byte {
                     b'"' => {
@@ -199,19 +200,21 @@ impl Scanner {
                         State::After
                     }
                     b' ' | b'\t' | b'\r' | b'\n' => {
-                        at = self.space(chunk, at - 1);
-                        state
+                        rest = self.space(rest);
+                        continue;
                     }
-                    _ if state == State::NextKey => return Err(self.unexpected("a key", byte, at)),
-                    _ => return Err(self.unexpected("a key or '}'", byte, at)),
+                    _ if state == State::NextKey => {
+                        return Err(self.unexpected("a key", byte, rest));
+                    }
+                    _ => return Err(self.unexpected("a key or '}'", byte, rest)),
                 },
                 State::Colon => match byte {
                     b':' => State::Value,
                     b' ' | b'\t' | b'\r' | b'\n' => {
-                        at = self.space(chunk, at - 1);
-                        state
+                        rest = self.space(rest);
+                        continue;
                     }
-                    _ => return Err(self.unexpected("':'", byte, at)),
+                    _ => return Err(self.unexpected("':'", byte, rest)),
                 },
                 State::After => match byte {
                     b',' if self.nest.in_object() => State::NextKey,
@@ -225,31 +228,31 @@ impl Scanner {
                         State::After
                     }
                     b' ' | b'\t' | b'\r' | b'\n' => {
-                        at = self.space(chunk, at - 1);
-                        state
+                        rest = self.space(rest);
+                        continue;
                     }
                     _ if self.nest.in_object() => {
-                        return Err(self.unexpected("',' or '}'", byte, at));
+                        return Err(self.unexpected("',' or '}'", byte, rest));
                     }
                     _ if self.nest.in_array() => {
-                        return Err(self.unexpected("',' or ']'", byte, at));
+                        return Err(self.unexpected("',' or ']'", byte, rest));
                     }
                     b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                        return Err(self.flaw(at, "two documents"));
+                        return Err(self.flaw(rest, "two documents"));
                     }
-                    _ => return Err(self.unexpected("the end", byte, at)),
+                    _ => return Err(self.unexpected("the end", byte, rest)),
                 },
                 State::Whole | State::Fraction | State::Power if byte.is_ascii_digit() => state,
                 State::Zero if byte.is_ascii_digit() => {
-                    return Err(self.flaw(at, "a number with a leading zero"));
+                    return Err(self.flaw(rest, "a number with a leading zero"));
                 }
                 State::Whole | State::Zero if byte == b'.' => State::Point,
                 State::Whole | State::Zero | State::Fraction if matches!(byte, b'e' | b'E') => {
                     State::Exponent
                 }
                 State::Whole | State::Zero | State::Fraction | State::Power => {
-                    at -= 1; // the number ended before this byte
-                    State::After
+                    state = State::After; // the number ended before this byte
+                    continue;
                 }
                 State::Minus if byte == b'0' => State::Zero,
                 State::Minus if byte.is_ascii_digit() => State::Whole,
@@ -257,12 +260,12 @@ impl Scanner {
                 State::Exponent if matches!(byte, b'+' | b'-') => State::ExponentSign,
                 State::Exponent | State::ExponentSign if byte.is_ascii_digit() => State::Power,
                 State::Minus | State::Point | State::Exponent | State::ExponentSign => {
-                    return Err(self.unexpected("a digit", byte, at));
+                    return Err(self.unexpected("a digit", byte, rest));
                 }
                 State::Word(which, have) => {
                     let word = WORDS[usize::from(which)];
                     if byte != word.as_bytes()[usize::from(have)] {
-                        return Err(self.unexpected(&format!("'{word}'"), byte, at));
+                        return Err(self.unexpected(&format!("'{word}'"), byte, rest));
                     }
                     if usize::from(have) + 1 == word.len() {
                         State::After
@@ -271,31 +274,25 @@ impl Scanner {
                     }
                 }
             };
+            rest = behind;
         }
         self.state = state;
-        self.offset += chunk.len() as u64;
         Ok(())
     }
 
-    /// Passes over whole tokens from `at` on, where a value must begin: what the state is where it stops, and where.
-    fn tokens(&mut self, chunk: &[u8], at: usize) -> (State, usize) {
-        let Err((state, rest)) = self.values(chunk, &chunk[at..]);
-        (state, chunk.len() - rest.len())
-    }
-
-    /// Passes over values, at the end of `chunk`, until something stops it.
-    fn values<'a>(&mut self, chunk: &[u8], mut rest: &'a [u8]) -> Result<Infallible, Stop<'a>> {
-        // Whether the value is a string, of which the quote is passed.
+    /// Passes over values until it must stop; never `Ok`, so that `?` is the way out.
+    fn values<'a>(&mut self, mut rest: &'a [u8]) -> Result<Infallible, Stop<'a>> {
+        // Whether the value is a string, of which the quote is passed: most are, and need no look at their first byte.
         let mut quoted = false;
         loop {
             if quoted {
                 quoted = false;
-                rest = self.text(string(rest), false)?;
+                rest = self.text(skip::string(rest), false)?;
                 // In an object of strings the next one is not far.
-                if let [b',', b'"', key @ ..] = rest
+                if let [b',', b'"', name @ ..] = rest
                     && self.nest.in_object()
                 {
-                    (quoted, rest) = self.member(key)?;
+                    (quoted, rest) = self.member(name)?;
                     continue;
                 }
             } else {
@@ -314,24 +311,24 @@ impl Scanner {
                         continue;
                     }
                     b'\t' | b'\r' | b'\n' => {
-                        rest = self.white(chunk, rest);
+                        rest = self.space(rest);
                         continue;
                     }
-                    b'0'..=b'9' => number(rest),
-                    b'-' => number(behind),
+                    b'0'..=b'9' => skip::number(rest),
+                    b'-' => skip::number(behind),
                     b't' => rest.strip_prefix(b"true"),
                     b'f' => rest.strip_prefix(b"false"),
                     b'n' => rest.strip_prefix(b"null"),
                     b'{' if behind.starts_with(b"}") => Some(&behind[1..]),
                     b'{' => {
                         self.nest.open(true);
-                        (quoted, rest) = self.next_member(chunk, behind, State::FirstKey)?;
+                        (quoted, rest) = self.next_member(behind, State::FirstKey)?;
                         continue;
                     }
                     b'[' if behind.starts_with(b"]") => Some(&behind[1..]),
                     b'[' => {
                         self.nest.open(false);
-                        rest = self.white(chunk, behind);
+                        rest = self.space(behind);
                         match rest {
                             [b'"' | b'{' | b'[' | b'-' | b'0'..=b'9', ..] => continue,
                             [b't' | b'f' | b'n', ..] => continue,
@@ -351,7 +348,7 @@ impl Scanner {
                 };
                 match byte {
                     b',' if self.nest.in_object() => {
-                        (quoted, rest) = self.next_member(chunk, behind, State::NextKey)?;
+                        (quoted, rest) = self.next_member(behind, State::NextKey)?;
                         break;
                     }
                     b',' if self.nest.in_array() => {
@@ -366,7 +363,7 @@ impl Scanner {
                         self.nest.close();
                         rest = behind;
                     }
-                    b' ' | b'\t' | b'\r' | b'\n' => rest = self.white(chunk, rest),
+                    b' ' | b'\t' | b'\r' | b'\n' => rest = self.space(rest),
                     _ => return stop,
                 }
             }
@@ -378,15 +375,14 @@ impl Scanner {
     #[inline(always)]
     fn next_member<'a>(
         &mut self,
-        chunk: &[u8],
         mut rest: &'a [u8],
         state: State,
     ) -> Result<(bool, &'a [u8]), Stop<'a>> {
         if rest.first() != Some(&b'"') {
-            rest = self.white(chunk, rest);
+            rest = self.space(rest);
         }
         match rest {
-            [b'"', key @ ..] => self.member(key),
+            [b'"', name @ ..] => self.member(name),
             _ => Err((state, rest)),
         }
     }
@@ -394,7 +390,7 @@ impl Scanner {
     /// The same from behind the key's first quote on.
     #[inline(always)]
     fn member<'a>(&mut self, rest: &'a [u8]) -> Result<(bool, &'a [u8]), Stop<'a>> {
-        match self.text(key(rest), true)? {
+        match self.text(skip::key(rest), true)? {
             [b':', b'"', value @ ..] => Ok((true, value)),
             [b':', value @ ..] => Ok((false, value)),
             rest => Err((State::Colon, rest)),
@@ -414,12 +410,6 @@ impl Scanner {
         })
     }
 
-    /// What follows the white space at the start of `rest`, which ends `chunk`.
-    fn white<'a>(&mut self, chunk: &[u8], rest: &'a [u8]) -> &'a [u8] {
-        let at = chunk.len() - rest.len();
-        &rest[self.space(chunk, at) - at..]
-    }
-
     /// Says that the text is over: a flaw when it may not end here.
     pub fn finish(self) -> Result<(), Flaw> {
         match self.state {
@@ -428,55 +418,47 @@ impl Scanner {
             {
                 Ok(())
             }
-            State::Value if self.offset == 0 => Err(self.flaw(1, "nothing at all")),
-            State::Value if self.nest.is_empty() => Err(self.flaw(1, "nothing but white space")),
-            _ => Err(self.flaw(1, "the document ends too early")),
+            State::Value if self.end == 0 => Err(self.flaw(&[], "nothing at all")),
+            State::Value if self.nest.is_empty() => Err(self.flaw(&[], "nothing but white space")),
+            _ => Err(self.flaw(&[], "the document ends too early")),
         }
     }
 
-    /// Passes over the white space at `at`, which is in `chunk`; returns where it ends.
-    fn space(&mut self, chunk: &[u8], mut at: usize) -> usize {
-        while let Some(&byte) = chunk.get(at) {
-            match byte {
-                b' ' | b'\t' | b'\r' => at += 1,
+    /// What follows the white space at the start of `rest`.
+    fn space<'a>(&mut self, mut rest: &'a [u8]) -> &'a [u8] {
+        while let Some((byte, behind)) = rest.split_first() {
+            rest = match byte {
+                b' ' | b'\t' | b'\r' => behind,
                 b'\n' => {
-                    at += 1;
                     self.lines += 1;
-                    self.line_start = self.offset + at as u64;
-                    // Behind a line break stands an indent.
-                    while let Some(word) = chunk[at..].first_chunk() {
-                        let other = u64::from_le_bytes(*word) ^ each(b' ');
-                        at += other.trailing_zeros() as usize / 8;
-                        if other != 0 {
-                            break;
-                        }
-                    }
+                    self.line_start = self.end - behind.len() as u64;
+                    skip::behind_spaces(behind) // an indent
                 }
                 _ => break,
-            }
+            };
         }
-        at
+        rest
     }
 
-    /// A flaw in the byte before `at`.
+    /// A flaw where `rest` begins.
     #[cold]
-    fn flaw(&self, at: usize, what: &str) -> Flaw {
+    fn flaw(&self, rest: &[u8], what: &str) -> Flaw {
         Flaw {
             line: self.lines + 1,
-            column: self.offset + at as u64 - self.line_start,
+            column: self.end - rest.len() as u64 - self.line_start + 1,
             what: what.to_owned(),
         }
     }
 
-    /// A flaw in the byte before `at`, which is `byte`.
+    /// A flaw in the first byte of `rest`, which is `byte`.
     #[cold]
-    fn unexpected(&self, wanted: &str, byte: u8, at: usize) -> Flaw {
+    fn unexpected(&self, wanted: &str, byte: u8, rest: &[u8]) -> Flaw {
         let found = match byte {
             b'\'' => "\"'\"".to_owned(),
             b' '..=b'~' => format!("'{}'", char::from(byte)),
-            0xEF if self.offset + at as u64 == 1 => "a byte order mark".to_owned(),
+            0xEF if self.end == rest.len() as u64 => "a byte order mark".to_owned(),
             _ => format!("the byte 0x{byte:02x}"),
         };
-        self.flaw(at, &format!("expected {wanted}, found {found}"))
+        self.flaw(rest, &format!("expected {wanted}, found {found}"))
     }
 }

@@ -1,20 +1,20 @@
-//! How far a string or a number goes: the scanner's quick look ahead, eight bytes at a time.
+//! How far plain text, a string or a number goes, eight bytes at a time: for the scanner and for `Tokens`.
 //!
-//! Nothing here says that a text is wrong, only how far it is known to be right: each function takes the rest of a piece
-//! and returns what is left behind. Pure functions of bytes.
+//! Nothing here says that a text is wrong, only how far it is known to be right: from the rest of a piece to what is left
+//! behind. Pure functions of bytes.
 
 /// The byte in each byte of a word.
-pub const fn each(byte: u8) -> u64 {
+const fn each(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// The index of the lowest byte of the word of which the top bit is set.
+/// The index of the lowest byte of the word that is not 0.
 fn first(word: u64) -> usize {
     word.trailing_zeros() as usize / 8
 }
 
-/// The same, counted in branches. A processor foretells them where the index is the same again and again, and goes on
-/// without waiting for the word.
+/// The same of a word of which some byte has its top bit set, counted in branches: a processor foretells them where the
+/// index is the same again and again, and goes on without waiting for the word.
 fn first_foretold(mut word: u64) -> usize {
     let mut index = 0;
     while word & 0x80 == 0 {
@@ -22,6 +22,18 @@ fn first_foretold(mut word: u64) -> usize {
         index += 1;
     }
     index
+}
+
+/// What follows the spaces; the last few of them may be left.
+pub fn behind_spaces(mut rest: &[u8]) -> &[u8] {
+    while let Some(word) = rest.first_chunk() {
+        let other = u64::from_le_bytes(*word) ^ each(b' ');
+        if other != 0 {
+            return &rest[first(other)..];
+        }
+        rest = &rest[8..];
+    }
+    rest
 }
 
 /// How many bytes at the start of `bytes` stand in a string for themselves: ASCII that is no quote, no backslash and no
@@ -34,7 +46,7 @@ pub fn plain(bytes: &[u8]) -> usize {
 
 /// What follows the [`plain`] bytes; the last few of them may be left.
 #[inline(always)]
-fn behind_plain(mut rest: &[u8], first: impl Fn(u64) -> usize) -> &[u8] {
+fn behind_plain(mut rest: &[u8], first: fn(u64) -> usize) -> &[u8] {
     while let Some(word) = rest.first_chunk() {
         let word = u64::from_le_bytes(*word);
         // Each subtraction sets the top bit of the bytes below its bound: 0x22 ^ 2 and all control characters are below
@@ -79,15 +91,24 @@ fn string_by(mut rest: &[u8], first: fn(u64) -> usize) -> Result<&[u8], &[u8]> {
     }
 }
 
-/// What follows the escapes of one letter and the characters of two or three bytes, of the usual sort.
+macro_rules! escape {
+    () => {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'
+    };
+}
+
+macro_rules! hex {
+    () => {
+        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F'
+    };
+}
+
+/// What follows the escapes and the characters of two or three bytes, of the usual sort.
 fn behind_usual(mut rest: &[u8]) -> &[u8] {
     loop {
         rest = match rest {
-            [
-                b'\\',
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
-                behind @ ..,
-            ]
+            [b'\\', escape!(), behind @ ..]
+            | [b'\\', b'u', hex!(), hex!(), hex!(), hex!(), behind @ ..]
             | [0xC2..=0xDF, 0x80..=0xBF, behind @ ..]
             | [0xE1..=0xEC, 0x80..=0xBF, 0x80..=0xBF, behind @ ..] => behind,
             _ => return rest,
