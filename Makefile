@@ -10,8 +10,8 @@ HOST := $(shell $(RUSTC) -vV 2>/dev/null | sed -n 's/^host: //p')
 MUSL := $(firstword $(subst -, ,$(HOST)))-unknown-linux-musl
 TARGET ?= $(if $(wildcard $(shell $(RUSTC) --print target-libdir --target $(MUSL) 2>/dev/null)),$(MUSL),$(HOST))
 
-# Flags for size; what each is worth stands in Cargo.toml. Relocations are packed where the C library that is linked in can
-# unpack them: glibc, from 2.36 on.
+# Linked statically; the other flags are for size, and what each is worth stands in Cargo.toml. Relocations are packed where
+# the C library that is linked in can unpack them: glibc, from 2.36 on.
 GLIBC := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.\([0-9]*\).*/\1/p')
 PACKED := $(if $(filter %-gnu,$(TARGET)),$(shell [ "0$(GLIBC)" -ge 36 ] && echo -C link-arg=-Wl,-z,pack-relative-relocs))
 FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-T,src/no-unwind.ld $(PACKED)

@@ -1,8 +1,8 @@
 //! The document that is sent: from items or from somebody's bytes, checked, and then never changed.
 //!
 //! Owns the ways to a [`Document`], which is one JSON text or nothing at all; there is no way to make one of anything
-//! else. Bytes that were given are the bytes that [`Document::reader`] yields, each time anew, so that a second try sends
-//! what the first one sent. It must not know HTTP, the spool, flags or which argument a text came from.
+//! else. Bytes that were given are the bytes that [`Document::reader`] yields, each time anew, so that a second try
+//! sends what the first one sent. It must not know HTTP, the spool, flags or which argument a text came from.
 //!
 //! What always holds: a text is checked before it is a document; a regular file of any size costs at most 1 MiB; no
 //! message quotes more of a document than one byte.

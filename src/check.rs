@@ -1,8 +1,8 @@
 //! `authpost check`: everything that can be tested without sending the document or the token.
 //!
-//! A line for each finding, in the order in which a run would come to it, and the exit code that a run would have. It goes
-//! on after a failure as far as the rest can be told without it. What is tested is the run's own code: the document is
-//! read, the token fetched, the connection made and secured, and only then no request follows.
+//! A line for each finding, in the order in which a run would come to it, and the exit code that a run would have. It
+//! goes on after a failure as far as the rest can be told without it. What is tested is the run's own code: the
+//! document is read, the token fetched, the connection made and secured, and only then no request follows.
 
 use crate::error::{Error, Kind, Result};
 use crate::http::{Attempt, Client, Phase, Probe, TrustOrigin};

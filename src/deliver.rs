@@ -288,8 +288,8 @@ enum Next {
     Stop(Option<String>),
 }
 
-/// What follows the `number`th attempt of so many `tries`, when the API `asked` to wait so long and so much of the budget
-/// is `left`.
+/// What follows the `number`th attempt of so many `tries`, when the API `asked` to wait so long and so much of the
+/// budget is `left`.
 fn next(
     verdict: &Verdict,
     asked: Option<Duration>,

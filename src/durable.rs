@@ -1,7 +1,8 @@
 //! Files that survive a power cut.
 //!
-//! The room that calls `fsync` and `rename` for everything but the spool's messages. Whoever reads a file written here finds the old content or the new
-//! one, whole, whenever the writer or the machine stopped; and once [`replace`] has returned, the new one.
+//! The room that calls `fsync` and `rename` for everything but the spool's messages and the file of failed lines.
+//! Whoever reads a file written here finds the old content or the new one, whole, whenever the writer or the machine
+//! stopped; and once [`replace`] has returned, the new one.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::hash::{BuildHasher, RandomState};

@@ -1,8 +1,8 @@
 //! `authpost flush`: delivers what waits in a spool and is due, oldest first.
 //!
 //! One bad message never keeps back the others, and a host that cannot be reached is tried once. What goes wrong with
-//! the token, a certificate or this machine never makes a message dead. A disk that cannot be written is told for every message:
-//! none is sent that could not be marked before.
+//! the token, a certificate or this machine never makes a message dead. A disk that cannot be written is told for every
+//! message: none is sent that could not be marked before.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;

@@ -1,7 +1,7 @@
 //! One attempt at a request: what went out, and what came back.
 //!
-//! The only room that names `ureq`, and the only one that exposes a [`Secret`]. It follows no redirect, repeats
-//! nothing and judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request left.
+//! The only room that names `ureq`, and where secrets go onto the wire. It follows no redirect, repeats nothing and
+//! judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request left.
 
 mod echo;
 mod fault;

@@ -5,9 +5,9 @@
 //! telling whether two texts mean the same ([`equal`]). It must not know files, HTTP or printing.
 //!
 //! What always holds: numbers, key order, duplicate keys and escapes stay the bytes they were, and no function here
-//! recurses, so that no depth of nesting can exhaust the stack. All but the validator ask for a text that is known to be
-//! JSON; given another, they return something meaningless, but do not panic. `serde_json` bounds the depth, takes no text
-//! in pieces and does not keep it as it stands; so only decoding and encoding one string is left to it.
+//! recurses, so that no depth of nesting can exhaust the stack. All but the validator ask for a text that is known to
+//! be JSON; given another, they return something meaningless, but do not panic. `serde_json` bounds the depth, takes no
+//! text in pieces and does not keep it as it stands; so only decoding and encoding one string is left to it.
 //!
 //! RFC 8259 (JSON), RFC 6901 (JSON Pointer).
 

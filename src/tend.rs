@@ -1,7 +1,7 @@
 //! Looking after a spool: `list`, `show`, `retry` and `drop`.
 //!
-//! Reading needs no lock, since a message never changes; a lock only tells whether its sender still lives. Whatever moves or removes one holds it, as a flush does, so the
-//! two cannot meet.
+//! Reading needs no lock, since a message never changes; a lock only tells whether its sender still lives. Whatever
+//! moves or removes one holds it, as a flush does, so the two cannot meet.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

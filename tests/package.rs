@@ -8,8 +8,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// With the C library in it: the most that it may have.
-const MOST_BYTES: u64 = 2_900_000;
+/// The most that it may have, with the C library in it, and with relocations that only a newer one unpacks left as they are.
+const MOST_BYTES: u64 = 2_850_000;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

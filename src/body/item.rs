@@ -1,8 +1,8 @@
 //! Items: `key=text` and its relatives on the command line, and the object that they make.
 //!
-//! Owns the syntax that HTTPie made common (the table in the design is the whole of it) and the small tree in which items
-//! meet. It must not know arguments other than its own. What always holds: a `:=` value keeps its text, and is taken
-//! apart only as far as another item reaches into it; no item replaces what another gave; parsing opens nothing.
+//! Owns the syntax that HTTPie made common (the help has the whole of it) and the small tree in which
+//! items meet. It must not know arguments other than its own. What always holds: a `:=` value keeps its text, and is
+//! taken apart only as far as another item reaches into it; no item replaces what another gave; parsing opens nothing.
 
 use std::collections::HashMap;
 use std::fs;
@@ -64,8 +64,8 @@ impl Item {
     /// taken as written.
     ///
     /// # Errors
-    /// [`Kind::Usage`] when it is no item, [`Kind::Data`] when the value of `:=` is not JSON or has a key twice. They name
-    /// the key, not the value.
+    /// [`Kind::Usage`] when it is no item, [`Kind::Data`] when the value of `:=` is not JSON or has a key twice. They
+    /// name the key, not the value.
     pub fn parse(argument: &str) -> Result<Item> {
         let separator = unescaped(argument, b"=:").next();
         let (name, rest) = argument.split_at(separator.unwrap_or(argument.len()));

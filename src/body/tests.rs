@@ -1,4 +1,4 @@
-//! Items and documents: every row of the design's table, every message, and files that behave badly.
+//! Items and documents: every kind of item, every message, and files that behave badly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::Write;

@@ -235,14 +235,14 @@ const STREAMED: usize = 64 << 10;
 const GRAIN: Duration = Duration::from_millis(100);
 const FINE: Duration = Duration::from_secs(2);
 
-/// To fall asleep and be woken costs tens of microseconds, more on a virtual machine: for an answer that is there sooner,
-/// most of the time of a delivery. Where the last answer took no longer than this, the next one is looked for again and
-/// again for as long before it is slept for; between two looks others may run. The first answer of a connection is always
-/// slept for, and so are those of an API that takes longer.
+/// To fall asleep and be woken costs tens of microseconds, more on a virtual machine: for an answer that is there
+/// sooner, most of the time of a delivery. Where the last answer took no longer than this, the next one is looked for
+/// again and again for as long before it is slept for; each look yields the processor, for the API may need this core.
+/// The first answer of a connection is always slept for, and so are those of an API that takes longer.
 const PROMPT: Duration = Duration::from_micros(100);
 
-/// A look in vain is paid for: for so many times as long as it took, answers are slept for. Where others want the
-/// processor, the one who lets them run gets it back after milliseconds.
+/// A look in vain is followed by so many times its length without one, so that looking costs a twentieth at most where
+/// it does not pay: on a busy core a yield comes back after milliseconds only.
 const PAUSE: u32 = 20;
 
 impl Wire {
@@ -332,12 +332,14 @@ impl Transport for Wire {
                 looking = false;
                 self.pause = Budget::of(waited * PAUSE);
             }
-            let left = NextTimeout {
-                after: started.left().into(),
-                ..timeout
-            };
-            self.limit(false, left)?;
             self.block(!looking)?;
+            if !looking {
+                let left = NextTimeout {
+                    after: started.left().into(),
+                    ..timeout
+                };
+                self.limit(false, left)?;
+            }
             match self.stream.read(self.buffers.input_append_buf()) {
                 Ok(count) => {
                     if answer {
@@ -364,11 +366,10 @@ impl Transport for Wire {
         if self.progress.phase() >= Phase::Sending {
             return !self.peer_left;
         }
-        let quiet = |stream: &TcpStream| match stream.peek(&mut [0]) {
-            Err(error) => error.kind() == ErrorKind::WouldBlock,
-            Ok(_) => false,
-        };
-        !self.peer_left && self.block(false).is_ok() && quiet(&self.stream)
+        // The socket is left not to wait: reads and writes set it as they need it.
+        !self.peer_left
+            && self.block(false).is_ok()
+            && (self.stream.peek(&mut [0])).is_err_and(|why| why.kind() == ErrorKind::WouldBlock)
     }
 }
 

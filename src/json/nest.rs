@@ -1,5 +1,5 @@
-//! The open brackets of a JSON text, in one bit each: a word more for each 63 levels. To close more than was opened leaves
-//! it empty.
+//! The open brackets of a JSON text, in one bit each: a word more for each 63 levels. To close more than was opened
+//! leaves it empty.
 
 /// Which brackets are open: one bit a level, set for an object.
 pub struct Nest {

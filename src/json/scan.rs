@@ -7,9 +7,9 @@
 //! the verdict nor the position that is told.
 //!
 //! The machine takes a byte a turn, and knows all the rules but where a string ends. Speed comes from looking ahead:
-//! [`Scanner::values`] passes over whole tokens of the usual sort, [`skip::string`] over the rest of a string that a piece
-//! has cut. What is wrong, rare or cut is left to the machine. Line breaks are counted only between tokens, for a valid
-//! text has them nowhere else.
+//! [`Scanner::values`] passes over whole tokens of the usual sort, [`skip::string`] over the rest of a string that a
+//! piece has cut. What is wrong, rare or cut is left to the machine. Line breaks are counted only between tokens, for a
+//! valid text has them nowhere else.
 
 use std::convert::Infallible;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! How far plain text, a string or a number goes, eight bytes at a time: for the scanner and for `Tokens`.
 //!
-//! Nothing here says that a text is wrong, only how far it is known to be right: from the rest of a piece to what is left
-//! behind. Pure functions of bytes.
+//! Nothing here says that a text is wrong, only how far it is known to be right: from the rest of a piece to what is
+//! left behind. Pure functions of bytes.
 
 /// The byte in each byte of a word.
 const fn each(byte: u8) -> u64 {

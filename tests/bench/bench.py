@@ -216,7 +216,7 @@ def kept_connection(url):
         rates = {contender: statistics.median(found[contender]) for contender in found}
         bars, holds = [], []
         for contender, least in [("curl -K", 1.3), ("Python Session", 8), ("wrk -c1 -t1", 0.9)]:
-            # On one core nobody waits for a wake-up: what is left is what each of them does. No bar, but good to know.
+            # On one core nobody waits for a wake-up, so there is no bar to hold.
             if contender in rates and cores is CLIENT:
                 bars.append(f"≥ {least} × {contender}")
                 holds.append(rates["authpost"] >= least * rates[contender])
