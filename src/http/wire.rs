@@ -421,6 +421,9 @@ impl<T: Transport> Exchange<T> {
             self.progress.reach(Phase::Ready);
         }
         let head = std::mem::take(&mut self.head);
+        if head.is_empty() {
+            return self.below.transmit_output(amount, timeout);
+        }
         let output = self.below.buffers().output();
         let joined = head.len() + amount;
         if joined <= output.len() {
