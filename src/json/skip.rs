@@ -13,15 +13,28 @@ fn first(word: u64) -> usize {
     word.trailing_zeros() as usize / 8
 }
 
-/// The same of a word of which some byte has its top bit set, counted in branches: a processor foretells them where the
-/// index is the same again and again, and goes on without waiting for the word.
-fn first_foretold(mut word: u64) -> usize {
-    let mut index = 0;
-    while word & 0x80 == 0 {
-        word >>= 8;
-        index += 1;
+/// The same of a word of which some byte has its top bit set, in branches: a processor foretells them where the index is
+/// the same again and again, and goes on without waiting for the word. Written out, for a loop takes twice as long.
+#[inline(always)]
+fn first_foretold(word: u64) -> usize {
+    let (low, high) = (word as u32, (word >> 32) as u32);
+    if low & 0x80 != 0 {
+        0
+    } else if low & 0x8000 != 0 {
+        1
+    } else if low & 0x80_0000 != 0 {
+        2
+    } else if low & 0x8000_0000 != 0 {
+        3
+    } else if high & 0x80 != 0 {
+        4
+    } else if high & 0x8000 != 0 {
+        5
+    } else if high & 0x80_0000 != 0 {
+        6
+    } else {
+        7
     }
-    index
 }
 
 /// What follows the spaces; the last few of them may be left.
