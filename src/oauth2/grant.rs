@@ -292,7 +292,7 @@ impl Grant {
     }
 }
 
-/// `x.lock` for `x`.
+/// `x.lock` for `x` and `.lock`: a file beside another one.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
