@@ -5,6 +5,7 @@
 
 mod echo;
 mod fault;
+mod handshake;
 mod proxy;
 mod trust;
 mod wire;
@@ -33,6 +34,7 @@ use crate::time::Budget;
 
 pub use fault::{Fault, FaultKind, unfit_identity};
 use fault::{Sent, explain, plain, refuses_our_certificate};
+use handshake::WatchConnector;
 pub use trust::Origin as TrustOrigin;
 pub use wire::Phase;
 use wire::{ExchangeConnector, Progress, Purpose, Ready, WireConnector};
@@ -194,6 +196,7 @@ impl Client {
         let connector =
             ().chain(ConnectProxyConnector::default())
                 .chain(WireConnector(progress.clone()))
+                .chain(WatchConnector(progress.clone()))
                 .chain(RustlsConnector::default())
                 .chain(ExchangeConnector {
                     progress: progress.clone(),
@@ -261,7 +264,13 @@ impl Client {
             Err(error) => {
                 // The name may have moved to another address.
                 *lock(&self.known) = None;
-                if self.progress.phase() <= Phase::Waiting && refuses_our_certificate(&error) {
+                // In TLS 1.3 the request may have left by the time the API says what it thinks of our certificate. But
+                // it must have accepted that before it reads a byte of the request (RFC 8446, section 4.4.2.4), so
+                // nothing was processed.
+                if self.progress.phase() <= Phase::Waiting
+                    && self.progress.may_refuse_certificate()
+                    && refuses_our_certificate(&error)
+                {
                     self.progress.reach(Phase::Securing);
                 }
                 let unsent = self.progress.phase() < Phase::Sending;
@@ -386,7 +395,7 @@ impl Client {
             (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
             (Phase::Receiving, _) => format!("reading the answer of {origin}"),
         };
-        let reason = explain(error);
+        let reason = explain(error, phase >= Phase::Sending);
         Fault {
             kind: reason.kind,
             what: match reason.kind {

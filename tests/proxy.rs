@@ -399,6 +399,26 @@ fn the_certificate_behind_it_is_checked() {
 }
 
 #[test]
+fn a_client_certificate_that_is_missed_behind_it_was_not_sent_anything() {
+    let ca = Ca::new("Test CA");
+    let tls = Tls::new(&ca.issue(Leaf::new("api.test"))).client_ca(&ca);
+    let proxy = tls
+        .only13()
+        .script([conn().raw().read().reply(YES).handshake_fails()]);
+    test()
+        .token(TOKEN)
+        .file("ca.pem", ca.pem())
+        .args(["--cacert", "ca.pem", "--proxy", &at(&proxy), URL])
+        .run()
+        .stderr(
+            "authpost: connecting to https://api.test through the proxy 127.0.0.1:PORT: \
+            the API asks for a client certificate\n\
+            hint: give one with --cert and --key\n",
+        )
+        .code(75);
+}
+
+#[test]
 fn a_tunnel_is_kept_between_tries() {
     let tunnel = Tunnel::new();
     let proxy = tunnel.script([conn()

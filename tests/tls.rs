@@ -443,7 +443,11 @@ fn an_api_that_does_not_like_our_certificate_was_not_sent_anything() {
     let server = ca.issue(Leaf::new("localhost"));
     let stranger = Ca::new("Other CA").issue(Leaf::client("me"));
     let late = ca.issue(Leaf::client("me").expired());
-    for tls in [Tls::new(&server).only12(), Tls::new(&server).only13()] {
+    for tls in [
+        Tls::new(&server).only12(),
+        Tls::new(&server).only13(),
+        Tls::new(&server).only13().suite("TLS13_AES_128_GCM_SHA256"),
+    ] {
         let tls = tls.client_ca(&ca);
         let server = tls.script([conn().handshake_fails()]);
         trusting(&ca.pem())
@@ -472,6 +476,69 @@ fn an_api_that_does_not_like_our_certificate_was_not_sent_anything() {
             assert_eq!(server.finish().len(), 0);
         }
     }
+}
+
+/// The alerts by which a server refuses a client's certificate (RFC 8446, section 6.2).
+const REFUSALS: &[(u8, &str)] = &[
+    (42, "BadCertificate"),
+    (43, "UnsupportedCertificate"),
+    (44, "CertificateRevoked"),
+    (45, "CertificateExpired"),
+    (46, "CertificateUnknown"),
+    (48, "UnknownCA"),
+    (49, "AccessDenied"),
+    (116, "CertificateRequired"),
+];
+
+#[test]
+fn an_alert_after_the_request_leaves_it_open_whether_the_document_was_accepted() {
+    let ca = Ca::new("Test CA");
+    let identity = ca.issue(Leaf::new("localhost"));
+    let me = ca.issue(Leaf::client("me"));
+    let tls = || Tls::new(&identity);
+    let without_tickets = |suite| tls().only13().suite(suite).without_tickets();
+    for tls in [
+        tls().only12(),
+        tls().only12().client_ca(&ca),
+        tls().only13(),
+        // Without them nothing comes between the handshake and the alert.
+        without_tickets("TLS13_AES_256_GCM_SHA384"),
+        without_tickets("TLS13_AES_128_GCM_SHA256"),
+        without_tickets("TLS13_CHACHA20_POLY1305_SHA256"),
+        // The certificate was accepted: tickets follow.
+        tls().only13().client_ca(&ca),
+    ] {
+        for (code, name) in REFUSALS {
+            let server = tls.script([conn().read().alert(*code)]);
+            showing(&ca, &me.pem(), &me.key_pem())
+                .args([server.url("/"), "k=v"])
+                .run()
+                .stderr(format!(
+                    "authpost: waiting for the answer of https://localhost:PORT: it broke TLS off ({name})\n\
+                    hint: the API may have taken it: look before sending it again, or say --idempotent\n"
+                ))
+                .code(74);
+            assert_eq!(server.finish().len(), 1, "{code}");
+        }
+    }
+}
+
+#[test]
+fn a_certificate_refused_on_a_kept_connection_leaves_the_outcome_open() {
+    let ca = Ca::new("Test CA");
+    let me = ca.issue(Leaf::client("me"));
+    let tls = Tls::new(&ca.issue(Leaf::new("localhost"))).only13();
+    let tls = tls.client_ca(&ca).without_tickets();
+    let server = tls.script([conn().read().reply_json(200, "{}").read().alert(45)]);
+    showing(&ca, &me.pem(), &me.key_pem())
+        .stdin("{\"n\":1}\n{\"n\":2}\n")
+        .args(["--lines=-", server.url("/")])
+        .run()
+        .stderr_like(
+            "authpost: line 2: waiting for the answer of https://localhost:PORT: it broke TLS off (CertificateExpired)\n**",
+        )
+        .code(74);
+    assert_eq!(server.finish().len(), 2);
 }
 
 #[test]

@@ -74,8 +74,8 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// Why `error` came up.
-pub fn explain(error: &ureq::Error) -> Reason {
+/// Why `error` came up, before a byte of the request was `sent` or after.
+pub fn explain(error: &ureq::Error, sent: bool) -> Reason {
     use FaultKind::{Document, Passing, ProxyDenied};
     match error {
         ureq::Error::Other(inner) if inner.is::<dns::Failure>() => {
@@ -108,7 +108,7 @@ pub fn explain(error: &ureq::Error) -> Reason {
         }
         error => {
             let text = plain(error);
-            tls(&text).unwrap_or_else(|| Reason::new(Passing, text, ""))
+            tls(&text, sent).unwrap_or_else(|| Reason::new(Passing, text, ""))
         }
     }
 }
@@ -171,19 +171,18 @@ fn alert(text: &str) -> Option<&str> {
     Some(text.split_once("received fatal alert: ")?.1)
 }
 
-/// Whether the API ended TLS because of the certificate that we showed, or did not show. TLS 1.3 tells so only after
-/// the request may have left, but a server must have our certificate accepted before it reads a byte of it
-/// (RFC 8446, section 4.4.2.4), so nothing was processed.
+/// Whether the API ended TLS with an alert that is for the certificate that we showed, or did not show.
 pub fn refuses_our_certificate(error: &ureq::Error) -> bool {
     let text = error.to_string();
     alert(&text).is_some_and(|alert| ALERTS.iter().any(|(known, ..)| *known == alert))
 }
 
 /// What is wrong with TLS; `None` when `text` is about something else.
-fn tls(text: &str) -> Option<Reason> {
+fn tls(text: &str, sent: bool) -> Option<Reason> {
     use FaultKind::{Lasting, Passing};
     if let Some(alert) = alert(text) {
-        let known = ALERTS.iter().find(|(known, ..)| *known == alert);
+        // After the request an alert may mean anything: what it says of certificates would be taken for the remedy.
+        let known = ALERTS.iter().find(|(known, ..)| !sent && *known == alert);
         return Some(match (known, alert) {
             (Some((_, why, hint)), _) => Reason::new(Lasting, *why, hint),
             (None, "UnrecognisedName") => Reason::new(

@@ -51,6 +51,8 @@ struct State {
     purpose: Purpose,
     /// The peer went away while it was being sent something.
     cut_short: bool,
+    /// How many TLS records came since we answered the API's request for a client certificate; `None` when it made none.
+    since_certificate: Option<u32>,
 }
 
 /// What an attempt is for.
@@ -72,6 +74,7 @@ impl Progress {
             budget: Budget::UNLIMITED,
             purpose: Purpose::Request,
             cut_short: false,
+            since_certificate: None,
         })))
     }
 
@@ -86,6 +89,7 @@ impl Progress {
             budget,
             purpose,
             cut_short: false,
+            since_certificate: None,
         };
     }
 
@@ -114,6 +118,29 @@ impl Progress {
         let mut state = self.lock();
         // Once the answer is awaited, all that is written is TLS's goodbye.
         state.cut_short |= state.phase <= Phase::Sending;
+    }
+
+    /// A connection is new, and nobody has asked for a certificate on it.
+    pub fn reset_certificate(&self) {
+        self.lock().since_certificate = None;
+    }
+
+    /// The API asked for a certificate, and we answered.
+    pub fn certificate_sent(&self) {
+        self.lock().since_certificate = Some(0);
+    }
+
+    /// A TLS record came.
+    pub fn record_came(&self) {
+        if let Some(count) = &mut self.lock().since_certificate {
+            *count += 1;
+        }
+    }
+
+    /// Whether an alert, if the last record was one, was all that the API answered to our certificate. What else came
+    /// before it (a ticket, for one) shows that the API had accepted the certificate.
+    pub fn may_refuse_certificate(&self) -> bool {
+        self.lock().since_certificate == Some(1)
     }
 
     fn purpose(&self) -> Purpose {

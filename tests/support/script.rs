@@ -43,6 +43,7 @@ enum Step {
     Close,
     Cut,
     Reset,
+    Alert(u8),
     Handshake,
     HandshakeFails,
     HandshakeCut(usize),
@@ -121,6 +122,11 @@ impl Conn {
     /// Closes with a reset (RST).
     pub fn reset(self) -> Conn {
         self.then(Step::Reset)
+    }
+
+    /// Breaks TLS off with this fatal alert (RFC 8446, section 6), and closes.
+    pub fn alert(self, code: u8) -> Conn {
+        self.then(Step::Alert(code))
     }
 
     /// On a TLS server: no handshake until told, so the steps speak plain TCP. For a peer that is silent (`.stall()`)
@@ -260,7 +266,7 @@ impl Player<'_> {
         }
         match conn.steps.last() {
             Some(Step::Stall | Step::NeverRead | Step::Close | Step::Cut | Step::Reset) => Ok(()),
-            Some(Step::HandshakeFails | Step::HandshakeCut(_)) => Ok(()),
+            Some(Step::HandshakeFails | Step::HandshakeCut(_) | Step::Alert(_)) => Ok(()),
             _ => self.read_end(),
         }
     }
@@ -307,6 +313,11 @@ impl Player<'_> {
                 self.close();
             }
             Step::Cut => self.close(),
+            Step::Alert(code) => {
+                self.log(format!("alert {code}"));
+                self.wire.alert(*code).map_err(|e| format!("alert: {e}"))?;
+                self.close();
+            }
             Step::Reset => {
                 self.log("reset");
                 let linger = SockRef::from(&*self.tcp.0).set_linger(Some(Duration::ZERO));

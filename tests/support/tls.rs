@@ -10,12 +10,14 @@ use super::http::{Request, Response};
 use super::script::Conn;
 use super::server::{Handler, Server, loopback};
 use super::wire::{Secure, Tcp, Wire};
+use rustls::crypto::cipher::{AeadKey, Iv, OutboundChunks, OutboundPlainMessage};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+    ConnectionTrafficSecrets, ContentType, ProtocolVersion, RootCertStore, ServerConfig,
+    ServerConnection, StreamOwned, SupportedCipherSuite, SupportedProtocolVersion,
 };
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -32,6 +34,8 @@ pub struct Tls {
     versions: Vec<&'static SupportedProtocolVersion>,
     clients: Option<RootCertStore>,
     alpn: Vec<Vec<u8>>,
+    tickets: bool,
+    provider: Arc<CryptoProvider>,
     handshakes: Arc<Mutex<Vec<Handshake>>>,
 }
 
@@ -57,6 +61,8 @@ impl Tls {
             versions: vec![&TLS13, &TLS12],
             clients: None,
             alpn: Vec::new(),
+            tickets: true,
+            provider: provider(),
             handshakes: Arc::default(),
         }
     }
@@ -71,6 +77,17 @@ impl Tls {
         self
     }
 
+    /// Speaks only this cipher suite, such as `TLS13_AES_128_GCM_SHA256`.
+    pub fn suite(mut self, name: &str) -> Tls {
+        let mut provider = ring::default_provider();
+        provider
+            .cipher_suites
+            .retain(|suite| format!("{:?}", suite.suite()) == name);
+        assert_eq!(provider.cipher_suites.len(), 1, "{name}");
+        self.provider = Arc::new(provider);
+        self
+    }
+
     /// Demands a certificate of the client, issued by this authority.
     pub fn client_ca(mut self, ca: &Ca) -> Tls {
         let mut roots = RootCertStore::empty();
@@ -82,6 +99,12 @@ impl Tls {
     /// Speaks these protocols only; a client that offers none of them is turned away.
     pub fn alpn(mut self, protocols: &[&str]) -> Tls {
         self.alpn = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
+        self
+    }
+
+    /// Sends nothing by which a session could be resumed, so that what follows the handshake is the answer.
+    pub fn without_tickets(mut self) -> Tls {
+        self.tickets = false;
         self
     }
 
@@ -107,7 +130,7 @@ impl Tls {
     }
 
     fn layer(&self) -> Arc<dyn Secure> {
-        let builder = ServerConfig::builder_with_provider(provider());
+        let builder = ServerConfig::builder_with_provider(self.provider.clone());
         let builder = builder.with_protocol_versions(&self.versions);
         let builder = builder.expect("versions");
         let builder = match &self.clients {
@@ -121,6 +144,10 @@ impl Tls {
         let config = builder.with_single_cert(self.chain.clone(), self.key.clone_key());
         let mut config = config.expect("a certificate and its key");
         config.alpn_protocols = self.alpn.clone();
+        config.enable_secret_extraction = true; // for Wire::alert
+        if !self.tickets {
+            config.send_tls13_tickets = 0;
+        }
         Arc::new(Layer {
             config: Arc::new(config),
             handshakes: self.handshakes.clone(),
@@ -155,7 +182,7 @@ impl Secure for Layer {
             alpn: connection.alpn_protocol().map(text),
             client: connection.peer_certificates().is_some(),
         });
-        Ok(Box::new(Secured(StreamOwned::new(connection, tcp))))
+        Ok(Box::new(Secured(Some(StreamOwned::new(connection, tcp)))))
     }
 
     fn accept_partly(&self, mut tcp: Tcp, bytes: usize) -> io::Result<()> {
@@ -174,28 +201,69 @@ impl Secure for Layer {
     }
 }
 
-/// TLS over TCP, after the handshake.
-struct Secured(StreamOwned<ServerConnection, Tcp>);
+/// TLS over TCP, after the handshake; nothing once an alert has ended it.
+struct Secured(Option<StreamOwned<ServerConnection, Tcp>>);
+
+impl Secured {
+    fn stream(&mut self) -> io::Result<&mut StreamOwned<ServerConnection, Tcp>> {
+        self.0.as_mut().ok_or(io::ErrorKind::NotConnected.into())
+    }
+}
 
 impl Wire for Secured {
     fn goodbye(&mut self) {
-        self.0.conn.send_close_notify();
-        let _ = self.0.flush(); // to a client that is gone there is nobody to say it
+        if let Ok(stream) = self.stream() {
+            stream.conn.send_close_notify();
+            let _ = stream.flush(); // to a client that is gone there is nobody to say it
+        }
     }
+
+    fn alert(&mut self, code: u8) -> io::Result<()> {
+        let stream = self.0.take().ok_or(io::ErrorKind::NotConnected)?;
+        let (connection, mut tcp) = stream.into_parts();
+        tcp.write_all(&encrypted_alert(connection, code).map_err(io::Error::other)?)
+    }
+}
+
+/// The record that ends this connection with a fatal alert. rustls sends one only for an error that it found itself.
+fn encrypted_alert(connection: ServerConnection, code: u8) -> Result<Vec<u8>, rustls::Error> {
+    let suite = connection.negotiated_cipher_suite().expect("a handshake");
+    let (sequence, secrets) = connection.dangerous_extract_secrets()?.tx;
+    let (key, iv): (AeadKey, Iv) = match secrets {
+        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
+        | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
+        | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
+        _ => return Err(rustls::Error::General("another cipher".into())),
+    };
+    let mut encrypter = match suite {
+        SupportedCipherSuite::Tls13(suite) => suite.aead_alg.encrypter(key, iv),
+        SupportedCipherSuite::Tls12(suite) => {
+            let (fixed, explicit) = iv
+                .as_ref()
+                .split_at(suite.aead_alg.key_block_shape().fixed_iv_len);
+            suite.aead_alg.encrypter(key, fixed, explicit)
+        }
+    };
+    let alert = OutboundPlainMessage {
+        typ: ContentType::Alert,
+        version: ProtocolVersion::TLSv1_2,
+        payload: OutboundChunks::Single(&[2, code]),
+    };
+    Ok(encrypter.encrypt(alert, sequence)?.encode())
 }
 
 impl Read for Secured {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.read(into)
+        self.stream()?.read(into)
     }
 }
 
 impl Write for Secured {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.stream()?.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.stream()?.flush()
     }
 }

@@ -16,6 +16,11 @@ pub trait Secure: Send + Sync {
 pub trait Wire: Read + Write {
     /// Says goodbye, where the layer has a way to (TLS: close_notify).
     fn goodbye(&mut self) {}
+
+    /// Breaks TLS off with this fatal alert.
+    fn alert(&mut self, _code: u8) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// A socket that its player and its wire share. It closes when the last of them lets go.
