@@ -317,15 +317,17 @@ fn next(
         )));
     }
     // Full jitter: anything between nothing and a ceiling that doubles, so that a crowd of runs spreads out.
-    let ceiling = rules
+    let mut ceiling = rules
         .wait
         .saturating_mul(1 << (number - 1).min(20))
         .min(rules.max_wait);
+    // Where the API asks for another try, ours should fit into what is left. But what it asks for only makes the wait
+    // longer: after `Retry-After: 0` it would be called without a pause until the deadline.
+    if asked.is_some() {
+        ceiling = ceiling.min(rules.wait.max(left / 2));
+    }
     let drawn = ceiling.mul_f64(clock.chance());
-    let wait = match asked {
-        Some(asked) if drawn >= left => asked,
-        asked => drawn.max(asked.unwrap_or_default()),
-    };
+    let wait = drawn.max(asked.unwrap_or_default());
     if wait.saturating_add(LEAST) >= left {
         // Where nothing at all is left, a first attempt says so itself.
         return Next::Stop((number > 1 || !left.is_zero()).then(|| no_time(number)));

@@ -538,6 +538,27 @@ fn an_api_that_asks_to_slow_down_slows_the_run() {
 }
 
 #[test]
+fn an_api_that_asks_for_no_wait_is_not_called_without_one() {
+    for after in ["0", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+        let server =
+            Server::handler(move |_| Response::json(429, "{}").header("Retry-After", after));
+        lines("1\n2\n")
+            .args(["--timeout", "1s", "--wait", "20ms", server.url("/")])
+            .run()
+            .stderr_like(&format!(
+                "authpost: line 1: the API answered 429 Too Many Requests (* tries, and no time is left for another)\n  {{}}\n\
+                 0 accepted, 0 refused, 0 not sent, 1 unavailable {CLOSING}\
+                 hint: the run stopped early: go on with --skip 0\n"
+            ))
+            .within(0.0, 1.5)
+            .code(69);
+        // Six to reach half a second, some ten while the time that is left is halved again and again.
+        let count = server.count();
+        assert!((2..60).contains(&count), "{after}: {count} requests");
+    }
+}
+
+#[test]
 fn an_api_that_asks_to_wait_longer_than_the_budget_stops_the_run() {
     let server = Server::handler(|_| Response::json(429, "{}").header("Retry-After", "99"));
     lines("1\n2\n")

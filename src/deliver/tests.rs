@@ -556,11 +556,24 @@ fn retry_after_that_does_not_fit_ends_the_run_at_once() {
 }
 
 #[test]
-fn a_wait_of_ours_that_does_not_fit_gives_way_to_the_one_asked_for() {
+fn our_waits_grow_shorter_towards_the_end_where_the_api_asks_for_another_try() {
+    for (text, waits) in [
+        ("0", &[1.0, 2.0, 4.0, 8.0, 7.5, 3.75, 1.875, 1.0][..]),
+        ("3", &[3.0, 3.0, 4.0, 8.0, 6.0, 3.0][..]),
+    ] {
+        let mut given = given().within(SECOND * 30);
+        given.rules.patient = true;
+        let asked = || answered_with(429, &[("retry-after", text)]);
+        let delivered = given.deliver(waits.iter().map(|_| asked()).chain([answered(200)]));
+        let expected: Vec<_> = waits.iter().copied().map(Duration::from_secs_f64).collect();
+        assert_eq!(delivered.slept, expected, "{text}");
+    }
+    // But never below the first of them.
     let mut given = given().within(SECOND * 10);
     given.rules.wait = SECOND * 20;
-    let asked = answered_with(503, &[("retry-after", "3")]);
-    assert_eq!(given.deliver([asked, answered(200)]).slept, [SECOND * 3]);
+    let ended = given.deliver([answered_with(503, &[("retry-after", "3")])]);
+    ended.says("the API answered 503 (no time is left for another try)");
+    assert_eq!(ended.slept, []);
 }
 
 #[test]

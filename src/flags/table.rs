@@ -322,7 +322,8 @@ pub const FLAGS: &[Flag] = &[
         group: Group::Delivery,
         verbs: SENDING,
         brief: "the first wait between tries, doubling, with full jitter [default: 1s]",
-        text: "What the API asks for in Retry-After is obeyed; where it does not fit the budget, the run ends at once.",
+        text: "Retry-After, where the API gives it, makes a wait longer, never shorter; where it does not fit the budget, the run ends \
+               at once.",
         set: |draft, value| {
             draft.wait = Some(value.duration()?);
             Ok(())
