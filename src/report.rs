@@ -1,13 +1,14 @@
 //! Every word that is printed.
 //!
 //! The answer goes to standard output, everything about it to standard error. What comes from the API is never let
-//! through to a terminal's escape sequences on standard error, headers are shown by an allow-list, and an answer that
+//! through to a terminal's escape sequences, headers are shown by an allow-list, and an answer that
 //! repeats a secret is not quoted there. A reader that went away is not an error; a full disk is.
 
 mod lines;
+mod terminal;
 
 use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -22,6 +23,8 @@ use crate::outcome::{Exit, Fate, json_of};
 use crate::plan::{Form, Output, Show, Source, Target};
 use crate::time;
 pub use lines::{LineReport, Tally};
+pub use terminal::printable;
+use terminal::{Out, is_terminal};
 
 /// Headers whose values are shown by `-v`: all others may carry a secret.
 const SHOWN: &[&str] = &[
@@ -98,8 +101,8 @@ pub fn page(text: &[u8]) -> Result<()> {
 }
 
 /// Writes to standard output what may be far larger than what it is made of.
-fn print(write: impl FnOnce(&mut BufWriter<StdoutLock>) -> io::Result<()>) -> Result<()> {
-    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<()> {
+    let mut out = Out::new();
     match write(&mut out).and_then(|()| out.flush()) {
         Err(why) if why.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io(Kind::Output, "writing to standard output", &why)
@@ -412,11 +415,10 @@ impl Report<'_> {
 
     /// Prints the answer.
     fn body(self, answer: &Answer) -> Result<()> {
-        let terminal = io::stdout().is_terminal();
-        let laid_out = self.output.pretty || terminal;
+        let laid_out = self.output.pretty || is_terminal();
         match laid_out.then(|| json_of(answer)).flatten() {
             Some(body) => pretty(body),
-            None if terminal => page(&with_newline(answer.body.clone())),
+            None if is_terminal() => page(&with_newline(answer.body.clone())),
             None => page(&answer.body),
         }
     }
@@ -428,7 +430,7 @@ impl Report<'_> {
             None => Ok(()),
             Some(found) => match json::text_of(found) {
                 Some(text) => page(&with_newline(text.into_bytes())),
-                None if self.output.pretty || io::stdout().is_terminal() => pretty(found),
+                None if self.output.pretty || is_terminal() => pretty(found),
                 None => page(&with_newline(found.as_bytes().to_vec())),
             },
         }
@@ -455,16 +457,6 @@ fn shown<'a>(name: &str, value: &'a str) -> &'a str {
         true => value,
         false => "(not shown)",
     }
-}
-
-/// `text` without what a terminal would obey: control characters, and marks that turn the direction of writing.
-pub fn printable(text: &str) -> String {
-    let is_obeyed = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let shown = |c| if is_obeyed(c) { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
 }
 
 /// Whether both outputs go to one place, a terminal or cron's mail, where nothing needs to be said twice.

@@ -97,6 +97,59 @@ fn a_terminal_gets_it_indented() {
     picked.stdout("{\n  \"e\": null\n}\n").code(0);
 }
 
+/// What an API may send to a terminal: a clipboard filled, a sequence in one character, a line overwritten, a text turned.
+const HOSTILE: &str = "\u{1b}]52;c;eA==\u{7}\u{9b}2Jno\rye\u{202e}s\u{7f}";
+const HOSTILE_SHOWN: &str = r"\u001b]52;c;eA==\u0007\u009b2Jno\u000dye\u202es\u007f";
+
+#[test]
+fn a_terminal_is_given_nothing_to_obey() {
+    let tty = |body: &str, args: &[&str]| run_answered(json(body), args, Runner::tty);
+    // What is not JSON. Line ends and tabs are harmless.
+    tty(&format!("a\tb\r\n{HOSTILE}\nä€😀"), &[])
+        .stdout(format!("a\tb\r\n{HOSTILE_SHOWN}\nä€😀\n"))
+        .stderr(STATUS)
+        .code(0);
+    run_answered(
+        Response::new(200, *b"\x9b2J\xe2\x82\xff\x1b"),
+        &[],
+        Runner::tty,
+    )
+    .stdout("\\x9b2J\\xe2\\x82\\xff\\u001b\n")
+    .stderr(STATUS)
+    .code(0);
+    // JSON, whose strings may hold all but the first of these controls as they are; it stays the same JSON.
+    let raw = &HOSTILE[HOSTILE.find('\u{9b}').unwrap()..].replace('\r', "");
+    let shown = &HOSTILE_SHOWN[HOSTILE_SHOWN.find(r"\u009b").unwrap()..].replace(r"\u000d", "");
+    let body = format!(r#"{{"{raw}":["{raw}"]}}"#);
+    tty(&body, &[])
+        .stdout(format!("{{\n  \"{shown}\": [\n    \"{shown}\"\n  ]\n}}\n"))
+        .stderr(STATUS)
+        .code(0);
+    tty(&body, &["--report"])
+        .stdout_like(&format!(
+            "{{**\"response\":{{\"{shown}\":[\"{shown}\"]}}}}\n"
+        ))
+        .code(0);
+    let text = serde_json::to_string(HOSTILE).unwrap();
+    tty(&format!("[{text}]"), &["--pick=/0"])
+        .stdout(format!("{HOSTILE_SHOWN}\n"))
+        .stderr(STATUS)
+        .code(0);
+    // Into a pipe all of it goes as it is.
+    answered(json(&body), &[])
+        .stdout(&body)
+        .stderr(STATUS)
+        .code(0);
+    answered(json(&body), &["--pretty"])
+        .stdout(format!("{{\n  \"{raw}\": [\n    \"{raw}\"\n  ]\n}}\n"))
+        .stderr(STATUS)
+        .code(0);
+    answered(json(&format!("[{text}]")), &["--pick=/0"])
+        .stdout(format!("{HOSTILE}\n"))
+        .stderr(STATUS)
+        .code(0);
+}
+
 #[test]
 fn pick_prints_one_value() {
     let pick = |pointer: &str, value: &str| {

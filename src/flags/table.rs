@@ -753,7 +753,8 @@ pub const FLAGS: &[Flag] = &[
         group: Group::Output,
         verbs: SENDING,
         brief: "re-indent the answer [default: on a terminal only]",
-        text: "The order of keys, duplicate keys and the text of numbers and strings stay as they came.",
+        text: "The order of keys, duplicate keys and the text of numbers and strings stay as they came. On a terminal \
+               control characters are shown escaped, in any output.",
         set: |draft, _| {
             draft.pretty = true;
             Ok(())

@@ -1,0 +1,74 @@
+//! What a terminal is given: nothing that it would obey instead of showing it.
+//!
+//! What an API sends can hold escape sequences, which move the cursor, fill the clipboard or rename the window, and
+//! marks that turn the direction of writing. Into a file or a pipe bytes go as they are: that is for the reader there.
+
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::sync::OnceLock;
+
+/// Whether standard output is a terminal.
+pub fn is_terminal() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| io::stdout().is_terminal())
+}
+
+/// Control characters, and marks that turn the direction of writing.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` in one line that is safe to be shown, with a mark in the place of each character that would be obeyed.
+pub fn printable(text: &str) -> String {
+    let shown = |c| if is_obeyed(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
+
+/// Standard output. On a terminal what would be obeyed is written as JSON writes it, `\u001b`, so that JSON stays the
+/// JSON it was, and what is not UTF-8 as `\x9b`. Each write must end with a whole character, and a line's end be in one.
+pub struct Out {
+    buffer: BufWriter<StdoutLock<'static>>,
+    escapes: bool,
+}
+
+impl Out {
+    pub fn new() -> Out {
+        Out {
+            buffer: BufWriter::with_capacity(64 << 10, io::stdout().lock()),
+            escapes: is_terminal(),
+        }
+    }
+
+    fn write_escaped(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for chunk in bytes.utf8_chunks() {
+            let text = chunk.valid();
+            let mut written = 0;
+            for (at, c) in text.char_indices().filter(|(_, c)| is_obeyed(*c)) {
+                if matches!(c, '\n' | '\t') || text[at..].starts_with("\r\n") {
+                    continue;
+                }
+                self.buffer.write_all(&text.as_bytes()[written..at])?;
+                write!(self.buffer, "\\u{:04x}", u32::from(c))?;
+                written = at + c.len_utf8();
+            }
+            self.buffer.write_all(&text.as_bytes()[written..])?;
+            for byte in chunk.invalid() {
+                write!(self.buffer, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.escapes {
+            return self.buffer.write(bytes);
+        }
+        self.write_escaped(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.buffer.flush()
+    }
+}
