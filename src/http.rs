@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ureq::config::Config;
-use ureq::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use ureq::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
 use ureq::http::{self, HeaderMap, HeaderName, HeaderValue, Uri, Version};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
@@ -33,7 +33,7 @@ use crate::secret::Secret;
 use crate::time::Budget;
 
 pub use fault::{Fault, FaultKind, unfit_identity};
-use fault::{Sent, explain, plain, refuses_our_certificate};
+use fault::{Sent, UnknownFraming, explain, plain, refuses_our_certificate};
 use handshake::WatchConnector;
 pub use trust::Origin as TrustOrigin;
 pub use wire::Phase;
@@ -46,6 +46,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Requests and answers pass through buffers of this size. A request below it is one write.
 const BUFFER: usize = 16 * 1024;
+
+/// The head of an answer may be as long as this: that of the request may come back in it, cookies and all.
+const HEAD: usize = 64 * 1024;
 
 /// A kept connection that was idle for this long is not used again: the API may be about to close it.
 const IDLE: Duration = Duration::from_secs(1);
@@ -183,7 +186,8 @@ impl Client {
             .max_redirects_will_error(false)
             .proxy(proxy)
             .user_agent(USER_AGENT)
-            .input_buffer_size(BUFFER)
+            .input_buffer_size(HEAD)
+            .max_response_header_size(HEAD)
             .output_buffer_size(BUFFER)
             .max_idle_age(IDLE)
             .timeout_resolve(Some(connection.connect_timeout))
@@ -332,6 +336,9 @@ impl Client {
                 self.agent.run(head.body(form.expose())?)
             }
         }?;
+        if !is_framed(&response) {
+            return Err(ureq::Error::Other(Box::new(UnknownFraming)));
+        }
         let mut answer = self.read(response);
         echo::conceal(&mut answer, request.secrets);
         Ok(answer)
@@ -410,6 +417,21 @@ impl Client {
 fn uri(url: &Url) -> error::Result<Uri> {
     Uri::try_from(url.as_str())
         .map_err(|why| Error::new(Kind::Usage, format!("reading the URL '{url}': {why}")))
+}
+
+/// Whether it is known where the body of `response` ends. ureq looks for `chunked` somewhere in Transfer-Encoding, and
+/// passes over all else, so that a body in a coding that we do not undo, chunks and all, would pass for the document.
+/// HTTP/1.0 knows no such header; where it comes all the same, the framing is faulty (RFC 9112, section 6.1).
+fn is_framed(response: &http::Response<ureq::Body>) -> bool {
+    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            response.version() == Version::HTTP_11
+                && coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        }
+        (Some(_), Some(_)) => false,
+    }
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {

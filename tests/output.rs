@@ -1,6 +1,6 @@
 //! What is printed, and where: the answer on stdout, everything about it on stderr, and what happens when neither can be.
 use crate::support::{
-    Ca, Leaf, Ran, Response, Runner, Server, Tls, Unreachable, conn, find, need, test,
+    Ca, Leaf, Output, Ran, Response, Runner, Server, Tls, Unreachable, conn, find, need, test,
 };
 
 const STATUS: &str = "HTTP/1.1 200 OK\n";
@@ -572,21 +572,40 @@ fn an_answer_of_brackets_costs_no_more_than_another() {
         .code(0);
 }
 
-#[test]
-fn a_head_that_is_too_large_is_told_as_such() {
+/// Over TCP and TLS, what comes of an answer of 204 with these headers.
+fn with_headers(headers: &str, judged: impl Fn(Ran) -> Output) {
     let ca = Ca::new("Test CA");
     let tls = Tls::new(&ca.issue(Leaf::new("localhost")));
-    let head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(40_000));
-    let answer = || [conn().read().reply(head.as_str()).stall()];
-    for server in [Server::script(answer()), tls.script(answer())] {
-        test()
-            .file("ca.pem", ca.pem())
-            .args(["--no-auth", "--cacert", "ca.pem", server.url("/"), "a=1"])
-            .run()
-            .stderr_like(
-                "authpost: reading the answer of http*://*:PORT: the head of the answer is too large\n\
-                 hint: the API may have taken it: look before sending it again, or say --idempotent\n",
-            )
-            .code(74);
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n";
+    let answer = format!("{interim}HTTP/1.1 204 No Content\r\n{headers}\r\n");
+    let connections = || [conn().read().reply(answer.as_str()).stall()];
+    for server in [Server::script(connections()), tls.script(connections())] {
+        let run = test().file("ca.pem", ca.pem()).args(["--no-auth", "-q"]);
+        judged(
+            run.args(["--cacert", "ca.pem", server.url("/"), "a=1"])
+                .run(),
+        );
     }
+}
+
+#[test]
+fn a_head_may_be_large() {
+    let too_much = |why: &'static str| {
+        move |ran: Ran| {
+            ran.stderr_like(&format!(
+                "authpost: reading the answer of http*://*:PORT: {why}\n\
+                 hint: the API may have taken it: look before sending it again, or say --idempotent\n"
+            ))
+            .code(74)
+        }
+    };
+    let line = "HTTP/1.1 204 No Content\r\nX: \r\n\r\n".len();
+    let of = |length: usize| format!("X: {}\r\n", "x".repeat(length - line));
+    with_headers(&of(64 << 10), |ran| ran.code(0));
+    let larger = too_much("the head of the answer is larger than 64 KiB");
+    with_headers(&of((64 << 10) + 1), larger);
+    with_headers(&of(1 << 20), larger);
+    with_headers(&"X: y\r\n".repeat(128), |ran| ran.code(0));
+    let more = too_much("the answer has more than 128 headers");
+    with_headers(&"X: y\r\n".repeat(129), more);
 }

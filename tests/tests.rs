@@ -18,6 +18,7 @@ mod docs;
 mod document;
 mod exits;
 mod figures;
+mod framing;
 mod http_only_loopback;
 mod kept;
 mod lines;

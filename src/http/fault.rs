@@ -74,6 +74,18 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
+/// An answer whose end cannot be told. Its headers are not quoted: they may repeat a secret.
+#[derive(Debug)]
+pub struct UnknownFraming;
+
+impl fmt::Display for UnknownFraming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its Transfer-Encoding is not 'chunked', or is given in HTTP/1.0")
+    }
+}
+
+impl std::error::Error for UnknownFraming {}
+
 /// Why `error` came up, before a byte of the request was `sent` or after.
 pub fn explain(error: &ureq::Error, sent: bool) -> Reason {
     use FaultKind::{Document, Passing, ProxyDenied};
@@ -117,8 +129,14 @@ pub fn explain(error: &ureq::Error, sent: bool) -> Reason {
 pub fn plain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(why) => wire::reason(why),
+        ureq::Error::Protocol(why) if why.to_string().ends_with("too many headers") => {
+            "the answer has more than 128 headers".to_owned()
+        }
         ureq::Error::Protocol(why) => format!("what came is not HTTP ({why})"),
-        ureq::Error::LargeResponseHeader(..) => "the head of the answer is too large".to_owned(),
+        ureq::Error::LargeResponseHeader(..) => {
+            "the head of the answer is larger than 64 KiB".to_owned()
+        }
+        ureq::Error::Other(why) => why.to_string(),
         error => error.to_string(),
     }
 }

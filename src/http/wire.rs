@@ -212,7 +212,11 @@ impl<In: Transport> Connector<In> for WireConnector {
                     return Ok(Some(Either::B(Wire {
                         stream,
                         buffers: LazyBuffers::new(
-                            config.input_buffer_size(),
+                            // A head must fit where HTTP is read, which is above TLS where there is TLS.
+                            match details.needs_tls() {
+                                true => config.output_buffer_size(),
+                                false => config.input_buffer_size(),
+                            },
                             match self.0.purpose() {
                                 Purpose::Stream => STREAMED,
                                 _ => config.output_buffer_size(),
