@@ -457,12 +457,14 @@ impl Held<'_> {
         self.put(Place::Queue)
     }
 
-    /// Puts it among the dead, under another name where one of its name lies there.
+    /// Puts it among the dead, under another name where another one of its name lies there.
     ///
     /// # Errors
     /// [`Kind::Output`]; it is still in the spool.
     pub fn bury(mut self) -> Result<()> {
-        if fs::symlink_metadata(self.spool.path(Place::Dead, &self.id)).is_ok() {
+        if self.place != Place::Dead
+            && fs::symlink_metadata(self.spool.path(Place::Dead, &self.id)).is_ok()
+        {
             let name = OsStr::new(self.id.as_str());
             let why = self.spool.hint(name).error;
             return self.spool.set_aside(self.place, name, &why);

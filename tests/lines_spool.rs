@@ -1,5 +1,5 @@
 //! Line mode with a spool: what the API does not take is kept, and the run goes on.
-use crate::spool::lies;
+use crate::spool::{lies, names};
 use crate::support::{Dir, Response, Runner, Server, Unreachable, conn, dir, test};
 
 fn lines(d: &Dir, lines: &str) -> Runner {
@@ -90,6 +90,60 @@ fn a_refused_line_is_dead_and_the_rest_goes_on() {
         .code(76);
     lies(&d, 0, 1);
     assert_eq!(server.count(), 3);
+}
+
+#[test]
+fn a_dead_lettered_line_is_a_message_like_any_other() {
+    let d = dir();
+    let answers = |status| (0..3).fold(conn(), |c, _| c.read().reply_json(status, "{}"));
+    let server = Server::script([answers(400), answers(200)]);
+    lines(&d, "1\n2\n3\n")
+        .args(["-q", "--idempotency-key", "k", server.url("/data")])
+        .run()
+        .stderr_like("**\n0 accepted, 3 refused, 0 not sent in * s\n")
+        .code(76);
+    lies(&d, 0, 3);
+    let ids = names(&d, "dead");
+    assert_eq!(names(&d, "state"), ids);
+    test()
+        .in_dir(&d)
+        .args(["list", "s"])
+        .run()
+        .stdout_like(&format!(
+            "waiting: 0\ndead: 3\n  ID *\n{}",
+            ids.iter()
+                .map(|id| format!(
+                    "  {id}  *  1      -       http://127.0.0.1:PORT/data  (the API answered 400 Bad Request)\n"
+                ))
+                .collect::<String>()
+        ))
+        .code(0);
+    for id in &ids {
+        test()
+            .in_dir(&d)
+            .args(["show", "s", id])
+            .run()
+            .stdout_like(&format!("id: {id}\nstate: dead\n**"))
+            .code(0);
+    }
+    test()
+        .in_dir(&d)
+        .args(["retry", "s", "--all"])
+        .run()
+        .stderr("authpost: 3 messages due now\n")
+        .code(0);
+    flush(&d)
+        .run()
+        .stderr("authpost: the spool 'DIR/s': 3 delivered\n")
+        .code(0);
+    let sent: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|r| format!("{} {}", r.header("idempotency-key").unwrap(), r.text()))
+        .collect();
+    assert_eq!(sent, ["k-1 1", "k-2 2", "k-3 3", "k-1 1", "k-2 2", "k-3 3"]);
+    lies(&d, 0, 0);
+    assert_eq!(names(&d, "state"), Vec::<String>::new());
 }
 
 #[test]
