@@ -18,7 +18,7 @@ use crate::outcome::{Again, Exit, Fate, Terms};
 use crate::plan::{Lines, Plan};
 use crate::report::{self, LineReport, Tally};
 use crate::spool::Spool;
-use crate::spooled;
+use crate::spooled::{self, exit_of_dead};
 use crate::time::{Clock, SystemClock};
 
 /// Sends the lines. How the run is to end.
@@ -103,8 +103,12 @@ impl Run<'_> {
                     self.settled = number;
                 }
                 Next::Parcel(parcel) => {
-                    let outcome = self.deliver(&parcel)?;
+                    let mut outcome = self.deliver(&parcel)?;
+                    let kept = self.keep(&parcel, &mut outcome);
                     self.tally.add(outcome.verdict.fate, parcel.count());
+                    if let Err(error) = kept {
+                        return Ok(Some(self.not_kept(&parcel, &outcome, &error)));
+                    }
                     self.exit = self.exit.or_worse(outcome.verdict.exit);
                     let told = self.report.delivery(&parcel, &outcome);
                     // Told or not, what was accepted must not be sent again.
@@ -120,32 +124,52 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Sends a parcel; with a spool, what the API does not take goes there, and all that follows once it is down.
+    /// Sends a parcel. With a spool, what keeps us from that stops nothing; and nothing is sent any more once the API is
+    /// down.
     fn deliver(&mut self, parcel: &Parcel) -> Result<Outcome> {
-        let Some(spool) = &self.spool else {
-            return self.send(parcel);
-        };
-        let dir = spool.dir().display().to_string();
-        let mut outcome = match &self.given_up {
-            Some(why) => Outcome::not_tried(why.clone(), Exit::TempFail),
-            None => self.send(parcel).unwrap_or_else(|error| {
+        match &self.given_up {
+            Some(why) => Ok(Outcome::not_tried(why.clone(), Exit::TempFail)),
+            None if self.spool.is_none() => self.send(parcel),
+            None => Ok(self.send(parcel).unwrap_or_else(|error| {
                 self.report.error(&error);
                 self.exit = self.exit.or_worse(error.kind().into());
                 Outcome::not_tried(error.to_string(), error.kind().into())
-            }),
-        };
-        let (exit, delivery) = (outcome.verdict.exit, &self.plan.delivery);
-        if exit != Exit::Ok
-            && let Some(spool) = &self.spool
-        {
-            let (job, expect) = (&parcel.job, &self.plan.expect);
-            spooled::keep(spool, job, &mut outcome, delivery, expect, self.clock)?;
+            })),
         }
-        if self.given_up.is_none() && exit != Exit::Ok && exit != Exit::Protocol {
-            self.report.given_up(parcel, &outcome, &dir);
+    }
+
+    /// Puts a parcel that the API did not accept into the spool, where there is one.
+    fn keep(&mut self, parcel: &Parcel, outcome: &mut Outcome) -> Result<()> {
+        let exit = outcome.verdict.exit;
+        let Some(spool) = self.spool.as_ref().filter(|_| exit != Exit::Ok) else {
+            return Ok(());
+        };
+        let (delivery, expect) = (&self.plan.delivery, &self.plan.expect);
+        spooled::keep(spool, &parcel.job, outcome, delivery, expect, self.clock)?;
+        if self.given_up.is_none() && exit != Exit::Protocol {
+            let dir = spool.dir().display().to_string();
+            self.report.given_up(parcel, outcome, &dir);
             self.given_up = Some(outcome.verdict.why.clone());
         }
-        Ok(outcome)
+        Ok(())
+    }
+
+    /// Tells what the API did with a parcel that the spool did not take in, and stops the run: what else the API does not
+    /// accept would be lost.
+    fn not_kept(&mut self, parcel: &Parcel, outcome: &Outcome, error: &Error) -> Stop {
+        // Why it was not tried was told before.
+        if outcome.tries > 0
+            && let Err(untold) = self.report.delivery(parcel, outcome)
+        {
+            self.report.error(&untold);
+        }
+        self.report.error(error);
+        // That the API may have accepted it comes before the disk.
+        self.exit = self.exit.or_worse(match exit_of_dead(&outcome.verdict) {
+            Exit::IoErr => Exit::IoErr,
+            _ => error.kind().into(),
+        });
+        self.stop(parcel, outcome)
     }
 
     fn send(&mut self, parcel: &Parcel) -> Result<Outcome> {
@@ -195,19 +219,21 @@ impl Run<'_> {
                     }
                 }
             }
-            _ => {
-                // Another run has the same keys only where they are not random.
-                let keyed =
-                    self.plan.key.is_some() || self.plan.target.idempotency_header.is_none();
-                let harmless = self.plan.delivery.idempotent && keyed;
-                let maybe = outcome.verdict.again == Again::IfIdempotent && !harmless;
-                return Ok(ControlFlow::Break(Stop {
-                    maybe_taken: maybe.then_some(*parcel.span.end()),
-                }));
-            }
+            _ => return Ok(ControlFlow::Break(self.stop(parcel, outcome))),
         }
         self.settled = *parcel.span.end();
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// A stop at this parcel.
+    fn stop(&self, parcel: &Parcel, outcome: &Outcome) -> Stop {
+        // Another run has the same keys only where they are not random.
+        let keyed = self.plan.key.is_some() || self.plan.target.idempotency_header.is_none();
+        let harmless = self.plan.delivery.idempotent && keyed;
+        let maybe = outcome.verdict.again == Again::IfIdempotent && !harmless;
+        Stop {
+            maybe_taken: maybe.then_some(*parcel.span.end()),
+        }
     }
 
     /// Brings everything to disk, and says what the run came to.

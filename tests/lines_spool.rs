@@ -1,6 +1,6 @@
 //! Line mode with a spool: what the API does not take is kept, and the run goes on.
 use crate::spool::{lies, names};
-use crate::support::{Dir, Response, Runner, Server, Unreachable, conn, dir, test};
+use crate::support::{Dir, Ran, Response, Runner, Server, Unreachable, conn, dir, test};
 
 fn lines(d: &Dir, lines: &str) -> Runner {
     test()
@@ -195,4 +195,78 @@ fn a_line_that_is_not_json_goes_to_the_failed_ones() {
         .code(65);
     lies(&d, 2, 0);
     assert_eq!(d.read("failed"), "bad\n");
+}
+
+/// Line 3 of these gets no room in the spool, since no file may grow.
+fn without_room(options: &[&str], server: &Server) -> Ran {
+    lines(&dir(), "1\n2\n3\n4\n")
+        .args(options)
+        .arg(server.url("/"))
+        .shell("trap '' XFSZ; ulimit -f 0; exec \"$@\"")
+        .run()
+}
+
+#[test]
+fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
+    let two = || {
+        conn()
+            .read()
+            .reply_json(200, "1")
+            .read()
+            .reply_json(200, "2")
+    };
+    let full = "writing 'DIR/s/tmp/*' in the spool: File too large\n";
+    for (options, closing) in [
+        (
+            &[][..],
+            "go on with --skip 3 if the API has taken what was under way, else with --skip 2\n",
+        ),
+        (
+            &["--idempotent", "--idempotency-key", "k"],
+            "go on with --skip 2\n",
+        ),
+    ] {
+        without_room(options, &Server::script([two().read().close()]))
+            .stderr_like(&format!(
+                "authpost: line 3: waiting for the answer of http://127.0.0.1:PORT: *\nhint: *\n\
+                 authpost: the API may have taken it, but {full}\
+                 hint: ask the API whether it has it before you send it again, and mend the spool\n\
+                 2 accepted, 0 refused, 0 not sent, 1 unknown in * s\n\
+                 hint: the run stopped early: {closing}"
+            ))
+            .code(74);
+    }
+    for (status, told, fate) in [
+        (
+            503,
+            "the API did not take it",
+            "0 refused, 0 not sent, 1 unavailable",
+        ),
+        (400, "the API refused it", "1 refused, 0 not sent"),
+    ] {
+        without_room(&[], &Server::script([two().read().reply_json(status, "{}")]))
+            .stderr_like(&format!(
+                "authpost: line 3: the API answered *\n  {{}}\n\
+                 authpost: {told}, but {full}\
+                 hint: mend the spool, and look whether the message is still there ('authpost list')\n\
+                 2 accepted, {fate} in * s\n\
+                 hint: the run stopped early: go on with --skip 2\n"
+            ))
+            .code(73);
+    }
+}
+
+#[test]
+fn a_full_disk_hides_nothing_from_the_report() {
+    let server = Server::script([conn()
+        .read()
+        .reply_json(200, "1")
+        .read()
+        .reply_json(200, "2")
+        .read()
+        .close()]);
+    without_room(&["--report"], &server)
+        .stdout_like("{*}\n{*}\n{\"outcome\":\"unknown\",\"exit\":74,*,\"line\":3,*}\n")
+        .stderr_like("**")
+        .code(74);
 }
