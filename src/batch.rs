@@ -11,13 +11,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::body::Document;
 use crate::deliver::{Api, Outcome, deliver};
 use crate::error::{Error, Kind, Result};
+use crate::job::Job;
 use crate::lines::{Next, Parcel, Stream};
 use crate::outcome::{Again, Exit, Fate, Terms};
 use crate::plan::{Lines, Plan};
 use crate::report::{self, LineReport, Tally};
-use crate::spool::Spool;
+use crate::spool::{Message, Spool};
 use crate::spooled::{self, exit_of_dead};
 use crate::time::{Clock, SystemClock};
 
@@ -29,6 +31,11 @@ pub fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
     let mut stream = Stream::open(lines, plan.target.clone(), plan.key.as_deref())?;
     if plan.dry_run {
         return dry_run(plan, stream);
+    }
+    if plan.spool.is_some() {
+        // What no message can say is told before anything is sent.
+        let job = Job::new(plan.target.clone(), plan.key.clone(), Document::empty());
+        Message::new(&job, plan.delivery.idempotent, &plan.expect, clock.unix())?;
     }
     let failed = lines.failed.as_deref();
     let mut run = Run {

@@ -216,10 +216,12 @@ pub fn keep(
         Rest::Waits => Place::Queue,
         Rest::Dead => Place::Dead,
     };
-    let message = Message::new(job, rules.idempotent, expect, clock.unix())?;
-    let held = spool
-        .accept(&message, &job.body, place)
-        .map_err(|error| although(&outcome.verdict, error))?;
+    let message = Message::new(job, rules.idempotent, expect, clock.unix());
+    let kept = message.and_then(|message| {
+        let held = spool.accept(&message, &job.body, place)?;
+        Ok((message, held))
+    });
+    let (message, held) = kept.map_err(|error| although(&outcome.verdict, error))?;
     lay_to_rest(rest, held, &message, spool, outcome, clock)
 }
 

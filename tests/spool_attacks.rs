@@ -404,3 +404,61 @@ fn what_lies_in_the_spool_is_looked_at_before_it_is_opened() {
     fifo(&d, "s/lock");
     refused();
 }
+
+#[test]
+fn a_head_too_long_to_be_read_again_is_refused_at_once() {
+    let d = dir();
+    let refuses = Unreachable::refusing();
+    d.write("in", "1\n", 0o600);
+    // With headers of so many bytes, in a config file: no command line could be that long.
+    let run = |bytes: usize, args: &[&str]| {
+        let line = |length| format!("-HX-Long: {}\n", "x".repeat(length));
+        let lines = line(64 << 10).repeat(bytes >> 16);
+        d.write("long", lines + &line(1 + bytes % (64 << 10)), 0o600);
+        authpost(&d)
+            .args([
+                "--config",
+                "long",
+                "--token-file",
+                "token",
+                "--spool",
+                "s",
+                "-q",
+            ])
+            .args(["--tries", "1", refuses.url("/")])
+            .args(args)
+            .run()
+    };
+    let refused = |bytes, args: &[&str]| {
+        run(bytes, args)
+            .stderr(
+                "authpost: noting the request in a message: its URL, headers and options are longer than 4 MiB\n\
+                 hint: give it fewer or shorter headers, or send it without --spool\n",
+            )
+            .code(64);
+    };
+    refused(4 << 20, &["a=1"]);
+    refused(4 << 20, &["--lines", "in"]);
+    assert!(!d.join("s").exists());
+    let bytes = 63 << 16;
+    run(bytes, &["a=1"]).code(0);
+    let name = names(&d, "queue").remove(0);
+    let head = d.read(format!("s/queue/{name}")).find('\n').unwrap() + 1;
+    authpost(&d).args(["drop", "-q", "s", &name]).run().code(0);
+    // The longest that is taken in can be read, and one byte more is not taken in.
+    let longest = bytes + (4 << 20) - head;
+    refused(longest + 1, &["a=1"]);
+    run(longest, &["a=1"]).code(0);
+    let name = names(&d, "queue").remove(0);
+    authpost(&d)
+        .args(["show", "s", &name])
+        .run()
+        .stdout_like("**\n\n{\"a\":\"1\"}\n")
+        .code(0);
+    authpost(&d).args(["retry", "-q", "s", &name]).run().code(0);
+    flush(&d)
+        .stderr_like(
+            "authpost: * to http://127.0.0.1:*: connecting to *\nauthpost: the spool 'DIR/s': 1 left waiting\n",
+        )
+        .code(75);
+}

@@ -32,7 +32,8 @@ use crate::time;
 /// The version written here, and the only one read.
 const VERSION: u64 = 1;
 
-/// More than any head: the kernel allows no longer command line.
+/// The longest head that is written or read, with its line feed. The kernel allows no command line that makes a longer
+/// one, but a config file can.
 const LONGEST_HEAD: u64 = 4 << 20;
 
 /// A message's name: the microsecond it arrived, and 64 random bits, in hexadecimal.
@@ -151,7 +152,7 @@ impl Message {
     /// The message that carries `job`, with a name of its own and paths that hold wherever it is read.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a path that is not UTF-8.
+    /// [`Kind::Usage`] for a path that is not UTF-8, and for a head that would be too long to be read.
     pub fn new(job: &Job, idempotent: bool, expect: &[Expect], now: u64) -> Result<Message> {
         let target = &job.target;
         let source = match &target.auth.source {
@@ -164,7 +165,7 @@ impl Message {
             Some((chain, key)) => Some((absolute(chain)?, absolute(key)?)),
             None => None,
         };
-        Ok(Message {
+        let message = Message {
             id: Id::new(),
             created: now,
             key: job.key.clone(),
@@ -187,7 +188,18 @@ impl Message {
                 },
                 ..Target::clone(target)
             }),
-        })
+        };
+        if message.head(job.body.len()).len() as u64 >= LONGEST_HEAD {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "noting the request in a message: its URL, headers and options are longer than {} MiB",
+                    LONGEST_HEAD >> 20
+                ),
+            )
+            .hint("give it fewer or shorter headers, or send it without --spool"));
+        }
+        Ok(message)
     }
 
     /// Its job.
