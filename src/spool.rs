@@ -18,10 +18,12 @@ mod hint;
 mod layout;
 mod message;
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -64,6 +66,8 @@ pub struct Spool {
     dir: PathBuf,
     /// The user whose spool it is: us.
     owner: u32,
+    /// How many messages there are, and how many bytes, as far as we know: when we counted, and what we took in since.
+    counted: Cell<Option<(u64, u64)>>,
 }
 
 /// What came of reaching for a message.
@@ -77,6 +81,17 @@ pub enum Taken<'a> {
     Gone,
     /// It is no message, for this reason.
     Strange(&'static str),
+}
+
+/// The names in a directory.
+fn entries(dir: &Path) -> io::Result<Vec<OsString>> {
+    // The standard library panics when a directory cannot be closed, so it stays open until the process ends. What calls
+    // this must not do so for each message.
+    let mut entries = ManuallyDrop::new(fs::read_dir(dir)?);
+    entries
+        .by_ref()
+        .map(|entry| Ok(entry?.file_name()))
+        .collect()
 }
 
 fn sync(dir: &Path) -> io::Result<()> {
@@ -139,6 +154,10 @@ impl Spool {
             let _ = fs::remove_file(&path);
             return Err(self.failed("moving", &path, &why));
         }
+        if let Some((messages, bytes)) = self.counted.get() {
+            let length = file.metadata().map_or(0, |metadata| metadata.len());
+            self.counted.set(Some((messages + 1, bytes + length)));
+        }
         if let Err(why) = sync(&self.dir.join(to.name())) {
             let error = self.failed("syncing", &target, &why);
             return Err(match fs::remove_file(&target) {
@@ -170,31 +189,42 @@ impl Spool {
     }
 
     fn check_room(&self, more: u64) -> Result<()> {
-        let (mut messages, mut bytes) = (1, more);
-        for place in Place::ALL {
-            let dir = self.dir.join(place.name());
-            let entries = fs::read_dir(&dir).map_err(|why| self.failed("reading", &dir, &why))?;
-            for entry in entries {
-                let entry = entry.map_err(|why| self.failed("reading", &dir, &why))?;
-                messages += 1;
-                bytes += entry.metadata().map_or(0, |metadata| metadata.len());
-            }
-        }
-        if messages <= MOST_MESSAGES && bytes <= MOST_BYTES {
+        let has_room =
+            |counted: &(u64, u64)| counted.0 < MOST_MESSAGES && counted.1 + more <= MOST_BYTES;
+        // What others take out meanwhile is seen when we know of no room.
+        if self.counted.get().is_some_and(|counted| has_room(&counted)) {
             return Ok(());
         }
+        let counted = self.count()?;
+        self.counted.set(Some(counted));
+        if has_room(&counted) {
+            return Ok(());
+        }
+        let (messages, bytes) = counted;
         let dir = self.dir.display();
         Err(Error::new(
             Kind::Output,
             format!(
-                "writing to the spool '{dir}': it is full: {} messages, {} MiB",
-                messages - 1,
-                (bytes - more) >> 20
+                "writing to the spool '{dir}': it is full: {messages} messages, {} MiB",
+                bytes >> 20
             ),
         )
         .hint(format!(
             "'authpost list {dir}' shows what waits and what is dead; flush or drop it"
         )))
+    }
+
+    /// How many messages there are, and how many bytes.
+    fn count(&self) -> Result<(u64, u64)> {
+        let (mut messages, mut bytes) = (0, 0);
+        for place in Place::ALL {
+            let dir = self.dir.join(place.name());
+            for name in entries(&dir).map_err(|why| self.failed("reading", &dir, &why))? {
+                messages += 1;
+                bytes += fs::symlink_metadata(dir.join(name)).map_or(0, |metadata| metadata.len());
+            }
+        }
+        Ok((messages, bytes))
     }
 
     /// The names in `place`, oldest first.
@@ -203,18 +233,16 @@ impl Spool {
     /// [`Kind::Input`] when the directory cannot be read.
     pub fn names(&self, place: Place) -> Result<Vec<OsString>> {
         let dir = self.dir.join(place.name());
-        let names = match fs::read_dir(&dir) {
-            Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect(),
-            Err(why) if why.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(why) => Err(why),
+        let mut names = match entries(&dir) {
+            Err(why) if why.kind() == ErrorKind::NotFound => Vec::new(),
+            names => names.map_err(|why| {
+                Error::io(
+                    Kind::Input,
+                    format_args!("reading the spool's '{}'", dir.display()),
+                    &why,
+                )
+            })?,
         };
-        let mut names: Vec<OsString> = names.map_err(|why| {
-            Error::io(
-                Kind::Input,
-                format_args!("reading the spool's '{}'", dir.display()),
-                &why,
-            )
-        })?;
         names.sort_unstable();
         Ok(names)
     }
@@ -321,10 +349,10 @@ impl Spool {
 
     /// Removes what senders that were killed left half written. What cannot be removed now can be later.
     pub fn sweep(&self) {
-        let entries = fs::read_dir(self.dir.join("tmp"));
-        for entry in entries.into_iter().flatten().flatten() {
-            let path = entry.path();
-            if Id::parse(&entry.file_name()).is_some()
+        let dir = self.dir.join("tmp");
+        for name in entries(&dir).unwrap_or_default() {
+            let path = dir.join(&name);
+            if Id::parse(&name).is_some()
                 && let Ok(Ok((file, _))) = self.open_message(&path)
                 && file.try_lock().is_ok()
                 && file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)

@@ -176,7 +176,8 @@ impl Row {
 pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let spool = Spool::open(&chosen.dir)?;
     let prefix = chosen.ids.iter().flatten().next();
-    let (place, name) = find(&spool, prefix.map_or("", String::as_str), 1)?;
+    let prefix = prefix.map_or("", String::as_str);
+    let (place, name) = find(&spool, &all(&spool)?, prefix, 1)?;
     let path = spool.path(place, &name);
     let hint = spool.hint(&name);
     let (message, body) = match spool.look(place, &name, Message::read) {
@@ -271,10 +272,11 @@ fn each(
 ) -> Result<Exit> {
     let spool = Spool::open(&chosen.dir)?;
     let found: Vec<Result<(Place, OsString)>> = match &chosen.ids {
-        Some(ids) => ids
-            .iter()
-            .map(|prefix| find(&spool, prefix, LEAST))
-            .collect(),
+        Some(ids) => {
+            let there = all(&spool)?;
+            let found = ids.iter().map(|prefix| find(&spool, &there, prefix, LEAST));
+            found.collect()
+        }
         None => {
             let names = spool.names(Place::Dead)?.into_iter();
             names.map(|name| Ok((Place::Dead, name))).collect()
@@ -298,28 +300,38 @@ fn each(
     Ok(exit)
 }
 
-/// The one message of that name, or whose name begins so, with as many characters as `least`.
-fn find(spool: &Spool, prefix: &str, least: usize) -> Result<(Place, OsString)> {
-    let mut found = Vec::new();
+/// All messages.
+fn all(spool: &Spool) -> Result<Vec<(Place, OsString)>> {
+    let mut all = Vec::new();
     for place in Place::ALL {
-        for name in spool.names(place)? {
-            if name.to_string_lossy().starts_with(prefix) {
-                found.push((place, name));
-            }
-        }
+        all.extend(spool.names(place)?.into_iter().map(|name| (place, name)));
     }
+    Ok(all)
+}
+
+/// The one of `there` of that name, or whose name begins so, with as many characters as `least`.
+fn find(
+    spool: &Spool,
+    there: &[(Place, OsString)],
+    prefix: &str,
+    least: usize,
+) -> Result<(Place, OsString)> {
+    let found: Vec<_> = there
+        .iter()
+        .filter(|(_, name)| name.to_string_lossy().starts_with(prefix))
+        .collect();
     let exact = found
         .iter()
-        .position(|(_, name)| name.to_string_lossy() == prefix);
+        .find(|(_, name)| name.to_string_lossy() == prefix);
     let dir = spool.dir().display();
     match (found.len(), exact) {
-        (_, Some(exact)) => Ok(found.remove(exact)),
+        (_, Some((place, name))) => Ok((*place, name.clone())),
         _ if prefix.chars().count() < least => Err(Error::new(
             Kind::Usage,
             format!("looking for the message '{prefix}': that is too short for an id"),
         )
         .hint("give at least 4 characters of it")),
-        (1, _) => Ok(found.remove(0)),
+        (1, _) => Ok(found[0].clone()),
         (0, _) => Err(Error::new(
             Kind::Input,
             format!("looking for the message '{prefix}': it is not in the spool '{dir}'"),

@@ -462,3 +462,75 @@ fn a_head_too_long_to_be_read_again_is_refused_at_once() {
         )
         .code(75);
 }
+
+/// As a network file system may have it; the standard library panics then.
+#[test]
+fn a_directory_that_cannot_be_closed_stops_nothing() {
+    if !need("strace") {
+        return;
+    }
+    let d = dir();
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    let refuses = Unreachable::refusing();
+    d.write("in", "1\n2\n", 0o600);
+    fs::create_dir(d.join("empty")).unwrap();
+    mode(&d, "empty", 0o700);
+    let sending = ["--token-file", "token", "--spool", "s", "--tries", "1"];
+    let lines = ["--lines", "in", refuses.url("/")];
+    let dirs = ["empty", "s", "s/tmp", "s/queue", "s/active", "s/dead"].map(|part| d.join(part));
+    for args in [
+        &[&sending[..], &[server.url("/"), "a=1"]].concat()[..],
+        &[&sending[..], &lines].concat(),
+        &["list", "s"],
+        &["retry", "s", "--all"],
+        &["flush", "empty"],
+        &["flush", "s"],
+    ] {
+        d.write("token", "t0ken", 0o600);
+        Runner::program("/usr/bin/strace")
+            .in_dir(&d)
+            .args(["-o", "trace", "-e", "trace=close,openat,getdents64"])
+            .args(["-e", "inject=close:error=EIO"])
+            .args(dirs.iter().flat_map(|dir| ["-P".as_ref(), dir.as_os_str()]))
+            .arg(crate::support::binary())
+            .args(args)
+            .run()
+            .stdout_like("**")
+            .stderr_like("**")
+            .code(0);
+        assert!(d.read("trace").contains("getdents64("), "{args:?}");
+    }
+    lies(&d, 2, 0);
+}
+
+/// Directories stay open until the run ends, but not one for each message.
+#[test]
+fn many_messages_need_few_open_files() {
+    let d = dir();
+    let refuses = Unreachable::refusing();
+    d.write("in", "1\n".repeat(100), 0o600);
+    let few = |args: &[&str]| {
+        authpost(&d)
+            .args(args)
+            .shell("ulimit -n 32; exec \"$@\"")
+            .run()
+            .stderr_like("**")
+            .code(0);
+    };
+    few(&[
+        "--no-auth",
+        "--spool",
+        "s",
+        "--tries",
+        "1",
+        "--lines",
+        "in",
+        refuses.url("/"),
+    ]);
+    lies(&d, 100, 0);
+    let ids = names(&d, "queue");
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    few(&[&["retry", "s"], &ids[..]].concat());
+    few(&[&["drop", "s"], &ids[..]].concat());
+    lies(&d, 0, 0);
+}

@@ -3,13 +3,14 @@
 //! A directory is taken for a spool only if it looks like one, so that nobody's own files are ever swept or moved, and
 //! only if nobody but its owner could have put anything there. Making one is done when its lock file is there.
 
+use std::cell::Cell;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::{Id, Spool, private, remedy, sync};
+use super::{Id, Spool, entries, private, remedy, sync};
 use crate::error::{Error, Kind, Result};
 
 /// The directories in it.
@@ -77,8 +78,8 @@ impl Spool {
     /// [`Kind::Output`] when others could put a message or a link there.
     pub fn is_prepared(dir: &Path) -> Result<bool> {
         // One that was removed while we stood in it has no name any more.
-        let is_empty = dir.canonicalize().is_ok()
-            && fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+        let is_empty =
+            dir.canonicalize().is_ok() && entries(dir).is_ok_and(|names| names.is_empty());
         if is_empty {
             let spool = Spool::at(dir)?;
             guard(&spool.dir, spool.owner)?;
@@ -123,24 +124,28 @@ impl Spool {
         let dir: PathBuf = absolute.components().collect();
         let using = format!("using the spool '{}'", dir.display());
         let owner = user().map_err(|why| Error::io(Kind::Output, &using, &why))?;
-        Ok(Spool { dir, owner })
+        Ok(Spool {
+            dir,
+            owner,
+            counted: Cell::new(None),
+        })
     }
 
     /// Whether nothing is here but what making a spool leaves when it is stopped half way, or a power cut of one whose
     /// lock it had not reached.
     fn is_begun(&self) -> io::Result<bool> {
-        for entry in fs::read_dir(&self.dir)? {
-            let name = entry?.file_name();
+        for name in entries(&self.dir)? {
             if name == "lock" {
                 continue;
             }
             if !PARTS.iter().any(|part| name == *part) {
                 return Ok(false);
             }
-            for entry in fs::read_dir(self.dir.join(name))? {
-                if Id::parse(&entry?.file_name()).is_none() {
-                    return Ok(false);
-                }
+            if entries(&self.dir.join(name))?
+                .iter()
+                .any(|name| Id::parse(name).is_none())
+            {
+                return Ok(false);
             }
         }
         Ok(true)
