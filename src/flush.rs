@@ -157,8 +157,8 @@ impl<'a> Run<'a> {
         let held = match self.spool.hold(place, name) {
             Ok(Taken::Held(held)) => held,
             Ok(Taken::Busy | Taken::Gone) => return None,
-            Ok(Taken::Strange(why)) => {
-                self.set_aside(place, name, why);
+            Ok(Taken::Strange(flaw)) => {
+                self.set_aside(place, name, &flaw);
                 return None;
             }
             Err(error) => {
@@ -171,12 +171,12 @@ impl<'a> Run<'a> {
             Err(flaw) => flaw,
         };
         let kind = match flaw {
-            Flaw::Damaged(_) => {
-                self.set_aside(place, name, &flaw.to_string());
-                return None;
-            }
             Flaw::Version(_) => Kind::Config,
             Flaw::Unreadable(_) => Kind::Input,
+            Flaw::NoMessage(_) | Flaw::Exposed | Flaw::Damaged(_) => {
+                self.set_aside(place, name, &flaw);
+                return None;
+            }
         };
         let path = self.spool.path(place, name);
         self.leave(&Error::new(
@@ -198,12 +198,17 @@ impl<'a> Run<'a> {
         report::error(error);
     }
 
-    fn set_aside(&mut self, place: Place, name: &OsStr, why: &str) {
-        if let Err(error) = self.spool.set_aside(place, name, why) {
+    fn set_aside(&mut self, place: Place, name: &OsStr, flaw: &Flaw) {
+        let (why, exit) = match (place, flaw) {
+            // Whoever mends its mode and sends it again must know that.
+            (Place::Active, Flaw::Exposed) => (format!("{flaw}; {STOPPED}"), Exit::IoErr),
+            _ => (flaw.to_string(), Exit::DataErr),
+        };
+        if let Err(error) = self.spool.set_aside(place, name, &why) {
             return self.leave(&error);
         }
         self.counts.dead += 1;
-        self.exit = self.exit.or_worse(Exit::DataErr);
+        self.exit = self.exit.or_worse(exit);
         let path = self.spool.path(place, name);
         self.report.failure(
             &format!("setting aside '{}', among the dead: {why}", path.display()),

@@ -21,7 +21,7 @@ mod message;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -36,7 +36,7 @@ pub use message::{Flaw, Id, Message};
 const MOST_MESSAGES: u64 = 10_000;
 const MOST_BYTES: u64 = 256 << 20;
 
-const NO_NAME: &str = "its name is not that of a message";
+const NO_NAME: Flaw = Flaw::NoMessage("its name is not that of a message");
 
 /// Where a message lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub enum Taken<'a> {
     Busy,
     /// It is not there any more.
     Gone,
-    /// It is no message, for this reason.
-    Strange(&'static str),
+    /// It is no message, or none to be trusted.
+    Strange(Flaw),
 }
 
 /// The names in a directory.
@@ -249,18 +249,17 @@ impl Spool {
 
     /// Opens what is called `name`, if it is a file of ours. Nothing else is opened: a FIFO would hang, and a link lead
     /// elsewhere.
-    fn open_message(
-        &self,
-        path: &Path,
-    ) -> io::Result<std::result::Result<(File, u64), &'static str>> {
+    fn open_message(&self, path: &Path) -> io::Result<std::result::Result<(File, Metadata), Flaw>> {
         let metadata = fs::symlink_metadata(path)?;
         if !metadata.is_file() {
-            return Ok(Err("it is not a file"));
+            return Ok(Err(Flaw::NoMessage("it is not a file")));
         }
         if metadata.uid() != self.owner {
-            return Ok(Err("it belongs to another user"));
+            return Ok(Err(Flaw::NoMessage("it belongs to another user")));
         }
-        Ok(Ok((File::open(path)?, metadata.len())))
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        Ok(Ok((file, metadata)))
     }
 
     /// Reaches for the message called `name`.
@@ -286,7 +285,7 @@ impl Spool {
         };
         let file = match self.open_message(path)? {
             Ok((file, _)) => file,
-            Err(why) => return Ok(Taken::Strange(why)),
+            Err(flaw) => return Ok(Taken::Strange(flaw)),
         };
         match file.try_lock() {
             Ok(()) => {}
@@ -297,6 +296,10 @@ impl Spool {
         let (ours, named) = (file.metadata()?, fs::symlink_metadata(path)?);
         if (ours.dev(), ours.ino()) != (named.dev(), named.ino()) {
             return Ok(Taken::Gone);
+        }
+        // Not before: while somebody works on it, it is theirs, and good when they began.
+        if is_exposed(&ours) {
+            return Ok(Taken::Strange(Flaw::Exposed));
         }
         Ok(Taken::Held(Held {
             spool: self,
@@ -369,13 +372,18 @@ impl Spool {
         name: &OsStr,
         read: impl FnOnce(&File, &Id) -> std::result::Result<T, Flaw>,
     ) -> Option<(u64, std::result::Result<T, Flaw>)> {
-        let strange = |why: &str| Some((0, Err(Flaw::Damaged(why.to_owned()))));
         let Some(id) = Id::parse(name) else {
-            return strange(NO_NAME);
+            return Some((0, Err(NO_NAME)));
         };
         match self.open_message(&self.path(place, name)) {
-            Ok(Ok((file, length))) => Some((length, read(&file, &id))),
-            Ok(Err(why)) => strange(why),
+            Ok(Ok((file, metadata))) => {
+                let found = match is_exposed(&metadata) {
+                    true => Err(Flaw::Exposed),
+                    false => read(&file, &id),
+                };
+                Some((metadata.len(), found))
+            }
+            Ok(Err(flaw)) => Some((0, Err(flaw))),
             Err(why) if why.kind() == ErrorKind::NotFound => None,
             Err(why) => Some((0, Err(why.into()))),
         }
@@ -401,7 +409,10 @@ impl Spool {
     pub fn hint(&self, name: &OsStr) -> Hint {
         let mut text = Vec::new();
         match self.open_message(&self.dir.join("state").join(name)) {
-            Ok(Ok((file, _))) if io::Read::read_to_end(&mut &file, &mut text).is_ok() => {
+            Ok(Ok((file, metadata)))
+                if !is_exposed(&metadata)
+                    && io::Read::read_to_end(&mut &file, &mut text).is_ok() =>
+            {
                 Hint::parse(&text).unwrap_or_default()
             }
             _ => Hint::default(),
@@ -430,6 +441,11 @@ impl Spool {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether others than its owner may write to it.
+fn is_exposed(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o022 != 0
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

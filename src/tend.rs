@@ -220,12 +220,7 @@ pub fn retry(chosen: &Chosen) -> Result<Exit> {
             Taken::Held(held) => held,
             Taken::Busy => return Err(busy(name)),
             Taken::Gone => return Err(gone(name)),
-            Taken::Strange(why) => {
-                return Err(unusable(
-                    &spool.path(place, name),
-                    &Flaw::Damaged(why.to_owned()),
-                ));
-            }
+            Taken::Strange(flaw) => return Err(unusable(&spool.path(place, name), &flaw)),
         };
         let (message, _) = held
             .read()
@@ -369,7 +364,7 @@ fn gone(name: &OsStr) -> Error {
 
 fn unusable(path: &Path, flaw: &Flaw) -> Error {
     let kind = match flaw {
-        Flaw::Damaged(_) => Kind::Data,
+        Flaw::NoMessage(_) | Flaw::Exposed | Flaw::Damaged(_) => Kind::Data,
         Flaw::Version(_) => Kind::Config,
         Flaw::Unreadable(_) => Kind::Input,
     };
@@ -378,6 +373,11 @@ fn unusable(path: &Path, flaw: &Flaw) -> Error {
         format!("reading the message '{}': {flaw}", path.display()),
     );
     match flaw {
+        Flaw::NoMessage(_) => error.hint("look what it is, then drop it"),
+        Flaw::Exposed => error.hint(format!(
+            "look into it, then: chmod 600 '{}'",
+            path.display()
+        )),
         Flaw::Damaged(_) => error.hint("save what can be read of that file, then drop the message"),
         Flaw::Version(_) => error.hint("use the authpost that wrote it"),
         Flaw::Unreadable(_) => error,

@@ -7,6 +7,7 @@ use crate::support::{
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 fn fifo(d: &Dir, name: &str) {
@@ -533,4 +534,128 @@ fn many_messages_need_few_open_files() {
     few(&[&["retry", "s"], &ids[..]].concat());
     few(&[&["drop", "s"], &ids[..]].concat());
     lies(&d, 0, 0);
+}
+
+#[test]
+fn a_message_that_others_may_write_is_set_aside_and_sent_once_its_mode_is_mended() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    for bits in [0o620, 0o602] {
+        let id = waiting(&d, server.url("/"), &["a=1"]);
+        mode(&d, &format!("s/queue/{id}"), bits);
+        flush(&d)
+            .stderr(format!(
+                "authpost: setting aside 'DIR/s/queue/{id}', among the dead: its group or everybody may write to it\n\
+                 authpost: the spool 'DIR/s': 1 dead\n"
+            ))
+            .code(65);
+        authpost(&d)
+            .args(["list", "s"])
+            .run()
+            .stdout_like("waiting: 0\ndead: 1\n*\n*(its group or everybody may write to it)\n")
+            .code(0);
+        for verb in ["show", "retry"] {
+            authpost(&d)
+                .args([verb, "s", &id])
+                .run()
+                .stderr_like(&format!(
+                    "authpost: reading the message 'DIR/s/dead/{id}': its group or everybody may write to it\n\
+                     hint: look into it, then: chmod 600 'DIR/s/dead/{id}'\n**"
+                ))
+                .code(65);
+        }
+        if bits == 0o620 {
+            authpost(&d).args(["drop", "-q", "s", &id]).run().code(0);
+            continue;
+        }
+        mode(&d, &format!("s/dead/{id}"), 0o600);
+        authpost(&d).args(["retry", "-q", "s", &id]).run().code(0);
+        flush(&d)
+            .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
+            .code(0);
+    }
+    lies(&d, 0, 0);
+    assert_eq!(names(&d, "state"), Vec::<String>::new());
+}
+
+#[test]
+fn a_message_that_others_may_write_and_whose_sender_was_killed_may_have_been_accepted() {
+    let d = dir();
+    let server = Server::never();
+    for args in [&["a=1"][..], &["a=1", "--idempotent"]] {
+        let id = orphan(&d, server.url("/"), args);
+        mode(&d, &format!("s/active/{id}"), 0o666);
+        flush(&d)
+            .stderr(format!(
+                "authpost: setting aside 'DIR/s/active/{id}', among the dead: its group or everybody may write to it; \
+                 the run that sent it was stopped before the answer, so the API may have taken it\n\
+                 authpost: the spool 'DIR/s': 1 dead\n"
+            ))
+            .code(74);
+        authpost(&d)
+            .args(["list", "s"])
+            .run()
+            .stdout_like("waiting: 0\ndead: 1\n*\n*(*so the API may have taken it)\n")
+            .code(0);
+        authpost(&d).args(["drop", "-q", "s", &id]).run().code(0);
+    }
+}
+
+#[test]
+fn a_message_that_is_being_sent_is_left_to_its_sender_whatever_its_mode() {
+    let d = dir();
+    let (sender, waits) = mpsc::channel::<()>();
+    let (arrives, arrived) = mpsc::channel();
+    let waits = Mutex::new(waits);
+    let server = Server::handler(move |_| {
+        arrives.send(()).unwrap();
+        // Also when the test has failed, and its end is dropped.
+        let _ = waits.lock().unwrap().recv();
+        Response::json(200, "{}")
+    });
+    let answer = sender;
+    d.write("token", "t0ken", 0o600);
+    let run = authpost(&d)
+        .args(["--token-file", "token", "--spool", "s", "-q"])
+        .args([server.url("/"), "a=1"])
+        .spawn();
+    arrived.recv_timeout(Duration::from_secs(10)).unwrap();
+    let id = names(&d, "active").remove(0);
+    mode(&d, &format!("s/active/{id}"), 0o666);
+    for verb in ["retry", "drop"] {
+        authpost(&d)
+            .args([verb, "-q", "s", &id])
+            .run()
+            .stderr_like(
+                "authpost: taking the message '*': another run is at work on it\nhint: *\n",
+            )
+            .code(75);
+    }
+    flush(&d)
+        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .code(0);
+    answer.send(()).unwrap();
+    run.wait().code(0);
+    lies(&d, 0, 0);
+}
+
+/// What is remembered of a message decides when it is tried: nobody else may say so.
+#[test]
+fn what_others_may_write_is_not_remembered() {
+    let d = dir();
+    let server = Server::script([conn().read().reply_json(200, "{}")]);
+    let id = waiting(&d, server.url("/"), &[]);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let hint = format!(
+        "{{\"tries\":1,\"last\":{},\"wait\":3600,\"waited\":0,\"error\":\"mine\"}}",
+        now.unwrap().as_secs()
+    );
+    d.write(format!("s/state/{id}"), &hint, 0o600);
+    flush(&d)
+        .stderr("authpost: the spool 'DIR/s': 1 not due yet\n")
+        .code(0);
+    mode(&d, &format!("s/state/{id}"), 0o622);
+    flush(&d)
+        .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
+        .code(0);
 }

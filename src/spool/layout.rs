@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::{Id, Spool, entries, private, remedy, sync};
+use super::{Id, Spool, entries, is_exposed, private, remedy, sync};
 use crate::error::{Error, Kind, Result};
 
 /// The directories in it.
@@ -38,7 +38,7 @@ fn guard(dir: &Path, owner: u32) -> Result<()> {
         return Err(refused("it belongs to another user")
             .hint("run authpost as that user, or name another directory"));
     }
-    if metadata.mode() & 0o022 != 0 {
+    if is_exposed(&metadata) {
         return Err(refused("its group or everybody may write to it")
             .hint(format!("look into it, then: chmod 700 '{}'", dir.display())));
     }

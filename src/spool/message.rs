@@ -94,6 +94,10 @@ pub struct Message {
 /// Why a file cannot be used.
 #[derive(Debug)]
 pub enum Flaw {
+    /// It is no file that authpost could have put there, for this reason.
+    NoMessage(&'static str),
+    /// Others than its owner may write to it.
+    Exposed,
     /// It is not what was written.
     Damaged(String),
     /// It is whole, and of a version that is not known here.
@@ -105,6 +109,8 @@ pub enum Flaw {
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Flaw::NoMessage(why) => f.write_str(why),
+            Flaw::Exposed => f.write_str("its group or everybody may write to it"),
             Flaw::Damaged(why) => write!(f, "it is damaged: {why}"),
             Flaw::Version(version) => write!(
                 f,
