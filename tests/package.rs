@@ -45,6 +45,26 @@ fn it_is_static() {
     assert!(kinds.contains(&said.trim()), "{said}");
 }
 
+/// Start files of the C library refer to their own unwind tables: `crtbeginT.o`, which all but x86_64 start a static binary
+/// with, and the `crtbeginS.o` that rustup brings for musl.
+#[test]
+fn no_unwind_leaves_the_start_files_whole() {
+    if !need("cc") {
+        return;
+    }
+    let dir = dir();
+    dir.write("main.c", "int main(void) { return 0; }\n", 0o644);
+    for kind in ["-static", "-static-pie", "-pie"] {
+        Runner::program(find("cc").unwrap())
+            .env("PATH", env::var_os("PATH").unwrap())
+            .args([kind, &format!("-Wl,-T,{ROOT}/src/no-unwind.ld"), "-o"])
+            .args([dir.join("main"), dir.join("main.c")])
+            .run()
+            .code(0);
+        Runner::program(dir.join("main")).run().code(0);
+    }
+}
+
 #[test]
 fn it_is_small() {
     let Some(binary) = packaged() else { return };
