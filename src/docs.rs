@@ -1,7 +1,7 @@
 //! Help, manual page and shell completions, rendered from [`FLAGS`], [`VERBS`] and [`EXITS`].
 //!
-//! Nothing is said here about an option, a verb or an exit code that its row does not say, so none of it can go stale.
-//! The golden files under `tests/golden` show what it comes to; `make bless` rewrites them.
+//! What is said about an option, a verb or an exit code comes from its row, so that it cannot go stale. The golden files
+//! under `tests/golden` hold the results; `make bless` rewrites them.
 
 mod completions;
 mod man;
@@ -14,78 +14,80 @@ pub use man::man;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const ABOUT: &str = env!("CARGO_PKG_DESCRIPTION");
 const OUTPUT: &str = "The status line goes to standard error, the API's answer to standard output. \
-                      The exit code says what became of the document.";
+                      The exit code says whether the API accepted the document, and whether a retry is safe.";
 
-/// How wide a line may be.
-const WIDTH: usize = 100;
+/// The longest line, in characters.
+const WIDTH: usize = 80;
+
+/// The column of the texts beside options, items and variables.
+const COLUMN: usize = 31;
 
 /// What the items are for; a table follows.
-const ITEMS_ARE: &str = "Items build a JSON object, in the order given. A backslash takes the meaning from = : @ [ ] and \\.";
+const ITEMS_ARE: &str =
+    "Items build a JSON object, in order. Put \\ before a literal = : @ [ ] or \\.";
 
-/// How items are written, with what each becomes.
+/// The forms of an item, with the value that each makes.
 const ITEMS: &[(&str, &str)] = &[
-    ("key=text", "a string"),
+    ("name=text", "a string"),
     (
-        "key:=json",
-        "any JSON, its text unchanged: n:=1.10 ok:=true tags:='[\"a\"]'",
+        "name:=json",
+        "JSON as it is: n:=1.10 ok:=true tags:='[\"a\"]'",
     ),
-    ("key=@file", "the file's text, as a string"),
-    ("key:=@file", "the file's JSON"),
+    ("name=@file", "the text of a file, as a string"),
+    ("name:=@file", "the JSON in a file"),
     (
         "a[b]=x a[]=x a[0]=x",
-        "nested: a member, the next element, that element",
+        "nested: member b, a new element, element 0",
     ),
 ];
 
 const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "AUTHPOST_TOKEN",
-        "the token, where no option names another place",
+        "the token, if no option names another source",
     ),
     (
         "AUTHPOST_CONFIG",
-        "the config file, where --config names none",
+        "the config file, if --config is not given",
     ),
     (
         "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
-        "the proxy, and the hosts that are reached without it; small letters mean the same",
+        "the proxy, and the hosts to reach directly; lower case works too",
     ),
-    (
-        "SSL_CERT_FILE",
-        "the trusted certificate authorities, where --cacert names none",
-    ),
+    ("SSL_CERT_FILE", "trusted CAs, if --cacert is not given"),
     (
         "CACHE_DIRECTORY, XDG_CACHE_HOME, HOME",
-        "where OAuth2 access tokens are kept, see --oauth2-file",
+        "OAuth2 token cache, see --oauth2-file",
     ),
 ];
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
         "AUTHPOST_TOKEN=… authpost https://api.example.com/data key1=value1 key2=value2",
-        "the token from the environment",
+        "token from the environment",
     ),
     (
-        "authpost --token-file /etc/api.token -d @report.json https://api.example.com/data",
-        "the document from a file",
+        "authpost --token-file /etc/api.token -d @report.json \\\n    https://api.example.com/data",
+        "document from a file",
     ),
     (
-        "authpost -q --token-file ~/.api-token --idempotent https://api.example.com/data n:=1",
-        "for a crontab: silent unless it fails, and tried again in doubt",
+        "authpost -q --token-file ~/.api-token --idempotent \\\n    https://api.example.com/data n:=1",
+        "for cron: silent unless it fails; also retries when the outcome is unknown",
     ),
 ];
 
-/// `-h` in short, `--help` all of it.
+/// The summary for `-h`; everything for `--help`.
 pub fn help(all: bool) -> String {
     let mut out = format!(
-        "authpost {VERSION}\n{ABOUT}\n{}\nUsage:\n",
+        "authpost {VERSION}\n{}{}\nUsage:\n",
+        wrapped(ABOUT, 0),
         wrapped(OUTPUT, 0)
     );
     let calls = VERBS.iter().map(|row| (call(row), row.brief.to_owned()));
-    table(&mut out, 42, calls);
+    table(&mut out, 40, calls);
     out.push_str(&format!("\nExample:\n  {}\n", EXAMPLES[0].0));
     out.push_str(&format!("\n{}", wrapped(ITEMS_ARE, 0)));
-    table(&mut out, 33, owned(ITEMS));
+    table(&mut out, COLUMN, owned(ITEMS));
     for group in Group::ALL {
         out.push_str(&format!("\n{}:\n", group.title()));
         let flags = FLAGS.iter().filter(|flag| flag.group == group);
@@ -97,13 +99,17 @@ pub fn help(all: bool) -> String {
                 }
             }
         } else {
-            table(&mut out, 33, flags.map(|flag| (aligned(flag), brief(flag))));
+            table(
+                &mut out,
+                COLUMN,
+                flags.map(|flag| (aligned(flag), brief(flag))),
+            );
         }
     }
     out.push_str("\nEnvironment:\n");
-    table(&mut out, 33, owned(ENVIRONMENT));
+    table(&mut out, COLUMN, owned(ENVIRONMENT));
     if !all {
-        out.push_str("\n'authpost --help' says more, and lists the exit codes.\n");
+        out.push_str("\n'authpost --help' explains each option and lists the exit codes.\n");
         return out;
     }
     for row in VERBS.iter().filter(|row| !row.word.is_empty()) {
@@ -112,14 +118,15 @@ pub fn help(all: bool) -> String {
             out.push_str(&wrapped(&text, 6));
         }
     }
-    out.push_str("\nExit codes, those of sysexits(3):\n");
+    out.push_str("\nExit codes, as in sysexits(3):\n");
     let exits = EXITS
         .iter()
         .map(|row| (format!("{:>2} {}", row.code, row.name), consequence(row)));
     table(&mut out, 16, exits);
     out.push_str("\nMore examples:\n");
     for (command, what) in &EXAMPLES[1..] {
-        out.push_str(&format!("  {command}\n      {what}\n"));
+        let command = command.replace('\n', "\n  ");
+        out.push_str(&format!("  # {what}\n  {command}\n"));
     }
     out
 }
@@ -155,7 +162,7 @@ fn call(row: &VerbRow) -> String {
         .join(" ")
 }
 
-/// `    --cacert FILE`, so that the names stand below each other whether there is a letter or not.
+/// `    --cacert FILE`: the long names line up, with a short name or without.
 fn aligned(flag: &Flag) -> String {
     match flag.short {
         Some(_) => usage(flag),
@@ -163,34 +170,37 @@ fn aligned(flag: &Flag) -> String {
     }
 }
 
-/// The brief; what is no option for sending says so.
+/// The verbs to which the option belongs, if sending is not one of them.
+fn only_for(flag: &Flag) -> Option<String> {
+    let rows = VERBS.iter().filter(|row| flag.verbs.contains(&row.verb));
+    let words: Vec<_> = rows.map(|row| row.word).collect();
+    (!flag.verbs.contains(&Verb::Send)).then(|| words.join(", "))
+}
+
+/// The brief, after the verbs that the option is only for.
 fn brief(flag: &Flag) -> String {
-    let words: Vec<_> = VERBS
-        .iter()
-        .filter(|row| flag.verbs.contains(&row.verb))
-        .map(|row| row.word)
-        .collect();
-    match flag.verbs.contains(&Verb::Send) {
-        true => flag.brief.to_owned(),
-        false => format!("{}: {}", words.join(", "), flag.brief),
+    match only_for(flag) {
+        Some(verbs) => format!("{verbs}: {}", flag.brief),
+        None => flag.brief.to_owned(),
     }
 }
 
 /// The brief as a sentence, and the text.
 fn paragraphs(flag: &Flag) -> Vec<String> {
+    let mut first = sentence(flag.brief);
+    if let Some(verbs) = only_for(flag) {
+        first.push_str(&format!(" Only for {verbs}."));
+    }
     let text = flag.text.split("\n\n").filter(|text| !text.is_empty());
-    [sentence(&brief(flag))]
-        .into_iter()
-        .chain(text.map(str::to_owned))
-        .collect()
+    [first].into_iter().chain(text.map(str::to_owned)).collect()
 }
 
-/// Whether a paragraph's lines are to stay as they are: a list or an example, which begins with white space.
+/// Whether a paragraph keeps its line breaks: a list or an example, which begins with a space.
 fn is_laid_out(paragraph: &str) -> bool {
     paragraph.starts_with(' ')
 }
 
-/// Which options a verb takes, told the shorter way.
+/// The options of a verb, as a list or as the difference to those for sending, whichever is shorter.
 fn options(row: &VerbRow) -> String {
     let list = |wanted: &dyn Fn(&Flag) -> bool| {
         let flags = FLAGS
@@ -205,21 +215,21 @@ fn options(row: &VerbRow) -> String {
     let lacking = list(&|flag| flag.verbs.contains(&Verb::Send) && !flag.verbs.contains(&row.verb));
     if added.len() + lacking.len() >= own.len() {
         return match own.is_empty() {
-            true => "It has no options of its own.".to_owned(),
+            true => "Options: only those under Other.".to_owned(),
             false => format!("Options: {}.", own.join(", ")),
         };
     }
-    let mut text = "Options: those for sending".to_owned();
+    let mut text = "Options: all those for sending".to_owned();
     if !lacking.is_empty() {
-        text.push_str(&format!(", but not {}", lacking.join(", ")));
+        text.push_str(&format!(" except {}", lacking.join(", ")));
     }
     if !added.is_empty() {
-        text.push_str(&format!(", and {}", added.join(", ")));
+        text.push_str(&format!(", plus {}", added.join(", ")));
     }
     text + "."
 }
 
-/// What an exit code means, and what a person would do next.
+/// What an exit code means, and what to do next.
 fn consequence(row: &ExitRow) -> String {
     format!("{} {}", sentence(row.meaning), sentence(row.advice))
 }
@@ -241,7 +251,7 @@ fn owned<'a>(rows: &'a [(&str, &str)]) -> impl Iterator<Item = (String, String)>
     rows.iter().map(owned)
 }
 
-/// Two columns; a name too long for the first has a line of its own.
+/// Two columns. A name too long for the first one gets a line of its own.
 fn table(out: &mut String, column: usize, rows: impl Iterator<Item = (String, String)>) {
     for (name, text) in rows {
         let text = wrapped(&text, column + 2);
@@ -253,7 +263,7 @@ fn table(out: &mut String, column: usize, rows: impl Iterator<Item = (String, St
     }
 }
 
-/// Lines of at most [`WIDTH`] characters, each with this margin. What stands in brackets is kept together.
+/// Lines of at most [`WIDTH`] characters, each with this margin. A text in brackets is not broken.
 fn wrapped(text: &str, margin: usize) -> String {
     if is_laid_out(text) {
         let lines = text.lines();

@@ -79,7 +79,7 @@ fn without_a_key_tries_are_still_safe_where_the_table_says_so() {
 
 #[test]
 fn keys_that_cannot_be_are_refused() {
-    let hint = "--idempotency-key KEY: the key of this document [default: a random UUID]";
+    let hint = "--idempotency-key KEY: same id on every attempt [default: random UUID]";
     let why = "reading --idempotency-key: it must be 1 to 255 visible ASCII characters";
     let long = "x".repeat(256);
     for key in ["", "a b", "é", "a\nb", &long] {
@@ -89,7 +89,7 @@ fn keys_that_cannot_be_are_refused() {
     mistaken(
         &["--idempotency-header", "X Y"],
         "reading --idempotency-header: 'X…' cannot be a header's name",
-        "--idempotency-header NAME: the header that carries the key [default: Idempotency-Key]",
+        "--idempotency-header NAME: header for the idempotency key [default: Idempotency-Key]",
     );
     for options in [
         ["--idempotency-key", "K"],
@@ -104,7 +104,7 @@ fn keys_that_cannot_be_are_refused() {
     mistaken(
         &["-H", "Idempotency-Key: K"],
         "reading -H: the key has an option of its own: --idempotency-key",
-        "-H, --header 'NAME: VALUE': send this header too; may be given many times",
+        "-H, --header 'NAME: VALUE': add a request header; may be repeated",
     );
 }
 

@@ -138,19 +138,19 @@ fn errors_say_that_the_config_file_is_meant() {
     dry("--timeout=5x", &[URL])
         .stderr(
             "authpost: reading the config file 'config': reading --timeout: '5x' is not a time, such as 500ms, 30s, 5m or 1h\n\
-             hint: --timeout TIME: the budget of a delivery, everything included [default: 60s]\n",
+             hint: --timeout TIME: total deadline per document [default: 60s]\n",
         )
         .code(78);
     dry("--timeout", &["5s", URL])
         .stderr(
             "authpost: reading the config file 'config': reading --timeout: its value is missing\n\
-             hint: --timeout TIME: the budget of a delivery, everything included [default: 60s]\n",
+             hint: --timeout TIME: total deadline per document [default: 60s]\n",
         )
         .code(78);
     dry("--config=other", &[URL])
         .stderr(
             "authpost: reading the config file 'config': reading --config: a config file cannot name another\n\
-             hint: --config FILE: read arguments from FILE first, one a line [default: AUTHPOST_CONFIG]\n",
+             hint: --config FILE: read arguments from FILE [default: $AUTHPOST_CONFIG]\n",
         )
         .code(78);
     dry("https://other.example.com/", &[URL, "--no-auth"])
@@ -193,7 +193,7 @@ fn a_config_file_must_be_readable() {
     let run = run().arg("--config").run();
     run.stderr(
         "authpost: reading --config: its value is missing\n\
-         hint: --config FILE: read arguments from FILE first, one a line [default: AUTHPOST_CONFIG]\n",
+         hint: --config FILE: read arguments from FILE [default: $AUTHPOST_CONFIG]\n",
     )
     .code(64);
 }

@@ -229,7 +229,7 @@ fn times_that_contradict_each_other_are_refused() {
         .run()
         .stderr(
             "authpost: reading --max-time: it must be more than 0\n\
-            hint: --max-time TIME: the time for the whole run, the wait of --splay included [default: no limit]\n",
+            hint: --max-time TIME: deadline for the whole run [default: no limit]\n",
         )
         .code(64);
 }

@@ -53,12 +53,30 @@ fn version() {
 }
 
 #[test]
-fn help_fits_a_terminal_of_a_hundred_columns() {
+fn help_fits_a_terminal_of_eighty_columns() {
     for name in ["help-short.txt", "help-long.txt"] {
         for line in fs::read_to_string(golden(name)).unwrap().lines() {
-            assert!(line.chars().count() <= 100, "{name}: {line}");
+            assert!(line.chars().count() <= 80, "{name}: {line}");
             assert_eq!(line, line.trim_end(), "{name}");
         }
+    }
+}
+
+/// Only a default may go on a line below; so may the text of an option that leaves no room for it.
+#[test]
+fn each_option_is_one_line_of_the_short_help() {
+    let help = fs::read_to_string(golden("help-short.txt")).unwrap();
+    let (_, options) = help.split_once("\nDocument:\n").unwrap();
+    let (options, _) = options.split_once("\nEnvironment:\n").unwrap();
+    let column = options.find("document to send").unwrap();
+    let mut above = "";
+    for line in options.lines() {
+        let below = line.strip_prefix(&" ".repeat(column));
+        assert!(
+            below.is_none_or(|text| text.starts_with('[')) || above.len() <= column,
+            "{line}"
+        );
+        above = line;
     }
 }
 
@@ -79,7 +97,7 @@ fn man_renders_it_without_a_warning() {
         .code(0);
     let page = rendered.stdout.replace(char::is_whitespace, " ");
     // What is to be typed is shown as it is typed.
-    for literal in ["tags:='[\"a\"]'", "--token-file ~/.api-token", "key=@file"] {
+    for literal in ["tags:='[\"a\"]'", "--token-file ~/.api-token", "name=@file"] {
         assert!(page.contains(literal), "{literal}");
     }
     // Every warning that groff knows, also those that man leaves out.
@@ -180,14 +198,14 @@ fn fish_completes() {
         .arg(golden("authpost.fish"))
         .run()
         .stdout(
-            "--token-command\tread the token from the output of COMMAND, run by sh -c\n\
-             --token-env\tread the token from the environment variable NAME\n\
-             --token-file\tread the token from FILE, which holds nothing else\n\
-             bash\tprint the completions for a shell\n\
-             fish\tprint the completions for a shell\n\
-             zsh\tprint the completions for a shell\n\
-             check\ttest everything that can be tested without sending the document or the token\n\
-             --dry-run\tprint the request that would go out, the token masked; connect to nothing\n",
+            "--token-command\trun COMMAND with sh -c; its output is the token\n\
+             --token-env\tread the token from environment variable NAME\n\
+             --token-file\tread the token from FILE\n\
+             bash\tprint a shell completion script\n\
+             fish\tprint a shell completion script\n\
+             zsh\tprint a shell completion script\n\
+             check\ttest the setup; send neither the document nor the token\n\
+             --dry-run\tprint the request, but do not send it\n",
         )
         .code(0);
 }

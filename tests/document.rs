@@ -319,7 +319,7 @@ fn data_that_is_not_json_never_leaves() {
         &["-d@"],
         64,
         "authpost: reading -d: there is no file name behind the @\n\
-         hint: -d, --data JSON: the whole document; @FILE reads it from a file, @- from standard input\n",
+         hint: -d, --data JSON: document to send; @FILE reads a file, @- stdin\n",
     );
 }
 

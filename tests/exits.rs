@@ -21,7 +21,7 @@ const CODES: [(i32, &str); 12] = [
 fn help_lists_them() {
     let help = test().arg("--help").run().stdout_like("**").code(0).stdout;
     let (_, table) = help
-        .split_once("\nExit codes, those of sysexits(3):\n")
+        .split_once("\nExit codes, as in sysexits(3):\n")
         .unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
     // A row starts with its number; what follows its name and is indented below explains it.

@@ -793,13 +793,13 @@ fn what_means_nothing_is_refused() {
             &["--lines", "in", "--rate", rate],
             &format!(
                 "authpost: reading --rate: '{rate}' is not a rate, such as 50 or 0.1\n\
-                 hint: --rate N: start at most N deliveries a second; 0.1 is one in ten seconds\n"
+                 hint: --rate N: send at most N lines or groups per second\n"
             ),
         );
     }
     refuse(
         &["--lines", "in", "--group", "0"],
         "authpost: reading --group: it must be at least 1\n\
-         hint: --group N: send up to N lines in one request, as a JSON array\n",
+         hint: --group N: send up to N lines per request, as a JSON array\n",
     );
 }

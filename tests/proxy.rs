@@ -233,7 +233,7 @@ fn its_password_comes_from_the_variable_and_goes_to_it_alone() {
         .run()
         .stderr(
             "authpost: reading --proxy: every user of this machine can read its password there: put the URL into HTTPS_PROXY\n\
-            hint: --proxy URL: go through this HTTP proxy [default: HTTPS_PROXY or HTTP_PROXY, else ALL_PROXY]\n",
+            hint: --proxy URL: HTTP proxy [default: from the environment]\n",
         )
         .code(64);
 }

@@ -228,7 +228,7 @@ fn the_python_does_the_same() {
 fn the_exit_codes_are_those_of_the_help() {
     let help = test().arg("--help").run().unjudged().stdout;
     let (_, codes) = help
-        .split_once("\nExit codes, those of sysexits(3):\n")
+        .split_once("\nExit codes, as in sysexits(3):\n")
         .unwrap();
     let codes = codes.split("\n\n").next().unwrap();
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -438,7 +438,7 @@ fn bad_header_files_stop_the_run_before_any_connection() {
 
 #[test]
 fn what_everybody_could_read_is_refused() {
-    let usage = "hint: -H, --header 'NAME: VALUE': send this header too; may be given many times\n";
+    let usage = "hint: -H, --header 'NAME: VALUE': add a request header; may be repeated\n";
     for header in [
         "Authorization",
         "authorization",

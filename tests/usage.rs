@@ -41,11 +41,11 @@ fn values_that_are_missing_or_too_many() {
     wrong(
         &["--data"],
         "authpost: reading --data: its value is missing\n\
-         hint: -d, --data JSON: the whole document; @FILE reads it from a file, @- from standard input\n",
+         hint: -d, --data JSON: document to send; @FILE reads a file, @- stdin\n",
     );
     wrong(
         &["-X"],
-        "authpost: reading -X: its value is missing\nhint: -X, --method POST|PUT|PATCH: the method [default: POST]\n",
+        "authpost: reading -X: its value is missing\nhint: -X, --method POST|PUT|PATCH: HTTP method [default: POST]\n",
     );
     let see = "hint: 'authpost -h' lists the options\n";
     wrong(
@@ -58,14 +58,13 @@ fn values_that_are_missing_or_too_many() {
     );
     wrong(
         &["--token-file="],
-        "authpost: reading --token-file: it is empty\nhint: --token-file FILE: read the token from FILE, which holds nothing else\n",
+        "authpost: reading --token-file: it is empty\nhint: --token-file FILE: read the token from FILE\n",
     );
 }
 
 #[test]
 fn times() {
-    let usage =
-        "hint: --timeout TIME: the budget of a delivery, everything included [default: 60s]\n";
+    let usage = "hint: --timeout TIME: total deadline per document [default: 60s]\n";
     for text in [
         "",
         "s",
@@ -97,7 +96,7 @@ fn times() {
 
 #[test]
 fn numbers_and_sizes() {
-    let usage = "hint: --tries N: how many times to try at most [default: 4]\n";
+    let usage = "hint: --tries N: maximum number of attempts [default: 4]\n";
     for text in ["", "x", "-1", "1.0", "99999999999"] {
         let stderr = format!(
             "authpost: reading --tries: '{text}' is not a whole number, or too large a one\n{usage}"
@@ -111,7 +110,7 @@ fn numbers_and_sizes() {
     for text in ["", "0", "M", "1T", "-1", "1.5M", "99999999999999G"] {
         let stderr = format!(
             "authpost: reading --max-response: '{text}' is not a size, such as 65536, 64K or 16M\n\
-             hint: --max-response SIZE: how much of an answer to keep [default: 16M]\n"
+             hint: --max-response SIZE: longest answer to keep [default: 16M]\n"
         );
         wrong(&[&format!("--max-response={text}")], &stderr);
     }
@@ -122,40 +121,40 @@ fn words_that_must_be_known() {
     wrong(
         &["-X", "GET"],
         "authpost: reading -X: 'GET' is none of POST, PUT and PATCH\n\
-         hint: -X, --method POST|PUT|PATCH: the method [default: POST]\n",
+         hint: -X, --method POST|PUT|PATCH: HTTP method [default: POST]\n",
     );
     wrong(
         &["--completions=tcsh"],
         "authpost: reading --completions: 'tcsh' is none of bash, zsh and fish\n\
-         hint: --completions bash|zsh|fish: print the completions for a shell\n",
+         hint: --completions bash|zsh|fish: print a shell completion script\n",
     );
     wrong(
         &["--auth-scheme=Bearer s3cret"],
         "authpost: reading --auth-scheme: it must be one word\n\
-         hint: --auth-scheme WORD: the word before the token in Authorization [default: Bearer]\n",
+         hint: --auth-scheme WORD: authentication scheme [default: Bearer]\n",
     );
     wrong(
         &["--auth-header=X-API-Key: s3cret"],
         "authpost: reading --auth-header: 'X-API-Key…' cannot be a header's name\n\
-         hint: --auth-header NAME: send the bare token in the header NAME, such as X-API-Key\n",
+         hint: --auth-header NAME: send the token in header NAME, with no scheme\n",
     );
     wrong(
         &["--token-env=TOKEN=s3cret"],
         "authpost: reading --token-env: it is not the name of a variable\n\
-         hint: --token-env NAME: read the token from the environment variable NAME\n",
+         hint: --token-env NAME: read the token from environment variable NAME\n",
     );
     for key in ["", "two words", "schlüssel", &"x".repeat(256)] {
         wrong(
             &["--idempotency-key", key],
             "authpost: reading --idempotency-key: it must be 1 to 255 visible ASCII characters\n\
-             hint: --idempotency-key KEY: the key of this document [default: a random UUID]\n",
+             hint: --idempotency-key KEY: same id on every attempt [default: random UUID]\n",
         );
     }
 }
 
 #[test]
 fn headers() {
-    let usage = "hint: -H, --header 'NAME: VALUE': send this header too; may be given many times\n";
+    let usage = "hint: -H, --header 'NAME: VALUE': add a request header; may be repeated\n";
     for (header, why) in [
         ("X-One", "there is no colon in it"),
         (": value", "'…' cannot be a header's name"),
@@ -190,15 +189,14 @@ fn pointers_and_expectations() {
     wrong(
         &["--pick=id"],
         "authpost: reading --pick: a JSON Pointer begins with '/'\n\
-         hint: --pick POINTER: print only the value at this JSON Pointer (RFC 6901); text without its quotes\n",
+         hint: --pick POINTER: print only the value at a path like /items/0/id\n",
     );
     wrong(
         &["--pick=/a~2"],
         "authpost: reading --pick: in a JSON Pointer a key's '~' is written '~0', its '/' '~1'\n\
-         hint: --pick POINTER: print only the value at this JSON Pointer (RFC 6901); text without its quotes\n",
+         hint: --pick POINTER: print only the value at a path like /items/0/id\n",
     );
-    let usage = "hint: --expect POINTER=VALUE: accept a 2xx answer only if it says so: \
-        /ok:=true, /status=done; may be given many times\n";
+    let usage = "hint: --expect POINTER=VALUE: require this in a 2xx answer, e.g. /ok:=true\n";
     for (text, why) in [
         ("/ok", "it has no '=': write /ok:=true or /status=done"),
         ("ok:=true", "a JSON Pointer begins with '/'"),
@@ -353,7 +351,7 @@ fn arguments_that_are_not_text() {
     let run = test().token("t0ken").arg(server.url("/")).arg(data).run();
     run.stderr(
         "authpost: reading --data: it is not text in UTF-8\n\
-         hint: -d, --data JSON: the whole document; @FILE reads it from a file, @- from standard input\n",
+         hint: -d, --data JSON: document to send; @FILE reads a file, @- stdin\n",
     )
     .code(64);
 }
@@ -387,7 +385,7 @@ fn the_key_has_a_header_of_its_own() {
             .run()
             .stderr(format!(
                 "authpost: reading the command line: the idempotency key cannot go into {name}, which carries something else\n\
-                 hint: --idempotency-header NAME: the header that carries the key [default: Idempotency-Key]\n"
+                 hint: --idempotency-header NAME: header for the idempotency key [default: Idempotency-Key]\n"
             ))
             .code(64);
     }

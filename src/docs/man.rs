@@ -40,7 +40,7 @@ pub fn man() -> String {
             entry(&mut out, &option(flag), &paragraphs(flag).join("\n\n"));
         }
     }
-    out.push_str(".SH EXIT STATUS\nThe codes of\n.BR sysexits (3).\n");
+    out.push_str(".SH EXIT STATUS\nThe exit codes are those of\n.BR sysexits (3).\n");
     for row in EXITS {
         let code = bold(&format!("{} {}", row.code, row.name));
         entry(&mut out, &code, &consequence(row));
@@ -70,7 +70,7 @@ fn name_line() -> String {
     text
 }
 
-/// A paragraph with a hanging term, which is roff already.
+/// A paragraph with a hanging term. The term is roff already.
 fn entry(out: &mut String, term: &str, text: &str) {
     out.push_str(&format!(".TP\n{term}\n"));
     for (index, paragraph) in text.split("\n\n").enumerate() {
@@ -104,7 +104,7 @@ fn option(flag: &Flag) -> String {
     )
 }
 
-/// Text that roff takes as it stands, and shows as it stands, so that it can be copied into a shell.
+/// Escapes a text for roff, so that it is shown unchanged and can be pasted into a shell.
 fn roff(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     if text.starts_with('.') {

@@ -458,7 +458,7 @@ impl Draft {
             return Err(wrong(format!(
                 "reading the command line: the idempotency key cannot go into {name}, which carries something else"
             ))
-            .hint("--idempotency-header NAME: the header that carries the key [default: Idempotency-Key]"));
+            .hint("--idempotency-header NAME: header for the idempotency key [default: Idempotency-Key]"));
         }
         Ok(Some(name))
     }

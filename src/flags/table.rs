@@ -11,43 +11,43 @@ pub const VERBS: &[VerbRow] = &[
         verb: Verb::Send,
         word: "",
         operands: "URL [ITEM]...",
-        brief: "send one JSON document, or with --lines one for each line of a file",
+        brief: "send one JSON document, or with --lines one per line of a file",
     },
     VerbRow {
         verb: Verb::Check,
         word: "check",
         operands: "URL [ITEM]...",
-        brief: "test everything that can be tested without sending the document or the token",
+        brief: "test the setup; send neither the document nor the token",
     },
     VerbRow {
         verb: Verb::Flush,
         word: "flush",
         operands: "DIR",
-        brief: "deliver what waits in the spool DIR and is due",
+        brief: "send the due messages in DIR, a spool: a queue of documents on disk",
     },
     VerbRow {
         verb: Verb::List,
         word: "list",
         operands: "DIR",
-        brief: "list the messages in the spool: those that wait, and those that are dead",
+        brief: "list the messages in a spool: pending, and dead-lettered (set aside for review)",
     },
     VerbRow {
         verb: Verb::Show,
         word: "show",
         operands: "DIR ID",
-        brief: "show a message: its fate so far, headers and body",
+        brief: "show a message: state, last error, headers and body",
     },
     VerbRow {
         verb: Verb::Retry,
         word: "retry",
         operands: "DIR ID...",
-        brief: "make messages due, the dead ones too; each keeps its key",
+        brief: "make messages due now, dead-lettered ones too",
     },
     VerbRow {
         verb: Verb::Drop,
         word: "drop",
         operands: "DIR ID...",
-        brief: "remove messages for good",
+        brief: "delete messages permanently",
     },
 ];
 
@@ -68,26 +68,26 @@ const QUIET: &[Verb] = &[
     Verb::Retry,
     Verb::Drop,
 ];
-/// What a line that sends may say, `check` takes as well: put the word before it, and it is tested as it stands.
+/// `check` takes every option for sending but --dry-run: put `check` before the arguments to test them.
 const SENDING: &[Verb] = &[Verb::Send, Verb::Check];
 
-/// Enough to write the file by.
-const OAUTH2: &str = "FILE is a JSON object of strings (RFC 6749):
+/// The format of the file.
+const OAUTH2: &str = "FILE is a JSON object. All its values are strings (RFC 6749):
 
-  token_url           the token endpoint: https, or this machine
-  client_id           the client
-  client_secret       its secret; or
-  client_secret_file  a file that holds its secret and nothing else
+  token_url           the token endpoint: https, or http to this machine
+  client_id           the client's id
+  client_secret       the client's secret; or
+  client_secret_file  a file that contains only the secret
   grant               client_credentials [default] or refresh_token
-  refresh_token_file  for refresh_token: a file that holds the refresh
-                      token and nothing else; replaced when the endpoint
-                      hands out a new one, so in a directory that
-                      authpost can write to
-  scope               what to ask for, as the endpoint wants it
-  audience            the same, where the endpoint knows it
-  auth_method         basic [default]: id and secret in a header;
-                      body: in the form
-  cache               the directory to keep the access token in
+  refresh_token_file  for refresh_token: a file that contains only the
+                      refresh token. authpost replaces the file when the
+                      endpoint issues a new one, so it needs write access
+                      to the directory
+  scope               the scope to request, as the endpoint defines it
+  audience            the audience to request, if the endpoint has one
+  auth_method         basic [default]: send id and secret in a header;
+                      body: send them in the form
+  cache               the directory for the cached access token
 
 For example:
 
@@ -96,12 +96,12 @@ For example:
     \"client_secret_file\": \"reports.secret\",
     \"scope\": \"data:write\" }
 
-A path that does not begin with / begins at FILE's directory. The endpoint is reached as the API is: through the same \
-proxy, trusting the same certificates.
+A relative path starts at FILE's directory. The endpoint is reached like the API: through the same proxy, with the \
+same trusted certificates.
 
-The access token is kept until 30 seconds before its end, for all runs of this user: in cache, else in \
-$CACHE_DIRECTORY (which systemd sets), else in $XDG_CACHE_HOME/authpost, else in ~/.cache/authpost. When the API refuses \
-it (401), a new one is fetched, once.";
+The access token is cached until 30 seconds before it expires, and all runs of this user share it. The cache \
+directory is cache, else $CACHE_DIRECTORY (which systemd sets), else $XDG_CACHE_HOME/authpost, else \
+~/.cache/authpost. If the API refuses the token (401), authpost fetches a new one, once.";
 
 /// The options, in the order of the help.
 pub const FLAGS: &[Flag] = &[
@@ -111,9 +111,10 @@ pub const FLAGS: &[Flag] = &[
         value: Some("JSON"),
         group: Group::Body,
         verbs: SENDING,
-        brief: "the whole document; @FILE reads it from a file, @- from standard input",
-        text: "It is checked to be JSON (RFC 8259) before anything is connected, and sent as the very bytes given. A \
-               file of any size is sent without being held in memory.",
+        brief: "document to send; @FILE reads a file, @- stdin",
+        text: "@FILE reads the document from a file, @- from standard input. authpost checks that it is JSON (RFC \
+               8259) before it connects, and sends it byte for byte as given. A file of any size is streamed, never \
+               loaded into memory.",
         set: |draft, value| {
             let text = value.text()?;
             draft.data = Some(match text.strip_prefix('@') {
@@ -131,7 +132,7 @@ pub const FLAGS: &[Flag] = &[
         value: Some("POST|PUT|PATCH"),
         group: Group::Body,
         verbs: SENDING,
-        brief: "the method [default: POST]",
+        brief: "HTTP method [default: POST]",
         text: "",
         set: |draft, value| {
             let word = value.text()?;
@@ -147,11 +148,12 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Token,
         verbs: SENDING,
-        brief: "read the token from FILE, which holds nothing else",
-        text: "White space around the token is dropped. FILE may be /dev/stdin, a FIFO, or a credential of systemd's \
-               (${CREDENTIALS_DIRECTORY}/NAME).\n\n\
-               The token comes from exactly one place; where no option names one, from the environment variable \
-               AUTHPOST_TOKEN. There is no option that takes the token itself: every user of the machine could read it.",
+        brief: "read the token from FILE",
+        text: "FILE contains only the token. White space around it is dropped. FILE may be /dev/stdin, a FIFO, or a \
+               systemd credential (${CREDENTIALS_DIRECTORY}/NAME).\n\n\
+               The token comes from exactly one source. Without an option that names one, it is the environment \
+               variable AUTHPOST_TOKEN. No option takes the token itself, because every user of the machine can \
+               read command lines.",
         set: |draft, value| {
             draft.source(Source::File(value.path()?));
             Ok(())
@@ -163,7 +165,7 @@ pub const FLAGS: &[Flag] = &[
         value: Some("NAME"),
         group: Group::Token,
         verbs: SENDING,
-        brief: "read the token from the environment variable NAME",
+        brief: "read the token from environment variable NAME",
         text: "",
         set: |draft, value| {
             let name = value.text()?;
@@ -180,9 +182,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("COMMAND"),
         group: Group::Token,
         verbs: SENDING,
-        brief: "read the token from the output of COMMAND, run by sh -c",
-        text: "The command counts against --timeout, and is stopped with all its children when the time is over. It is \
-               run once more when the API refuses the token (401).",
+        brief: "run COMMAND with sh -c; its output is the token",
+        text: "Its run time counts toward --timeout. At the deadline COMMAND is killed with all its child \
+               processes. COMMAND runs once more if the API refuses the token (401).",
         set: |draft, value| {
             draft.source(Source::Command(value.text()?));
             Ok(())
@@ -194,7 +196,7 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Token,
         verbs: SENDING,
-        brief: "fetch the token from an OAuth2 token endpoint, as FILE says",
+        brief: "get the token by OAuth2, as configured in FILE",
         text: OAUTH2,
         set: |draft, value| {
             draft.source(Source::OAuth2(value.path()?));
@@ -220,8 +222,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("WORD"),
         group: Group::Token,
         verbs: SENDING,
-        brief: "the word before the token in Authorization [default: Bearer]",
-        text: "For Basic the token reads user:password, and is encoded as RFC 7617 asks for.",
+        brief: "authentication scheme [default: Bearer]",
+        text: "The scheme is the word before the token in the Authorization header. For Basic, the token is \
+               user:password; authpost encodes it as RFC 7617 requires.",
         set: |draft, value| {
             let word = value.text()?;
             if !plan::is_token(&word) {
@@ -237,8 +240,8 @@ pub const FLAGS: &[Flag] = &[
         value: Some("NAME"),
         group: Group::Token,
         verbs: SENDING,
-        brief: "send the bare token in the header NAME, such as X-API-Key",
-        text: "",
+        brief: "send the token in header NAME, with no scheme",
+        text: "This replaces the Authorization header. Example: --auth-header X-API-Key.",
         set: |draft, value| {
             let name = value.text()?;
             plan::check_header(&name, "")?;
@@ -252,9 +255,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("'NAME: VALUE'"),
         group: Group::Token,
         verbs: SENDING,
-        brief: "send this header too; may be given many times",
-        text: "Authorization and Cookie are refused here, because every user of the machine can read a command line: \
-               see --header-file.",
+        brief: "add a request header; may be repeated",
+        text: "Authorization and Cookie are refused here, because every user of the machine can read command lines. \
+               Use --header-file instead.",
         set: |draft, value| draft.header(&value.text()?),
     },
     Flag {
@@ -263,8 +266,8 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Token,
         verbs: SENDING,
-        brief: "send the headers in FILE too, one 'NAME: VALUE' a line, kept as secret as the token",
-        text: "",
+        brief: "add the headers in FILE, one per line",
+        text: "Each line is 'NAME: VALUE'. Their values stay as secret as the token.",
         set: |draft, value| {
             draft.header_files.push(value.path()?);
             Ok(())
@@ -276,9 +279,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("TIME"),
         group: Group::Delivery,
         verbs: DELIVERING,
-        brief: "the budget of a delivery, everything included [default: 60s]",
-        text: "Fetching the token, looking up the name, connecting, TLS, sending, waiting and all further tries draw \
-               from it; reading the document does not. A TIME is written as 500ms, 30, 30s, 5m or 1h.",
+        brief: "total deadline per document [default: 60s]",
+        text: "It covers fetching the token, DNS, connecting, TLS, sending, waiting for the answer, and all \
+               retries. Reading the document does not count. Examples of TIME: 500ms, 30 (seconds), 30s, 5m, 1h.",
         set: |draft, value| {
             draft.timeout = Some(value.positive_duration()?);
             Ok(())
@@ -290,8 +293,8 @@ pub const FLAGS: &[Flag] = &[
         value: Some("TIME"),
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "how long the name may take, and then the connection with TLS [default: 10s]",
-        text: "",
+        brief: "DNS timeout, and connect timeout [default: 10s]",
+        text: "DNS may take this long. Then connecting may take this long again, TLS included.",
         set: |draft, value| {
             draft.connect_timeout = Some(value.positive_duration()?);
             Ok(())
@@ -303,10 +306,10 @@ pub const FLAGS: &[Flag] = &[
         value: Some("N"),
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "how many times to try at most [default: 4]",
-        text: "Only what is safe is tried again: what never left, and what the API says it has not processed (408, \
-               425, 429, 503). After 500, 502, 504 or a connection that broke the API may have processed it: then \
-               only with --idempotent.",
+        brief: "maximum number of attempts [default: 4]",
+        text: "authpost retries only when that is safe: when nothing was sent, or when the API says that it did not \
+               process the document (408, 425, 429, 503). After 500, 502, 504 or a broken connection the outcome is \
+               unknown: the API may have processed the document. authpost then retries only with --idempotent.",
         set: |draft, value| {
             draft.tries = Some(match value.number()? {
                 0 => return Err("it must be at least 1".to_owned()),
@@ -321,9 +324,11 @@ pub const FLAGS: &[Flag] = &[
         value: Some("TIME"),
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "the first wait between tries, doubling, with full jitter [default: 1s]",
-        text: "Retry-After, where the API gives it, makes a wait longer, never shorter; where it does not fit the budget, the run ends \
-               at once.",
+        brief: "backoff before the first retry [default: 1s]",
+        text: "The backoff doubles with each retry. Full jitter applies: the actual wait is random, between zero \
+               and the backoff, so that many clients do not retry at the same moment. If the API sends Retry-After, \
+               the wait is at least that long. If Retry-After exceeds the time left before the deadline, the run \
+               ends at once.",
         set: |draft, value| {
             draft.wait = Some(value.duration()?);
             Ok(())
@@ -335,7 +340,7 @@ pub const FLAGS: &[Flag] = &[
         value: Some("TIME"),
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "the longest such wait [default: 30s]",
+        brief: "longest backoff [default: 30s]",
         text: "",
         set: |draft, value| {
             draft.max_wait = Some(value.duration()?);
@@ -348,8 +353,9 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "the API honours the idempotency key, or repeating is harmless: try again in doubt too",
-        text: "",
+        brief: "also retry when the outcome is unknown",
+        text: "Use it if the API honours the idempotency key (an id that is the same on every attempt, so that the \
+               API recognises a repeat), or if processing a document twice is harmless.",
         set: |draft, _| {
             draft.idempotent = true;
             Ok(())
@@ -361,10 +367,13 @@ pub const FLAGS: &[Flag] = &[
         value: Some("KEY"),
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "the key of this document [default: a random UUID]",
-        text: "It is the same on every try, so that an API that honours it takes the document once.\n\n\
-               With --lines it is what the keys begin with: KEY-1 for line 1, and for a group KEY- and the number \
-               of its first line. So the same file can be sent again, in the same groups, and nothing is taken twice.",
+        brief: "same id on every attempt [default: random UUID]",
+        text: "KEY is the idempotency key. It is sent in a header with each attempt. An API that honours it \
+               processes the document once, even if it receives the document several times. A message in a spool \
+               keeps its idempotency key, also after 'authpost retry'.\n\n\
+               With --lines, KEY is a prefix. Line 1 is sent with KEY-1; a group is sent with KEY- and the number \
+               of its first line. So the same file can be sent again, in the same groups, and nothing is processed \
+               twice.",
         set: |draft, value| {
             let key = value.text()?;
             if key.is_empty() || key.len() > 255 || !key.bytes().all(|byte| byte.is_ascii_graphic())
@@ -381,7 +390,7 @@ pub const FLAGS: &[Flag] = &[
         value: Some("NAME"),
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "the header that carries the key [default: Idempotency-Key]",
+        brief: "header for the idempotency key [default: Idempotency-Key]",
         text: "",
         set: |draft, value| {
             let name = value.text()?;
@@ -396,7 +405,7 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "send no key",
+        brief: "send no idempotency key",
         text: "",
         set: |draft, _| {
             draft.no_key = true;
@@ -409,8 +418,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("TIME"),
         group: Group::Delivery,
         verbs: DELIVERING,
-        brief: "wait first, at random up to this long, so that not all machines call at once",
-        text: "The wait counts against --max-time, but not against --timeout.",
+        brief: "first sleep a random time, at most TIME",
+        text: "This keeps many machines from calling the API at the same time. The sleep counts toward --max-time, \
+               but not toward --timeout.",
         set: |draft, value| {
             draft.splay = Some(value.duration()?);
             Ok(())
@@ -422,9 +432,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Delivery,
         verbs: DELIVERING,
-        brief: "stop at once (75) while another run holds the lock on FILE",
-        text: "FILE is made if it is missing, and stays. What counts is the lock on it, which ends with the process, \
-               however that ends; so a FILE that is left over blocks nobody.",
+        brief: "exit (75) if another run holds the lock on FILE",
+        text: "authpost creates FILE if it is missing, and does not remove it. The lock ends with the process, \
+               however the process ends, so a leftover FILE blocks nobody.",
         set: |draft, value| {
             draft.lock = Some(value.path()?);
             Ok(())
@@ -436,9 +446,10 @@ pub const FLAGS: &[Flag] = &[
         value: Some("TIME"),
         group: Group::Delivery,
         verbs: DELIVERING,
-        brief: "the time for the whole run, the wait of --splay included [default: no limit]",
-        text: "Waiting for standard input is not bounded by it, nor for a FIFO given as --data, --lines, --config, a \
-               certificate or an item's file: such a run lasts until their writers are done, or have come at all.",
+        brief: "deadline for the whole run [default: no limit]",
+        text: "--timeout is the deadline for one document; this one covers the run, with the sleep of --splay. It \
+               does not bound the reading of standard input, or of a FIFO given as --data, --lines, --config, a \
+               certificate or an item's file: the run waits until a writer has opened the FIFO and closed it.",
         set: |draft, value| {
             draft.max_time = Some(value.positive_duration()?);
             Ok(())
@@ -450,16 +461,21 @@ pub const FLAGS: &[Flag] = &[
         value: Some("DIR"),
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "keep the document in DIR until the API has it; 'authpost flush DIR' tries again",
-        text: "It is on the disk before its first byte goes out. Then it is sent as without --spool. What was not sent, \
-               or not processed, waits in DIR, and the run ends well (0): put 'authpost flush -q DIR' into a crontab. \
-               When the token is refused it waits too (77). What the API refuses (76), and without --idempotent what it \
-               may have taken (74), lies dead in DIR for a person to look at: see list, show, retry and drop.\n\n\
-               DIR is made if it is missing, for this user alone. A message notes where its token is found, not the \
-               token; so prefer --token-file to the environment, which a crontab does not have. A spool holds up to \
-               10,000 messages and 256 MiB; then new ones are refused (73) and nothing is sent.\n\n\
-               With --lines only the lines that the API does not take go there. The run does not stop then: once the \
-               API is down, what follows is kept without being tried.",
+        brief: "keep the document in DIR until it is delivered",
+        text: "A spool is a directory that queues documents until the API accepts them. A document in it is called \
+               a message. The document is on disk before its first byte is sent. It is then sent as without \
+               --spool. If it was not sent, or if the API did not process it, the message stays pending in DIR and \
+               the run exits 0. Run 'authpost flush -q DIR' from cron to send the pending messages whose next \
+               attempt is due. If the token is refused, the message stays pending too, and the run exits 77. If the \
+               API refuses the document (76), or if the outcome is unknown and --idempotent is not given (74), the \
+               message is dead-lettered: it stays in DIR for review, and flush does not send it. See list, show, \
+               retry and drop.\n\n\
+               authpost creates DIR if it is missing, for this user only. A message stores the source of the token, \
+               not the token. Prefer --token-file to an environment variable, which cron does not have. A spool \
+               holds up to 10,000 messages and 256 MiB. When it is full, new documents are refused (73) and nothing \
+               is sent.\n\n\
+               With --lines, only the lines that the API does not accept are stored. The run does not stop at them. \
+               Once the API is down, the remaining lines are stored without an attempt.",
         set: |draft, value| {
             draft.spool = Some(value.path()?);
             Ok(())
@@ -471,8 +487,8 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Delivery,
         verbs: &[Verb::Retry, Verb::Drop],
-        brief: "all messages that are dead, instead of those with an ID",
-        text: "",
+        brief: "all dead-lettered messages",
+        text: "Give it instead of the IDs.",
         set: |draft, _| {
             draft.all = true;
             Ok(())
@@ -484,9 +500,10 @@ pub const FLAGS: &[Flag] = &[
         value: Some("POINTER=VALUE"),
         group: Group::Delivery,
         verbs: SENDING,
-        brief: "accept a 2xx answer only if it says so: /ok:=true, /status=done; may be given many times",
-        text: "POINTER is a JSON Pointer (RFC 6901). POINTER:=JSON compares with a JSON value, POINTER=TEXT with a \
-               string.",
+        brief: "require this in a 2xx answer, e.g. /ok:=true",
+        text: "An answer that does not match is not accepted (76). POINTER is a JSON Pointer (RFC 6901): the path \
+               of a value in the answer, such as /items/0/id. POINTER=TEXT compares with a string: /status=done. \
+               POINTER:=JSON compares with a JSON value: /ok:=true. The option may be repeated; all must match.",
         set: |draft, value| draft.expectation(&value.text()?),
     },
     Flag {
@@ -495,8 +512,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Connection,
         verbs: SENDING,
-        brief: "trust only the certificate authorities in FILE (PEM)",
-        text: "Otherwise those in the file that SSL_CERT_FILE names, else the system's, else the ones built in.",
+        brief: "trust only the CA certificates in FILE (PEM)",
+        text: "By default authpost trusts those in the file that SSL_CERT_FILE names, else the system's, else the \
+               built-in ones.",
         set: |draft, value| {
             draft.cacert = Some(value.path()?);
             Ok(())
@@ -508,7 +526,7 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Connection,
         verbs: SENDING,
-        brief: "the client's certificate, with its chain (PEM)",
+        brief: "client certificate with its chain (PEM)",
         text: "",
         set: |draft, value| {
             draft.cert = Some(value.path()?);
@@ -521,8 +539,8 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Connection,
         verbs: SENDING,
-        brief: "the client's private key (PEM) [default: the file of --cert]",
-        text: "PKCS#8, PKCS#1 or SEC1, not encrypted.",
+        brief: "private key file [default: the --cert file]",
+        text: "The private key of the client certificate, in PEM: PKCS#8, PKCS#1 or SEC1, not encrypted.",
         set: |draft, value| {
             draft.cert_key = Some(value.path()?);
             Ok(())
@@ -534,10 +552,12 @@ pub const FLAGS: &[Flag] = &[
         value: Some("URL"),
         group: Group::Connection,
         verbs: SENDING,
-        brief: "go through this HTTP proxy [default: HTTPS_PROXY or HTTP_PROXY, else ALL_PROXY]",
-        text: "Hosts that NO_PROXY names are reached directly; so is this machine, unless --proxy is given. The proxy is \
-               asked for a tunnel (CONNECT), for https and http alike, and looks up the host itself. Every user of the \
-               machine can read a password in --proxy: put it into the variable.",
+        brief: "HTTP proxy [default: from the environment]",
+        text: "The default is HTTPS_PROXY or HTTP_PROXY, by the scheme of the API's URL, else ALL_PROXY. Hosts in \
+               NO_PROXY are reached directly. So is this machine, unless --proxy is given. authpost asks the proxy \
+               for a tunnel (CONNECT), for https and http alike, and the proxy resolves the API's host name. A URL \
+               with a password is refused here, because every user of the machine can read command lines: put it in \
+               the variable.",
         set: |draft, value| {
             let url = value.text()?;
             if url.contains('@') {
@@ -581,8 +601,8 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Connection,
         verbs: SENDING,
-        brief: "send the token over plain http to another machine",
-        text: "Without it a token goes over plain http to this machine only: 127.0.0.0/8, ::1 and localhost.",
+        brief: "allow the token over http to other machines",
+        text: "Without it, the token goes over plain http to this machine only: 127.0.0.0/8, ::1 and localhost.",
         set: |draft, _| {
             draft.allow_http = true;
             Ok(())
@@ -594,8 +614,8 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Connection,
         verbs: SENDING,
-        brief: "check no certificate; anybody on the way can then read the token",
-        text: "",
+        brief: "do not verify certificates; exposes the token",
+        text: "Anybody on the network path can then read the token.",
         set: |draft, _| {
             draft.insecure = true;
             Ok(())
@@ -607,8 +627,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("SIZE"),
         group: Group::Connection,
         verbs: SENDING,
-        brief: "how much of an answer to keep [default: 16M]",
-        text: "A longer answer is cut there, and a line says so.",
+        brief: "longest answer to keep [default: 16M]",
+        text: "A longer answer is cut off there, and a message says so. SIZE is a number of bytes; the suffixes K, \
+               M and G are powers of 1024.",
         set: |draft, value| {
             draft.max_response = Some(value.size()?);
             Ok(())
@@ -620,14 +641,14 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Lines,
         verbs: SENDING,
-        brief: "send one document for each line of FILE, over one connection; - is standard input",
-        text: "Each line is a JSON text (NDJSON). Blank lines are passed over. A line that is not JSON is told by its \
-               number, and the rest goes on; so is one that the API refuses. When the API is not reached, keeps failing, \
-               or refuses the token, the run stops after all tries, and says which --skip goes on from there. Where \
-               the API asks to slow down (429, Retry-After) each line waits for that as long as its --timeout \
-               lasts, however many tries it takes.\n\n\
-               The run ends with a line on standard error that counts the lines, and with the exit code of the worst \
-               that happened.",
+        brief: "send each line of FILE (NDJSON); - reads stdin",
+        text: "Each line is one JSON document. All are sent over one connection. Blank lines are skipped. If a line \
+               is not JSON, or if the API refuses it, authpost prints its number and continues. If the API cannot \
+               be reached, keeps failing, or refuses the token, the run stops after the last attempt and prints the \
+               --skip option that continues from there. If the API asks to slow down (429, Retry-After), each line \
+               waits as long as its --timeout allows; these attempts do not count toward --tries.\n\n\
+               At the end, one line on standard error counts the lines. The exit code is that of the most severe \
+               failure.",
         set: |draft, value| {
             draft.lines = Some(value.path()?);
             Ok(())
@@ -639,9 +660,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("N"),
         group: Group::Lines,
         verbs: SENDING,
-        brief: "send up to N lines in one request, as a JSON array",
-        text: "A group ends early at --group-bytes, and before a line that cannot be sent. It is accepted or refused \
-               as a whole.",
+        brief: "send up to N lines per request, as a JSON array",
+        text: "A group ends early at --group-bytes, and before a line that cannot be sent. The API accepts or \
+               refuses it as a whole.",
         set: |draft, value| {
             draft.group = Some(match value.number()? {
                 0 => return Err("it must be at least 1".to_owned()),
@@ -656,8 +677,8 @@ pub const FLAGS: &[Flag] = &[
         value: Some("SIZE"),
         group: Group::Lines,
         verbs: SENDING,
-        brief: "how large such an array may grow [default: 1M]",
-        text: "A line that is larger by itself goes out in an array of its own.",
+        brief: "largest such array [default: 1M]",
+        text: "A single line that is larger is sent in an array of its own.",
         set: |draft, value| {
             draft.group_bytes = Some(value.size()?);
             Ok(())
@@ -669,9 +690,10 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Lines,
         verbs: SENDING,
-        brief: "append to FILE the lines that were not accepted, as they were",
-        text: "Those are the lines that are not JSON, or too long, and those that the API refused. When the run stops \
-               early, the lines from there on are not among them: --skip sends those. FILE is on disk before the run ends.",
+        brief: "append to FILE the lines that were not accepted",
+        text: "These are the lines that are not JSON or too long, and the lines that the API refused. They are \
+               written unchanged. If the run stops early, FILE does not contain the lines after that point; send \
+               those with --skip. FILE is synced to disk before the run ends.",
         set: |draft, value| {
             draft.failed = Some(value.path()?);
             Ok(())
@@ -683,8 +705,8 @@ pub const FLAGS: &[Flag] = &[
         value: Some("N"),
         group: Group::Lines,
         verbs: SENDING,
-        brief: "pass over the first N lines; the others keep their numbers",
-        text: "",
+        brief: "skip the first N lines",
+        text: "The other lines keep their numbers.",
         set: |draft, value| {
             let text = value.text()?;
             let lines = text
@@ -700,8 +722,8 @@ pub const FLAGS: &[Flag] = &[
         value: Some("SIZE"),
         group: Group::Lines,
         verbs: SENDING,
-        brief: "the longest line that is sent [default: 16M]",
-        text: "A longer one is told by its number, and the rest goes on.",
+        brief: "longest line to send [default: 16M]",
+        text: "authpost prints the number of a longer line and continues.",
         set: |draft, value| {
             draft.max_line = Some(value.size()?);
             Ok(())
@@ -713,8 +735,8 @@ pub const FLAGS: &[Flag] = &[
         value: Some("N"),
         group: Group::Lines,
         verbs: SENDING,
-        brief: "start at most N deliveries a second; 0.1 is one in ten seconds",
-        text: "",
+        brief: "send at most N lines or groups per second",
+        text: "0.1 is one every ten seconds. Retries do not count.",
         set: |draft, value| {
             draft.interval = Some(value.interval()?);
             Ok(())
@@ -739,8 +761,8 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Output,
         verbs: DELIVERING,
-        brief: "print the headers of request and answer, and every try; secrets are never shown",
-        text: "",
+        brief: "print headers and all attempts, without secrets",
+        text: "The headers are those of requests and answers.",
         set: |draft, _| {
             draft.verbose = true;
             Ok(())
@@ -752,8 +774,8 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Output,
         verbs: SENDING,
-        brief: "re-indent the answer [default: on a terminal only]",
-        text: "The order of keys, duplicate keys and the text of numbers and strings stay as they came. On a terminal \
+        brief: "indent the answer [default: on a terminal only]",
+        text: "The order of names, duplicate names, and the text of numbers and strings stay unchanged. On a terminal, \
                control characters are shown escaped, in any output.",
         set: |draft, _| {
             draft.pretty = true;
@@ -766,8 +788,8 @@ pub const FLAGS: &[Flag] = &[
         value: Some("POINTER"),
         group: Group::Output,
         verbs: SENDING,
-        brief: "print only the value at this JSON Pointer (RFC 6901); text without its quotes",
-        text: "",
+        brief: "print only the value at a path like /items/0/id",
+        text: "POINTER is a JSON Pointer (RFC 6901), as for --expect. A string is printed without its quotes.",
         set: |draft, value| {
             draft.pick = Some(crate::json::Pointer::parse(&value.text()?)?);
             Ok(())
@@ -779,10 +801,11 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Output,
         verbs: DELIVERING,
-        brief: "print one line of JSON about the delivery instead of the answer",
-        text: "Its members: outcome (accepted, refused, unavailable, unsent, unknown, spooled), exit, status, tries, seconds, \
-               key, method, url, error, and response: the answer's JSON as it came, or a string. With --lines also \
-               line, its number; for a group line and last_line. A line that cannot be sent is reported as well.",
+        brief: "print one line of JSON instead of the answer",
+        text: "The line describes the outcome. Its members: outcome (accepted, refused, unavailable, unsent, \
+               unknown, spooled), exit, status, tries (the number of attempts), seconds, key (the idempotency key), \
+               method, url, error, and response: the answer's JSON unchanged, or a string. With --lines there is \
+               also line, its number; for a group, line and last_line. A line that cannot be sent is reported too.",
         set: |draft, _| {
             draft.report = true;
             Ok(())
@@ -794,7 +817,7 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Output,
         verbs: &[Verb::List],
-        brief: "list as JSON, one message a line",
+        brief: "print JSON, one message per line",
         text: "",
         set: |draft, _| {
             draft.json = true;
@@ -807,8 +830,9 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Output,
         verbs: &[Verb::Send],
-        brief: "print the request that would go out, the token masked; connect to nothing",
-        text: "The document is read and checked; the token is not fetched.",
+        brief: "print the request, but do not send it",
+        text: "authpost reads and checks the document, but connects to nothing. It does not fetch the token; the \
+               output masks it.",
         set: |draft, _| {
             draft.dry_run = true;
             Ok(())
@@ -820,9 +844,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: Group::Itself,
         verbs: ANY,
-        brief: "read arguments from FILE first, one a line [default: AUTHPOST_CONFIG]",
-        text: "Blank lines and lines that start with # are passed over. What the command line says comes later, and so \
-               wins.",
+        brief: "read arguments from FILE [default: $AUTHPOST_CONFIG]",
+        text: "FILE has one argument per line. Blank lines and lines that start with # are skipped. The command \
+               line is read after FILE, and overrides it.",
         // Read before everything else, by a pass of its own.
         set: |draft, value| match draft.in_config {
             true => Err("a config file cannot name another".to_owned()),
@@ -835,7 +859,7 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Itself,
         verbs: ANY,
-        brief: "-h says how to use it in short, --help all of it",
+        brief: "-h prints a summary, --help prints everything",
         text: "",
         set: |draft, _| {
             draft.page.get_or_insert(Page::Help { all: true });
@@ -848,7 +872,7 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Itself,
         verbs: ANY,
-        brief: "print the manual page, for man -l -",
+        brief: "print the manual page (view with man -l -)",
         text: "",
         set: |draft, _| {
             draft.page.get_or_insert(Page::Man);
@@ -861,7 +885,7 @@ pub const FLAGS: &[Flag] = &[
         value: Some("bash|zsh|fish"),
         group: Group::Itself,
         verbs: ANY,
-        brief: "print the completions for a shell",
+        brief: "print a shell completion script",
         text: "",
         set: |draft, value| {
             let shell = match value.text()?.as_str() {
@@ -880,7 +904,7 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         group: Group::Itself,
         verbs: ANY,
-        brief: "print the version, the target, the TLS library and how it is linked",
+        brief: "print version, target, TLS library and linking",
         text: "",
         set: |draft, _| {
             draft.page.get_or_insert(Page::Version);
