@@ -57,13 +57,14 @@ pub fn man() -> String {
             roff(command)
         ));
     }
-    out.push_str(".SH SEE ALSO\n.BR crontab (5),\n.BR systemd.exec (5)\n");
+    out.push_str(".SH SEE ALSO\n.BR crontab (5),\n.BR systemd.exec (5),\n.BR systemd.timer (5)\n");
     out
 }
 
-/// What whatis(1) shows: no capital, no full stop.
+/// What whatis(1) shows: the first clause, without a capital and a full stop.
 fn name_line() -> String {
-    let mut text = ABOUT.trim_end_matches('.').to_owned();
+    let (clause, _) = ABOUT.split_once(',').unwrap_or((ABOUT, ""));
+    let mut text = clause.trim_end_matches('.').to_owned();
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_lowercase();
     }
