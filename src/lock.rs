@@ -4,11 +4,11 @@
 //! ends, so nothing that is left over can block anybody. The file itself stays, since to remove it would let two runs
 //! hold the locks of two files of one name.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, TryLockError};
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
+use crate::guard;
 
 /// A lock, held as long as this value lives.
 #[derive(Debug)]
@@ -27,15 +27,9 @@ impl Lock {
             Error::io(Kind::Output, &doing, &why)
                 .hint("give --lock a file that this user can write, on a disk of this machine")
         };
-        // Reading too, because to open a FIFO for writing alone would wait for a reader.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(cannot)?;
+        // A link that the user made leads to the lock; what it leads to is looked at.
+        let real = fs::canonicalize(path);
+        let file = guard::open_lock(real.as_deref().unwrap_or(path)).map_err(cannot)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(Error::new(

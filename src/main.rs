@@ -12,6 +12,7 @@ mod durable;
 mod error;
 mod flags;
 mod flush;
+mod guard;
 mod http;
 mod job;
 mod json;

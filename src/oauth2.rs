@@ -66,7 +66,7 @@ pub fn token(
 ) -> Result<Token> {
     let grant = Grant::read(file, connection, budget)?;
     let mut cache = Cache::of(&grant);
-    let turn = cache.turn(&grant);
+    let turn = cache.turn(&grant)?;
     let mut ours = false;
     let refresh_token = loop {
         // Both may have changed while another run had its turn.

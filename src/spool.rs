@@ -21,7 +21,7 @@ mod message;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use crate::body::Document;
 use crate::error::{Error, Kind, Result};
+use crate::guard;
 pub use hint::Hint;
 pub use message::{Flaw, Id, Message};
 
@@ -247,21 +248,6 @@ impl Spool {
         Ok(names)
     }
 
-    /// Opens what is called `name`, if it is a file of ours. Nothing else is opened: a FIFO would hang, and a link lead
-    /// elsewhere.
-    fn open_message(&self, path: &Path) -> io::Result<std::result::Result<(File, Metadata), Flaw>> {
-        let metadata = fs::symlink_metadata(path)?;
-        if !metadata.is_file() {
-            return Ok(Err(Flaw::NoMessage("it is not a file")));
-        }
-        if metadata.uid() != self.owner {
-            return Ok(Err(Flaw::NoMessage("it belongs to another user")));
-        }
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        Ok(Ok((file, metadata)))
-    }
-
     /// Reaches for the message called `name`.
     ///
     /// # Errors
@@ -283,9 +269,9 @@ impl Spool {
         let Some(id) = Id::parse(name) else {
             return Ok(Taken::Strange(NO_NAME));
         };
-        let file = match self.open_message(path)? {
+        let file = match guard::open_own(path, self.owner)? {
             Ok((file, _)) => file,
-            Err(flaw) => return Ok(Taken::Strange(flaw)),
+            Err(why) => return Ok(Taken::Strange(Flaw::NoMessage(why))),
         };
         match file.try_lock() {
             Ok(()) => {}
@@ -298,7 +284,7 @@ impl Spool {
             return Ok(Taken::Gone);
         }
         // Not before: while somebody works on it, it is theirs, and good when they began.
-        if is_exposed(&ours) {
+        if guard::is_exposed(&ours) {
             return Ok(Taken::Strange(Flaw::Exposed));
         }
         Ok(Taken::Held(Held {
@@ -356,7 +342,7 @@ impl Spool {
         for name in entries(&dir).unwrap_or_default() {
             let path = dir.join(&name);
             if Id::parse(&name).is_some()
-                && let Ok(Ok((file, _))) = self.open_message(&path)
+                && let Ok(Ok((file, _))) = guard::open_own(&path, self.owner)
                 && file.try_lock().is_ok()
                 && file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
             {
@@ -375,15 +361,15 @@ impl Spool {
         let Some(id) = Id::parse(name) else {
             return Some((0, Err(NO_NAME)));
         };
-        match self.open_message(&self.path(place, name)) {
+        match guard::open_own(&self.path(place, name), self.owner) {
             Ok(Ok((file, metadata))) => {
-                let found = match is_exposed(&metadata) {
+                let found = match guard::is_exposed(&metadata) {
                     true => Err(Flaw::Exposed),
                     false => read(&file, &id),
                 };
                 Some((metadata.len(), found))
             }
-            Ok(Err(flaw)) => Some((0, Err(flaw))),
+            Ok(Err(why)) => Some((0, Err(Flaw::NoMessage(why)))),
             Err(why) if why.kind() == ErrorKind::NotFound => None,
             Err(why) => Some((0, Err(why.into()))),
         }
@@ -408,9 +394,9 @@ impl Spool {
     /// What is remembered of the message called `name`.
     pub fn hint(&self, name: &OsStr) -> Hint {
         let mut text = Vec::new();
-        match self.open_message(&self.dir.join("state").join(name)) {
+        match guard::open_own(&self.dir.join("state").join(name), self.owner) {
             Ok(Ok((file, metadata)))
-                if !is_exposed(&metadata)
+                if !guard::is_exposed(&metadata)
                     && io::Read::read_to_end(&mut &file, &mut text).is_ok() =>
             {
                 Hint::parse(&text).unwrap_or_default()
@@ -441,11 +427,6 @@ impl Spool {
             _ => Ok(()),
         }
     }
-}
-
-/// Whether others than its owner may write to it.
-fn is_exposed(metadata: &Metadata) -> bool {
-    metadata.mode() & 0o022 != 0
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

@@ -99,7 +99,7 @@ fn a_lock_does_not_pass_to_what_a_token_command_leaves_behind() {
 fn a_lock_that_cannot_be_made_is_told() {
     for (path, why) in [
         ("none/run.lock", "No such file or directory"),
-        (".", "Is a directory"),
+        (".", "it is not a file"),
     ] {
         let server = Server::never();
         quiet()
@@ -111,18 +111,40 @@ fn a_lock_that_cannot_be_made_is_told() {
             ))
             .code(73);
     }
-    // A pipe is locked like any file, and does not hold the run up.
+}
+
+#[test]
+fn no_fifo_is_opened_for_the_lock() {
     let dir = dir();
     let made = std::process::Command::new("mkfifo")
         .arg(dir.join("pipe"))
         .status();
     assert!(made.unwrap().success());
-    let server = accepting();
+    std::os::unix::fs::symlink("pipe", dir.join("link to pipe")).unwrap();
+    std::os::unix::fs::symlink("nowhere", dir.join("link to nothing")).unwrap();
+    for path in ["pipe", "link to pipe", "link to nothing", "/dev/null"] {
+        quiet()
+            .in_dir(&dir)
+            .args(["--lock", path, Server::never().url("/")])
+            .run()
+            .stderr(format!(
+                "authpost: taking the lock '{path}': it is not a file\n\
+                hint: give --lock a file that this user can write, on a disk of this machine\n"
+            ))
+            .code(73);
+    }
+    assert!(!dir.join("nowhere").exists());
+    // A link to a file is the file.
+    std::os::unix::fs::symlink("run.lock", dir.join("link")).unwrap();
+    dir.write("run.lock", "", 0o600);
+    let held = File::open(dir.join("run.lock")).unwrap();
+    held.lock().unwrap();
     quiet()
         .in_dir(&dir)
-        .args(["--lock", "pipe", server.url("/")])
+        .args(["--lock", "link", Server::never().url("/")])
         .run()
-        .code(0);
+        .stderr("authpost: taking the lock 'link': another run holds it\n")
+        .code(75);
 }
 
 #[test]

@@ -286,7 +286,7 @@ fn a_cache_that_others_can_write_is_not_believed() {
         .in_dir(&dir)
         .run()
         .stdout("\"Bearer t0ken-2\"")
-        .stderr("authpost: the access token cannot be kept in 'cache' (others can write there: chmod go-w), so every run asks for a new one; 'cache' in 'oauth2.json' names another place\nHTTP/1.1 200 OK\n")
+        .stderr("authpost: the access token cannot be kept in 'cache' (its group or everybody may write to it), so every run asks for a new one; look into it, then: chmod 700 'cache'\nHTTP/1.1 200 OK\n")
         .code(0);
     fs::set_permissions(dir.join("cache"), Permissions::from_mode(0o755)).unwrap();
     accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);

@@ -26,6 +26,7 @@ mod lines_spool;
 mod names;
 mod never_twice;
 mod oauth2;
+mod oauth2_attacks;
 mod oauth2_cache;
 mod oidc;
 mod output;

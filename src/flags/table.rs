@@ -448,8 +448,8 @@ pub const FLAGS: &[Flag] = &[
         verbs: DELIVERING,
         brief: "deadline for the whole run [default: no limit]",
         text: "--timeout is the deadline for one document; this one covers the run, with the sleep of --splay. It \
-               does not bound the reading of standard input, or of a FIFO given as --data, --lines, --config, a \
-               certificate or an item's file: the run waits until a writer has opened the FIFO and closed it.",
+               does not bound standard input, or a FIFO given as --data, --lines, --failed, --config, a certificate \
+               or an item's file: the run waits until the other end has opened the FIFO and closed it.",
         set: |draft, value| {
             draft.max_time = Some(value.positive_duration()?);
             Ok(())

@@ -6,12 +6,13 @@
 //! keyed hash (128 bits of SipHash). It is no vault for a weak secret, and need not be one: the file is its owner's
 //! alone, and holds the access token itself.
 //!
-//! The cache is a help and not a need: whatever is wrong with it is a miss, and worth a note, never an error.
+//! The directory is guarded as a spool is. The cache is a help and not a need: whatever is wrong with it is a miss, and
+//! worth a note. Only a lock that is not a file is an error.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ use serde_json::{Value, json};
 use super::Token;
 use super::grant::Grant;
 use crate::durable;
-use crate::error::reason;
+use crate::error::{Error, Kind, Result, reason};
+use crate::guard;
 use crate::secret::Secret;
 use crate::time::{self, Budget};
 
@@ -32,6 +34,8 @@ pub const MARGIN: u64 = 30;
 pub struct Cache {
     /// `None` where there is no place for it.
     file: Option<PathBuf>,
+    /// The user whose cache it is: us.
+    owner: u32,
     /// Why it cannot be kept, for a note.
     trouble: Option<String>,
     /// The OAuth2 file, for that note.
@@ -43,17 +47,38 @@ impl Cache {
     pub fn of(grant: &Grant) -> Cache {
         let mut cache = Cache {
             file: None,
+            owner: 0,
             trouble: None,
             config: grant.file.clone(),
         };
-        if let Some(dir) = grant.cache.clone().or_else(usual_dir) {
-            let name = hash(&grant.identity().to_string());
-            match prepare(&dir) {
-                Ok(()) => cache.file = Some(dir.join(format!("oauth2-{name:016x}.json"))),
-                Err(why) => cache.fails(&dir, &why),
-            }
+        if let Some(dir) = grant.cache.clone().or_else(usual_dir)
+            && let Err(why) = cache.prepare(&dir, grant)
+        {
+            cache.fails(&dir, &why);
         }
         cache
+    }
+
+    /// Makes the directory if it is missing, and refuses one in which somebody else could have put a token of theirs.
+    fn prepare(&mut self, dir: &Path, grant: &Grant) -> io::Result<()> {
+        // Without a slash at its end, behind which a link would go unseen.
+        let mut dir: PathBuf = dir.components().collect();
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let owner = guard::user()?;
+        let mut metadata = fs::symlink_metadata(&dir)?;
+        // With DynamicUser, systemd's directory is a link of root's.
+        if metadata.is_symlink() && [0, owner].contains(&metadata.uid()) {
+            dir = fs::canonicalize(dir)?;
+            metadata = fs::symlink_metadata(&dir)?;
+        }
+        if let Some(refusal) = guard::refusal(&dir, &metadata, owner) {
+            self.cannot_keep(&dir, refusal.why, &refusal.remedy);
+            return Ok(());
+        }
+        let name = hash(&grant.identity().to_string());
+        self.file = Some(dir.join(format!("oauth2-{name:016x}.json")));
+        self.owner = owner;
+        Ok(())
     }
 
     /// The token in it, if it is one for these very secrets, lasts long enough and is not the one that was `refused`.
@@ -63,8 +88,10 @@ impl Cache {
         refresh_token: Option<&Secret>,
         refused: Option<&Secret>,
     ) -> Option<Token> {
-        let entry = fs::read(self.file.as_ref()?).ok()?;
-        let entry: Value = serde_json::from_slice(&entry).ok()?;
+        let (entry, _) = guard::open_own(self.file.as_ref()?, self.owner)
+            .ok()?
+            .ok()?;
+        let entry: Value = serde_json::from_str(&io::read_to_string(entry).ok()?).ok()?;
         let salt = entry["salt"].as_str()?;
         if entry["grant"] != grant.identity()
             || entry["secrets"] != fingerprint(salt, grant, refresh_token)
@@ -122,20 +149,26 @@ impl Cache {
 
     /// Stands in line for a new token. Runs that share a refresh token meet at the lock beside it, wherever their caches
     /// are, because an endpoint may take one that is used twice for stolen, and revoke it. Others meet in the cache.
-    pub fn turn(&self, grant: &Grant) -> Turn {
+    ///
+    /// # Errors
+    /// [`Kind::Output`] where the lock is not a file. Where it only cannot be opened, runs do not wait for each other.
+    pub fn turn(&self, grant: &Grant) -> Result<Turn> {
         let places = [
             grant.lock_path(),
             self.file.as_ref().map(|file| file.with_extension("lock")),
         ];
-        Turn(places.into_iter().flatten().find_map(|place| {
-            OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(place)
-                .ok()
-        }))
+        for place in places.into_iter().flatten() {
+            match guard::open_lock(&place) {
+                Ok(file) => return Ok(Turn(Some(file))),
+                Err(why) if why.kind() == ErrorKind::InvalidInput => {
+                    let doing = format!("taking the lock '{}'", place.display());
+                    return Err(Error::io(Kind::Output, doing, &why)
+                        .hint("find out who put it there, and remove it"));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(Turn(None))
     }
 
     /// Why the token cannot be kept.
@@ -144,11 +177,14 @@ impl Cache {
     }
 
     fn fails(&mut self, place: &Path, why: &io::Error) {
+        let remedy = format!("'cache' in '{}' names another place", self.config.display());
+        self.cannot_keep(place, &reason(why), &remedy);
+    }
+
+    fn cannot_keep(&mut self, place: &Path, why: &str, remedy: &str) {
         self.trouble = Some(format!(
-            "the access token cannot be kept in '{}' ({}), so every run asks for a new one; 'cache' in '{}' names another place",
-            place.display(),
-            reason(why),
-            self.config.display()
+            "the access token cannot be kept in '{}' ({why}), so every run asks for a new one; {remedy}",
+            place.display()
         ));
     }
 }
@@ -176,15 +212,6 @@ fn usual_dir() -> Option<PathBuf> {
         .and_then(|list| std::env::split_paths(&list).next())
         .or_else(|| Some(path("XDG_CACHE_HOME")?.join("authpost")))
         .or_else(|| Some(path("HOME")?.join(".cache/authpost")))
-}
-
-/// Makes the directory if it is missing, and refuses one in which somebody else could put a token of theirs.
-fn prepare(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    match fs::metadata(dir)?.permissions().mode() & 0o022 {
-        0 => Ok(()),
-        _ => Err(io::Error::other("others can write there: chmod go-w")),
-    }
 }
 
 fn fingerprint(salt: &str, grant: &Grant, refresh_token: Option<&Secret>) -> String {

@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::durable;
 use crate::error::{Error, Kind, Result};
+use crate::guard;
 use crate::json;
 use crate::plan::{Connection, Url};
 use crate::secret::{self, Secret};
@@ -104,7 +105,7 @@ impl Grant {
             }
             // The real path, so that runs that know it by different names still take turns.
             (Some("refresh_token"), Some(path)) => {
-                Flow::RefreshToken(fs::canonicalize(&path).map_err(|why| {
+                Flow::RefreshToken(file_at(&path).map_err(|why| {
                     Error::io(
                         Kind::Config,
                         format_args!("reading the refresh token file '{}'", path.display()),
@@ -289,6 +290,14 @@ impl Grant {
             .flat_map(|secret| [secret.to_owned(), encoded(secret)])
             .chain(sent.map(str::to_owned))
             .any(|secret| text.contains(&secret))
+    }
+}
+
+/// The real path of a file. A FIFO could be read only once, and a new refresh token could not take its place.
+fn file_at(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path)?.is_file() {
+        true => fs::canonicalize(path),
+        false => Err(io::Error::other(guard::NO_FILE)),
     }
 }
 

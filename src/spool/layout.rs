@@ -4,45 +4,30 @@
 //! only if nobody but its owner could have put anything there. Making one is done when its lock file is there.
 
 use std::cell::Cell;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::{Id, Spool, entries, is_exposed, private, remedy, sync};
+use super::{Id, Spool, entries, remedy, sync};
 use crate::error::{Error, Kind, Result};
+use crate::guard;
 
 /// The directories in it.
 const PARTS: [&str; 5] = ["tmp", "queue", "active", "dead", "state"];
 
-/// The user that this process acts as. The owner of a pipe that it makes: the standard library has no other word for it.
-fn user() -> io::Result<u32> {
-    let (pipe, _) = io::pipe()?;
-    Ok(File::from(OwnedFd::from(pipe)).metadata()?.uid())
-}
-
 /// Refuses a directory into which others could have put a message or a link.
 fn guard(dir: &Path, owner: u32) -> Result<()> {
     let using = format!("using the spool '{}'", dir.display());
-    let refused = |why: &str| Error::new(Kind::Output, format!("{using}: {why}"));
     let metadata = fs::symlink_metadata(dir)
         .map_err(|why| Error::io(Kind::Output, &using, &why).hint(remedy(&why)))?;
-    if metadata.is_symlink() {
-        return Err(refused("it is a symbolic link").hint("use the directory itself"));
+    match guard::refusal(dir, &metadata, owner) {
+        None => Ok(()),
+        Some(refusal) => {
+            let text = format!("{using}: {}", refusal.why);
+            Err(Error::new(Kind::Output, text).hint(refusal.remedy))
+        }
     }
-    if !metadata.is_dir() {
-        return Err(refused("it is not a directory").hint("name a directory of its own"));
-    }
-    if metadata.uid() != owner {
-        return Err(refused("it belongs to another user")
-            .hint("run authpost as that user, or name another directory"));
-    }
-    if is_exposed(&metadata) {
-        return Err(refused("its group or everybody may write to it")
-            .hint(format!("look into it, then: chmod 700 '{}'", dir.display())));
-    }
-    Ok(())
 }
 
 /// A directory for this user alone, unless there is one already.
@@ -123,7 +108,7 @@ impl Spool {
         // Without a slash at its end, behind which a link would go unseen.
         let dir: PathBuf = absolute.components().collect();
         let using = format!("using the spool '{}'", dir.display());
-        let owner = user().map_err(|why| Error::io(Kind::Output, &using, &why))?;
+        let owner = guard::user().map_err(|why| Error::io(Kind::Output, &using, &why))?;
         Ok(Spool {
             dir,
             owner,
@@ -198,12 +183,8 @@ impl Spool {
         lay_out().map_err(|why: io::Error| self.failed("making", &self.dir, &why))
     }
 
-    /// The lock file, made where there is none. Nothing else is opened: a FIFO would hang, and a link lead elsewhere.
+    /// The lock file, made where there is none.
     pub(super) fn open_lock(&self) -> io::Result<File> {
-        let path = self.dir.join("lock");
-        match fs::symlink_metadata(&path) {
-            Ok(found) if !found.is_file() => Err(io::Error::other("it is not a file")),
-            _ => private(OpenOptions::new().write(true).create(true)).open(&path),
-        }
+        guard::open_lock(&self.dir.join("lock"))
     }
 }
