@@ -218,6 +218,9 @@ pub struct Auth {
     pub form: Form,
 }
 
+/// The variable that a token comes from where no place is named.
+pub const DEFAULT_TOKEN: &str = "AUTHPOST_TOKEN";
+
 /// Where the token is found; never the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

@@ -4,6 +4,9 @@
 //! headers, forms and files of it (`token.rs`, `oauth2.rs`) and by `http.rs`, which writes it on the wire; nobody else.
 //! Errors name the file and what is wrong with it, never what was found there.
 
+mod forms;
+
+use std::cell::OnceCell;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read};
@@ -13,6 +16,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::time::{self, Budget};
+use forms::{Forms, Trace};
 
 /// More than any secret: whoever names a larger file named the wrong one.
 pub const TOO_LARGE: u64 = 64 * 1024;
@@ -24,9 +28,9 @@ const TELLING: usize = 6;
 pub struct Secret {
     text: String,
     /// What would give it away, the longest first.
-    traces: Vec<String>,
-    /// The same in Base64, as far as it does not depend on what follows.
-    encoded: Vec<String>,
+    traces: Vec<Trace>,
+    /// All that these may look like, made when it is first looked for.
+    forms: OnceCell<Forms>,
 }
 
 impl Secret {
@@ -40,7 +44,7 @@ impl Secret {
     pub fn with_scheme(word: &str, text: &str) -> Secret {
         let mut traces = traces(text);
         let text = format!("{word} {text}");
-        traces.push(text.clone());
+        traces.push(whole(text.clone()));
         Secret::traced(text, traces)
     }
 
@@ -49,18 +53,22 @@ impl Secret {
         let pair = format!("{user}:{password}");
         let code = base64(pair.as_bytes());
         let text = format!("{word} {code}");
-        Secret::traced(text, vec![code, pair, password.to_owned()])
+        // The user alone is no secret, and often told.
+        Secret::traced(
+            text,
+            vec![part(code), whole(pair), part(password.to_owned())],
+        )
     }
 
-    fn traced(text: String, mut traces: Vec<String>) -> Secret {
-        traces.retain(|trace| trace.chars().count() >= TELLING);
-        traces.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        traces.dedup();
-        let whole_groups = |trace: &String| base64(&trace.as_bytes()[..trace.len() / 3 * 3]);
+    fn traced(text: String, mut traces: Vec<Trace>) -> Secret {
+        traces.retain(|trace| trace.text.chars().count() >= TELLING);
+        let length = |trace: &Trace| std::cmp::Reverse(trace.text.len());
+        traces.sort_by(|a, b| (length(a), &a.text).cmp(&(length(b), &b.text)));
+        traces.dedup_by(|a, b| a.text == b.text);
         Secret {
-            encoded: traces.iter().map(whole_groups).collect(),
-            traces,
             text,
+            traces,
+            forms: OnceCell::new(),
         }
     }
 
@@ -72,22 +80,46 @@ impl Secret {
     /// The texts that give the secret away where they are found, for whoever keeps them out of sight; the longest
     /// first.
     pub fn traces(&self) -> impl Iterator<Item = &str> {
-        self.traces.iter().map(String::as_str)
+        self.traces.iter().map(|trace| trace.text.as_str())
     }
 
-    /// Their beginnings in Base64.
-    pub fn encoded(&self) -> impl Iterator<Item = &str> {
-        self.encoded.iter().map(String::as_str)
+    fn forms(&self) -> &Forms {
+        self.forms.get_or_init(|| Forms::of(&self.traces))
     }
 }
 
+/// Whether one of `secrets` stands in `text`, in whatever form; `text` may have been cut off in the middle of it.
+pub fn are_repeated<'a>(
+    secrets: impl Iterator<Item = &'a Secret> + Clone,
+    text: &[u8],
+    is_cut: bool,
+) -> bool {
+    forms::are_in(secrets.map(Secret::forms), text, is_cut)
+}
+
 /// `text`, its words, and the values among them.
-fn traces(text: &str) -> Vec<String> {
+fn traces(text: &str) -> Vec<Trace> {
     let words = text.split([' ', ';', ',']);
     let values = words.clone().filter_map(|word| word.split_once('='));
     let values = values.map(|(_, value)| value.trim_matches('"'));
     let all = std::iter::once(text).chain(words).chain(values);
-    all.map(str::to_owned).collect()
+    all.map(|text| part(text.to_owned())).collect()
+}
+
+/// A text of which each part gives away as much.
+fn part(text: String) -> Trace {
+    Trace {
+        text,
+        is_whole: false,
+    }
+}
+
+/// A text that is none without the secret in it.
+fn whole(text: String) -> Trace {
+    Trace {
+        text,
+        is_whole: true,
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -147,6 +147,23 @@ pub fn origin(source: &Source) -> String {
     }
 }
 
+/// The error of a variable that is not set. What was given for its name may be the token itself, so only the usual name
+/// is told.
+pub fn unset(name: &str) -> Error {
+    let (variable, remedy) = match name {
+        plan::DEFAULT_TOKEN => (
+            name,
+            "export it, or give the token another way: --token-file, --token-command",
+        ),
+        _ => (
+            "that --token-env names",
+            "export it; and give its name, not the token, which every user of this machine could read there",
+        ),
+    };
+    let text = format!("reading the environment variable {variable}: it is not set");
+    Error::new(Kind::Config, text).hint(remedy)
+}
+
 /// The text of a token that only has to be read, with white space at its ends dropped; `None` where there is none.
 fn at_hand(source: &Source, budget: Budget) -> Result<Option<Secret>> {
     let origin = origin(source);
@@ -154,13 +171,7 @@ fn at_hand(source: &Source, budget: Budget) -> Result<Option<Secret>> {
         Source::None | Source::OAuth2(_) => return Ok(None),
         Source::Env(name) => match std::env::var_os(name) {
             Some(value) => value.into_encoded_bytes(),
-            None => {
-                return Err(
-                    Error::new(Kind::Config, format!("reading {origin}: it is not set")).hint(
-                        "export it, or give the token another way: --token-file, --token-command",
-                    ),
-                );
-            }
+            None => return Err(unset(name)),
         },
         Source::File(path) => secret::read_file(path, budget).map_err(|why| {
             let remedy = "put the token into that file, readable by this user alone (chmod 600)";

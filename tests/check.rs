@@ -133,7 +133,7 @@ fn what_is_wrong_here_is_told_with_the_remedy() {
         ),
         (
             &["--token-env", "NOWHERE"],
-            "FAIL  reading the environment variable NOWHERE: it is not set; *",
+            "FAIL  reading the environment variable that --token-env names: it is not set; *",
             78,
         ),
         (

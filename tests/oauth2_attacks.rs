@@ -1,7 +1,7 @@
 //! What others, or a run that was killed, left where OAuth2 keeps tokens and locks: none of it is believed blindly, and
 //! nothing holds a run up.
-use crate::oauth2::{api, client, issuer, post};
-use crate::support::{Dir, Server, dir, find, need, need_root};
+use crate::oauth2::{api, client, issuer, issuer_with, post};
+use crate::support::{Dir, Response, Server, dir, find, need, need_root};
 use std::fs;
 use std::os::unix::fs::{chown, lchown, symlink};
 use std::path::Path;
@@ -151,4 +151,36 @@ fn a_refresh_token_is_in_a_file() {
         )
         .within(0.0, 5.0)
         .code(78);
+}
+
+/// What a token endpoint says is quoted unless it repeats a secret, in whatever form; the client's id is none.
+#[test]
+fn an_endpoint_that_repeats_a_secret_is_not_quoted() {
+    let withheld = "what it says repeats a secret, so it is not shown here";
+    for (said, is_quoted) in [
+        ("no client 0b5e9c1a-reports-of-the-day", true),
+        ("no secret s3cr3t-0f-the-d4y-x", false),
+        ("no secret S3CR3T-0F-THE-D4Y", false),
+        ("no secret 7333637233742d30662d7468652d643479", false),
+        ("no header ZGF5OnMzY3IzdC0wZi10aGUtZDR5", false),
+        ("no token r3fr3sh%252B%252Ft0ken", false),
+    ] {
+        let answer = format!(r#"{{"error":"invalid_client","error_description":"{said}"}}"#);
+        let issuer = issuer_with(move |_, _| Response::json(401, answer.as_str()));
+        let file = format!(
+            r#"{{"token_url":"{}","client_id":"0b5e9c1a-reports-of-the-day","client_secret":"s3cr3t-0f-the-d4y"{REFRESH}}}"#,
+            issuer.url("/token")
+        );
+        let told = match is_quoted {
+            true => format!("invalid_client ({said})"),
+            false => withheld.to_owned(),
+        };
+        post(&Server::never(), file)
+            .file("tokens/refresh", "r3fr3sh+/t0ken")
+            .run()
+            .stderr_like(&format!(
+                "authpost: fetching a token from *: it answered 401 Unauthorized: {told}\nhint: *\n"
+            ))
+            .code(77);
+    }
 }

@@ -112,6 +112,148 @@ fn an_escaped_secret_is_one() {
     out.stdout_like("**").stderr_like(quoted).code(76);
 }
 
+/// A token of 40 characters, and no 16 of them in a row without one that URLs and HTML escape.
+const LONG: &str = "api_9fK2+mQ7/xR4-Zp8+Vw1/Lc6+Tn3/Yb5_Hd0";
+
+/// What a run with `LONG` shows of an answer that holds this.
+#[track_caller]
+fn quoted(echo: &str) -> String {
+    let answer = Response::new(400, format!("no such token: '{echo}'"))
+        .header("Server", echo.split(['\r', '\n']).next().unwrap());
+    let out = answered(LONG, answer, &[]);
+    out.stdout_like("**").stderr_like("**").code(76).stderr
+}
+
+#[test]
+fn a_secret_is_one_in_any_form() {
+    let withheld = "\n  (the answer repeats a secret, so it is not shown here)\n";
+    for start in 0..=LONG.len() - 16 {
+        let out = quoted(&LONG[start..start + 16]);
+        assert!(out.contains(withheld), "from {start} on\n{out}");
+    }
+    for (form, echo) in [
+        (
+            "Base64 behind ''",
+            "YXBpXzlmSzIrbVE3L3hSNC1acDgrVncxL0xjNitUbjMvWWI1X0hkMDp6",
+        ),
+        (
+            "Base64 behind 'x'",
+            "eGFwaV85ZksyK21RNy94UjQtWnA4K1Z3MS9MYzYrVG4zL1liNV9IZDA6eg==",
+        ),
+        (
+            "Base64 behind 'ab'",
+            "YWJhcGlfOWZLMittUTcveFI0LVpwOCtWdzEvTGM2K1RuMy9ZYjVfSGQwOno=",
+        ),
+        (
+            "Base64 behind 'Bearer '",
+            "QmVhcmVyIGFwaV85ZksyK21RNy94UjQtWnA4K1Z3MS9MYzYrVG4zL1liNV9IZDA6eg==",
+        ),
+        (
+            "Base64 of URLs",
+            "aWQ6YXBpXzlmSzIrbVE3L3hSNC1acDgrVncxL0xjNitUbjMvWWI1X0hkMA==",
+        ),
+        (
+            "hexadecimal",
+            "6170695f39664b322b6d51372f7852342d5a70382b5677312f4c63362b546e332f5962355f486430",
+        ),
+        (
+            "upper-case hexadecimal",
+            "6170695F39664B322B6D51372F7852342D5A70382B5677312F4C63362B546E332F5962355F486430",
+        ),
+        ("upper case", "API_9FK2+MQ7/XR4-ZP8+VW1/LC6+TN3/YB5_HD0"),
+        ("lower case", "api_9fk2+mq7/xr4-zp8+vw1/lc6+tn3/yb5_hd0"),
+        (
+            "percent-encoded twice",
+            "api_9fK2%252BmQ7%252FxR4-Zp8%252BVw1%252FLc6%252BTn3%252FYb5_Hd0",
+        ),
+        (
+            "each character percent-encoded",
+            "%61%70%69%5f%39%66%4b%32%2b%6d%51%37%2f%78%52%34%2d%5a%70%38%2b%56%77%31%2f%4c%63%36%2b%54%6e%33%2f%59%62%35%5f%48%64%30",
+        ),
+        (
+            "percent-encoded three times",
+            "api_9fK2%25252BmQ7%25252FxR4-Zp8%25252BVw1%25252FLc6%25252BTn3%25252FYb5_Hd0",
+        ),
+        (
+            "decimal entities",
+            "&#97;&#112;&#105;&#95;&#57;&#102;&#75;&#50;&#43;&#109;&#81;&#55;&#47;&#120;&#82;&#52;&#45;&#90;&#112;&#56;&#43;&#86;&#119;&#49;&#47;&#76;&#99;&#54;&#43;&#84;&#110;&#51;&#47;&#89;&#98;&#53;&#95;&#72;&#100;&#48;",
+        ),
+        (
+            "hexadecimal entities",
+            "&#x61;&#x70;&#x69;&#x5F;&#x39;&#x66;&#x4B;&#x32;&#x2B;&#x6D;&#x51;&#x37;&#x2F;&#x78;&#x52;&#x34;&#x2D;&#x5A;&#x70;&#x38;&#x2B;&#x56;&#x77;&#x31;&#x2F;&#x4C;&#x63;&#x36;&#x2B;&#x54;&#x6E;&#x33;&#x2F;&#x59;&#x62;&#x35;&#x5F;&#x48;&#x64;&#x30;",
+        ),
+        (
+            "named entities",
+            "api&lowbar;9fK2&plus;mQ7&sol;xR4-Zp8&plus;Vw1&sol;Lc6&plus;Tn3&sol;Yb5&lowbar;Hd0",
+        ),
+        (
+            "entities of entities",
+            "api_9fK2&amp;#43;mQ7&amp;sol;xR4-Zp8&amp;#43;Vw1&amp;sol;Lc6&amp;#43;Tn3&amp;sol;Yb5_Hd0",
+        ),
+        (
+            "JSON escapes",
+            "\\u0061\\u0070\\u0069\\u005f\\u0039\\u0066\\u004b\\u0032\\u002b\\u006d\\u0051\\u0037\\u002f\\u0078\\u0052\\u0034\\u002d\\u005a\\u0070\\u0038\\u002b\\u0056\\u0077\\u0031\\u002f\\u004c\\u0063\\u0036\\u002b\\u0054\\u006e\\u0033\\u002f\\u0059\\u0062\\u0035\\u005f\\u0048\\u0064\\u0030",
+        ),
+        (
+            "JSON in JSON",
+            "api_9fK2\\\\u002BmQ7\\\\/xR4-Zp8\\\\u002BVw1\\\\/Lc6\\\\u002BTn3\\\\/Yb5_Hd0",
+        ),
+        (
+            "escaped bytes",
+            "\\x61\\x70\\x69\\x5f\\x39\\x66\\x4b\\x32\\x2b\\x6d\\x51\\x37\\x2f\\x78\\x52\\x34\\x2d\\x5a\\x70\\x38\\x2b\\x56\\x77\\x31\\x2f\\x4c\\x63\\x36\\x2b\\x54\\x6e\\x33\\x2f\\x59\\x62\\x35\\x5f\\x48\\x64\\x30",
+        ),
+        (
+            "wrapped",
+            "api_9fK2+\r\n mQ7/xR4-Z\r\n p8+Vw1/Lc\r\n 6+Tn3/Yb5_Hd0",
+        ),
+        (
+            "wrapped in JSON",
+            "api_9fK2+\\nmQ7/xR4-Z\\np8+Vw1/Lc\\n6+Tn3/Yb5_Hd0",
+        ),
+        (
+            "Base64, wrapped",
+            "YXBpXzlmSzIr\nbVE3L3hSNC1a\ncDgrVncxL0xj\nNitUbjMvWWI1\nX0hkMA==",
+        ),
+        ("its beginning", "api_9fK2+mQ7/xR4..."),
+        ("its end", ".../Lc6+Tn3/Yb5_Hd0"),
+        ("a part", "2+mQ7/xR4-Zp8+Vw"),
+    ] {
+        let out = quoted(echo);
+        assert!(out.contains(withheld), "{form}\n{out}");
+        assert!(
+            !out.contains(&echo[..12]) || form.contains("rapped"),
+            "{form}\n{out}"
+        );
+    }
+    // What is no run of 16 characters, or of other ones, is quoted.
+    for echo in [
+        &LONG[7..22],
+        "api_9fK2 mQ7 xR4 Zp8 Vw1",
+        "%61%70%69 &plus; &amp; &nosuch; \\n",
+    ] {
+        let out = quoted(echo);
+        assert!(
+            out.contains(&format!("\n  no such token: '{echo}'\n")),
+            "{out}"
+        );
+    }
+}
+
+/// Whose password it is may be told, and so may which client.
+#[test]
+fn a_user_is_no_secret() {
+    let user = "reporting-service-account";
+    let refusal = format!("the user {user} may not do that");
+    let server = {
+        let refusal = refusal.clone();
+        Server::handler(move |_| Response::new(403, refusal.as_str()))
+    };
+    let run = test().token(&format!("{user}:s3cret")).arg(server.url("/"));
+    let quoted = format!("**\n  {refusal}\n");
+    let run = run.args(["--auth-scheme=Basic"]).run();
+    run.stdout_like("**").stderr_like(&quoted).code(77);
+}
+
 #[test]
 fn half_a_secret_at_the_end_of_what_was_read_is_one() {
     let withheld = "  (the answer repeats a secret, so it is not shown here)\n";

@@ -1,5 +1,5 @@
 //! The token: every place it may come from, every form it takes on the wire, and every one that stops the run first.
-use crate::support::{Request, Runner, Server, conn, find, need, test};
+use crate::support::{Request, Runner, Server, conn, dir, find, need, test};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -201,18 +201,12 @@ fn an_unusable_token_stops_the_run_before_any_connection() {
 
 #[test]
 fn a_missing_token_stops_the_run_before_any_connection() {
-    let unset = |name: &str| {
-        format!(
-            "authpost: reading the environment variable {name}: it is not set\n\
-             hint: export it, or give the token another way: --token-file, --token-command\n"
-        )
-    };
-    refused(test(), &[], 78, &unset("AUTHPOST_TOKEN"));
     refused(
-        test().token("t0ken"),
-        &["--token-env=OTHER"],
+        test(),
+        &[],
         78,
-        &unset("OTHER"),
+        "authpost: reading the environment variable AUTHPOST_TOKEN: it is not set\n\
+         hint: export it, or give the token another way: --token-file, --token-command\n",
     );
     for (file, why) in [
         ("nope", "No such file or directory"),
@@ -232,6 +226,31 @@ fn a_missing_token_stops_the_run_before_any_connection() {
              hint: put the token into that file, readable by this user alone (chmod 600)\n"
         );
         refused(run, &["--token-file", file], 78, &stderr);
+    }
+}
+
+/// A dollar too many makes the token the name of a variable: it is told to nobody, and kept nowhere.
+#[test]
+fn a_token_in_place_of_its_variable_is_not_repeated() {
+    let unset = "reading the environment variable that --token-env names: it is not set";
+    let remedy = "export it; and give its name, not the token, which every user of this machine could read there";
+    let arg = "--token-env=ghp_T0k3n";
+    let stderr = format!("authpost: {unset}\nhint: {remedy}\n");
+    refused(test().token("t0ken"), &[arg], 78, &stderr);
+    let run = test().file("config", "--token-env=ghp_T0k3n\n");
+    refused(run, &["--config=config"], 78, &stderr);
+    let dir = dir();
+    for options in [&["k=v"][..], &["--lines=in"]] {
+        dir.write("in", "1\n", 0o600);
+        let run = test().in_dir(&dir).args(["--spool=s", arg]);
+        refused(run, options, 78, &stderr);
+    }
+    assert_eq!(dir.list(), ["in"]);
+    for verb in [&["check"][..], &["--dry-run"], &["-v", "--report"]] {
+        let run = test().args(verb).args(["https://127.0.0.1:9/", arg]);
+        let out = run.run().unjudged();
+        let said = format!("{}{}", out.stdout, out.stderr);
+        assert!(!said.contains("T0k3n"), "{said}");
     }
 }
 

@@ -17,6 +17,7 @@ use crate::plan::{
     self, Auth, Chosen, Connection, Delivery, Documents, Expect, Flush, Form, Input, Lines, Method,
     Output, Plan, Run, Show, Source, Target, Url,
 };
+use crate::token;
 
 /// The options as given; `None` and empty mean not given.
 #[derive(Default)]
@@ -412,7 +413,7 @@ impl Draft {
         }
         self.sources.dedup();
         let source = match self.sources.len() {
-            0 => Source::Env(DEFAULT_TOKEN.to_owned()),
+            0 => Source::Env(plan::DEFAULT_TOKEN.to_owned()),
             1 => self.sources.remove(0),
             _ => {
                 return Err(wrong(
@@ -421,6 +422,14 @@ impl Draft {
                 .hint("keep one of --token-file, --token-env, --token-command, --oauth2-file and --no-auth"));
             }
         };
+        // What was given for the name may be the token itself, which must not get into a spool.
+        if let Source::Env(name) = &source
+            && self.spool.is_some()
+            && name != plan::DEFAULT_TOKEN
+            && std::env::var_os(name).is_none()
+        {
+            return Err(token::unset(name));
+        }
         let form = match (self.auth_header.take(), self.scheme.take()) {
             (Some(_), Some(_)) => {
                 return Err(wrong("reading the command line: --auth-header and --auth-scheme are both given")
@@ -533,6 +542,3 @@ impl Draft {
         })
     }
 }
-
-/// The variable that the token comes from where no option says otherwise.
-const DEFAULT_TOKEN: &str = "AUTHPOST_TOKEN";

@@ -275,21 +275,17 @@ impl Grant {
         Secret::new(fields.join("&"))
     }
 
-    /// Whether `text` gives away the client's secret or the refresh token, as it is or as it was sent.
+    /// Whether `text` gives away the client's secret or the refresh token, in whatever form.
     pub fn is_given_away(&self, text: &str, refresh_token: Option<&Secret>) -> bool {
         let basic = self.authorization();
-        let sent = basic
-            .iter()
-            .filter_map(|(_, header)| header.expose().split(' ').nth(1));
-        let secrets = self
-            .client_secret
-            .iter()
-            .chain(refresh_token)
-            .map(Secret::expose);
-        secrets
-            .flat_map(|secret| [secret.to_owned(), encoded(secret)])
-            .chain(sent.map(str::to_owned))
-            .any(|secret| text.contains(&secret))
+        let basic = basic.iter().map(|(_, header)| header);
+        let mut secrets = self.client_secret.iter().chain(refresh_token);
+        secret::are_repeated(basic.chain(secrets.clone()), text.as_bytes(), false)
+            // Too short to be looked for in any form, but as it is and as it was sent.
+            || secrets.any(|secret| {
+                let secret = secret.expose();
+                text.contains(secret) || text.contains(&encoded(secret))
+            })
     }
 }
 

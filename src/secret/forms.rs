@@ -1,0 +1,303 @@
+//! The forms in which a text may repeat a secret.
+//!
+//! A text gives a secret away when it holds 16 characters of it in a row, or all of it where it is shorter: as they are,
+//! in hexadecimal, or in Base64 behind any prefix; in any case, wrapped over lines, and escaped once or more as URLs,
+//! JSON and HTML do. Text and secret are folded to one shape before they are compared.
+
+use super::TELLING;
+
+/// So many characters of a secret in a row give it away.
+const RUN: usize = 16;
+
+/// This much of a secret, at the end of a text that broke off, is taken for its beginning.
+const BEGINNING: usize = 8;
+
+/// How often escapes are resolved, one in the other.
+const LAYERS: usize = 4;
+
+/// What is looked up first: so many folded characters.
+const BLOCK: usize = TELLING;
+const BLOCK_MASK: u64 = (1 << (8 * BLOCK)) - 1;
+
+/// A piece of a secret.
+#[derive(Debug)]
+pub(super) struct Trace {
+    pub(super) text: String,
+    /// Whether all of it has to be found, because a part may be no secret.
+    pub(super) is_whole: bool,
+}
+
+/// All forms of one secret, to be looked for in one pass.
+pub(super) struct Forms {
+    needles: Vec<Needle>,
+    /// Where in a needle a block begins: in its order.
+    blocks: Vec<(u64, usize, usize)>,
+    /// A bit for the hash of each block, so that most of a text needs no search.
+    filter: Vec<u64>,
+}
+
+/// One form of a trace, folded, and how much of it gives it away.
+struct Needle {
+    text: Vec<u8>,
+    run: usize,
+}
+
+impl Forms {
+    pub(super) fn of(traces: &[Trace]) -> Forms {
+        let mut needles: Vec<Needle> = Vec::new();
+        for trace in traces {
+            let bytes = trace.text.as_bytes();
+            let encoded = (0..3).map(|prefix| base64_behind(prefix, bytes));
+            for form in [bytes.to_vec(), hex(bytes)].into_iter().chain(encoded) {
+                let text = folded(&form);
+                let run = match trace.is_whole {
+                    true => text.len(),
+                    false => text.len().min(RUN),
+                };
+                if run >= BLOCK {
+                    needles.push(Needle { text, run });
+                }
+            }
+        }
+        let mut blocks = Vec::new();
+        for (number, needle) in needles.iter().enumerate() {
+            // Any run holds one of these blocks whole.
+            let starts = 0..=needle.text.len() - BLOCK;
+            for start in starts.step_by(needle.run + 1 - BLOCK) {
+                blocks.push((key(&needle.text[start..start + BLOCK]), number, start));
+            }
+        }
+        blocks.sort_unstable();
+        let mut filter = vec![0; 1 << 10];
+        for (key, ..) in &blocks {
+            let (word, bit) = place(*key);
+            filter[word] |= bit;
+        }
+        Forms {
+            needles,
+            blocks,
+            filter,
+        }
+    }
+
+    /// Whether one of them stands in the folded `text`, which may have been cut off in the middle of one.
+    fn stand_in(&self, text: &[u8], is_cut: bool) -> bool {
+        let mut window = 0;
+        let is_found = text.iter().enumerate().any(|(end, byte)| {
+            window = (window << 8 | u64::from(*byte)) & BLOCK_MASK;
+            let (word, bit) = place(window);
+            end + 1 >= BLOCK
+                && self.filter[word] & bit != 0
+                && self.is_run(text, end + 1 - BLOCK, window)
+        });
+        is_found || is_cut && self.needles.iter().any(|needle| needle.begins_at_end(text))
+    }
+
+    /// Whether the block at `at`, whose key this is, is part of a run.
+    fn is_run(&self, text: &[u8], at: usize, key: u64) -> bool {
+        let first = self.blocks.partition_point(|(other, ..)| *other < key);
+        self.blocks[first..]
+            .iter()
+            .take_while(|(other, ..)| *other == key)
+            .any(|&(_, number, start)| {
+                let needle = &self.needles[number];
+                let (before, behind) = (text[..at].iter().rev(), text[at..].iter());
+                let equal = |pair: &(&u8, &u8)| pair.0 == pair.1;
+                let before = before.zip(needle.text[..start].iter().rev());
+                let behind = behind.zip(&needle.text[start..]);
+                before.take_while(equal).count() + behind.take_while(equal).count() >= needle.run
+            })
+    }
+}
+
+impl Needle {
+    fn begins_at_end(&self, text: &[u8]) -> bool {
+        (BEGINNING..self.run).any(|length| text.ends_with(&self.text[..length]))
+    }
+}
+
+fn key(block: &[u8]) -> u64 {
+    block
+        .iter()
+        .fold(0, |key, byte| key << 8 | u64::from(*byte))
+}
+
+/// The bit of a block in the filter.
+fn place(key: u64) -> (usize, u64) {
+    // Fibonacci hashing: the upper bits of the product depend on all of the key.
+    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+    ((hash >> 6) as usize, 1 << (hash & 63))
+}
+
+/// Whether one of the `forms` stands in `text`, which may have been cut off in the middle of one.
+pub(super) fn are_in<'a>(
+    forms: impl Iterator<Item = &'a Forms> + Clone,
+    text: &[u8],
+    is_cut: bool,
+) -> bool {
+    let is_in = |text: &[u8]| {
+        let text = folded(text);
+        forms.clone().any(|forms| forms.stand_in(&text, is_cut))
+    };
+    if is_in(text) {
+        return true;
+    }
+    let mut layer = unescaped(text);
+    for _ in 1..LAYERS {
+        match &layer {
+            Some(text) if is_in(text) => return true,
+            Some(text) => layer = unescaped(text),
+            None => return false,
+        }
+    }
+    layer.is_some_and(|text| is_in(&text))
+}
+
+/// In lower case, without white space, backslashes and what else wraps or escapes, in the digits of usual Base64.
+fn folded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for byte in text {
+        match byte {
+            ..=b' ' | b'\\' | 0x7f => {}
+            b'-' => out.push(b'+'),
+            b'_' => out.push(b'/'),
+            byte => out.push(byte.to_ascii_lowercase()),
+        }
+    }
+    out
+}
+
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits
+        .map(|digit| b"0123456789abcdef"[usize::from(digit)])
+        .collect()
+}
+
+/// What `bytes` are in Base64 behind so many bytes, as far as it depends on nothing else.
+fn base64_behind(prefix: usize, bytes: &[u8]) -> Vec<u8> {
+    let padded = [&[0; 2][..prefix], bytes].concat();
+    let digits = super::base64(&padded).into_bytes();
+    let (first, end) = ((prefix * 8).div_ceil(6), padded.len() * 8 / 6);
+    digits[first..end].to_vec()
+}
+
+/// `text` with one layer of escapes resolved: those of URLs, JSON and HTML; `None` where there are none. Half an escape
+/// at the end is dropped.
+fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    if !text.iter().any(|byte| is_escape(*byte)) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    let mut has_any = false;
+    while let Some(start) = rest.iter().position(|byte| is_escape(*byte)) {
+        let (plain, escaped) = rest.split_at(start);
+        out.extend_from_slice(plain);
+        let (first, others) = escaped.split_at(1);
+        let length = match first {
+            b"%" => hexadecimal(others, 2, &mut |code| out.extend(u8::try_from(code))),
+            b"\\" => of_json(others, &mut out),
+            _ => of_html(others, &mut out),
+        };
+        if length.is_none() {
+            out.extend_from_slice(first);
+        }
+        has_any |= length.is_some();
+        rest = &others[length.unwrap_or(0)..];
+    }
+    out.extend_from_slice(rest);
+    has_any.then_some(out)
+}
+
+fn is_escape(byte: u8) -> bool {
+    matches!(byte, b'%' | b'\\' | b'&')
+}
+
+/// Resolves what stands behind a backslash, and says how long that is; `None` where nothing does.
+fn of_json(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+    let mut letter = |code| push(code, out);
+    match text.first()? {
+        b'u' => hexadecimal(&text[1..], 4, &mut letter).map(|length| length + 1),
+        b'x' => hexadecimal(&text[1..], 2, &mut letter).map(|length| length + 1),
+        // White space, which is folded away.
+        b'n' | b'r' | b't' | b'f' | b'b' | b'v' => Some(1),
+        other => {
+            out.push(*other);
+            Some(1)
+        }
+    }
+}
+
+/// Resolves so many hexadecimal digits, or passes over fewer at the end of the text.
+fn hexadecimal(text: &[u8], width: usize, letter: &mut dyn FnMut(u32)) -> Option<usize> {
+    let digits = &text[..width.min(text.len())];
+    let code = number(digits, 16)?;
+    if digits.len() == width {
+        letter(code);
+    }
+    Some(digits.len())
+}
+
+/// What HTML calls the visible characters of ASCII that are no letters or digits.
+const NAMES: [(&str, u8); 32] = [
+    ("excl", b'!'),
+    ("quot", b'"'),
+    ("num", b'#'),
+    ("dollar", b'$'),
+    ("percnt", b'%'),
+    ("amp", b'&'),
+    ("apos", b'\''),
+    ("lpar", b'('),
+    ("rpar", b')'),
+    ("ast", b'*'),
+    ("plus", b'+'),
+    ("comma", b','),
+    ("period", b'.'),
+    ("sol", b'/'),
+    ("colon", b':'),
+    ("semi", b';'),
+    ("lt", b'<'),
+    ("equals", b'='),
+    ("gt", b'>'),
+    ("quest", b'?'),
+    ("commat", b'@'),
+    ("lsqb", b'['),
+    ("lbrack", b'['),
+    ("bsol", b'\\'),
+    ("rsqb", b']'),
+    ("rbrack", b']'),
+    ("lowbar", b'_'),
+    ("grave", b'`'),
+    ("lcub", b'{'),
+    ("verbar", b'|'),
+    ("vert", b'|'),
+    ("rcub", b'}'),
+];
+
+/// Resolves what stands behind an ampersand, and says how long that is, the semicolon included.
+fn of_html(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+    let end = text.iter().take(12).position(|byte| *byte == b';')?;
+    match &text[..end] {
+        [b'#', b'x' | b'X', digits @ ..] => push(number(digits, 16)?, out),
+        [b'#', digits @ ..] => push(number(digits, 10)?, out),
+        name => {
+            let (_, letter) = NAMES.iter().find(|(known, _)| known.as_bytes() == name)?;
+            out.push(*letter);
+        }
+    }
+    Some(end + 1)
+}
+
+fn push(code: u32, out: &mut Vec<u8>) {
+    if let Some(letter) = char::from_u32(code) {
+        out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+}
+
+fn number(digits: &[u8], base: u32) -> Option<u32> {
+    digits.iter().try_fold(0u32, |number, digit| {
+        let digit = char::from(*digit).to_digit(base)?;
+        number.checked_mul(base)?.checked_add(digit)
+    })
+}
