@@ -66,7 +66,7 @@ pub fn token(
 ) -> Result<Token> {
     let grant = Grant::read(file, connection, budget)?;
     let mut cache = Cache::of(&grant);
-    let turn = cache.turn(&grant)?;
+    let mut turn = cache.turn(&grant)?;
     let mut ours = false;
     let refresh_token = loop {
         // Both may have changed while another run had its turn.
@@ -78,6 +78,10 @@ pub fn token(
             break refresh_token;
         }
         ours = turn.is_ours();
+        if turn.is_locked() {
+            grant.recover()?;
+            cache.sweep();
+        }
         if !ours {
             if budget.is_over() {
                 return Err(Error::new(

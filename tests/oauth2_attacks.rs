@@ -1,11 +1,12 @@
 //! What others, or a run that was killed, left where OAuth2 keeps tokens and locks: none of it is believed blindly, and
 //! nothing holds a run up.
-use crate::oauth2::{api, client, issuer, issuer_with, post};
-use crate::support::{Dir, Response, Server, dir, find, need, need_root};
-use std::fs;
-use std::os::unix::fs::{chown, lchown, symlink};
+use crate::oauth2::{api, client, issued, issuer, issuer_with, post};
+use crate::support::{Dir, Response, Runner, Server, binary, dir, find, need, need_root};
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, chown, lchown, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 const OK: &str = "HTTP/1.1 200 OK\n";
@@ -183,4 +184,193 @@ fn an_endpoint_that_repeats_a_secret_is_not_quoted() {
             ))
             .code(77);
     }
+}
+
+/// An endpoint whose refresh tokens can be used once: `r3fresh-0` gives `r3fresh-1` and so on.
+fn rotating() -> Server {
+    let next = Mutex::new(0);
+    issuer_with(move |request, _| {
+        let mut next = next.lock().unwrap();
+        if !request
+            .text()
+            .contains(&format!("refresh_token=r3fresh-{next}"))
+        {
+            return Response::json(400, r#"{"error":"invalid_grant"}"#);
+        }
+        *next += 1;
+        let members = format!("\"expires_in\":3600,\"refresh_token\":\"r3fresh-{next}\"");
+        Response::json(200, issued(*next, &members))
+    })
+}
+
+/// The temporary files beside the refresh token and in the cache.
+fn left(dir: &Dir) -> Vec<String> {
+    let mut names = dir.list();
+    names.retain(|name| name.contains("/.") || name.contains("probe"));
+    names
+}
+
+const LEFT: &str = "tokens/.refresh.0123456789abcdef";
+
+/// Killed before each step by which the new refresh token gets into its place.
+#[test]
+fn a_refresh_token_outlives_the_run_that_was_to_keep_it() {
+    if !need("strace") {
+        return;
+    }
+    for (calls, number, survivor) in [
+        // Room is made first.
+        ("fsync", 1, 0),
+        ("rename,renameat,renameat2", 1, 0),
+        ("unlink,unlinkat", 2, 0),
+        ("fchmod", 2, 1),
+        ("fsync", 3, 1),
+        ("rename,renameat,renameat2", 2, 1),
+        ("fsync", 4, 1),
+        // And then the access token is kept.
+        ("rename,renameat,renameat2", 3, 1),
+    ] {
+        let (issuer, api, dir) = (rotating(), api(), dir());
+        dir.write("tokens/refresh", "r3fresh-0\n", 0o640);
+        dir.write("oauth2.json", client(&issuer, REFRESH), 0o600);
+        let inject = format!("inject={calls}:signal=KILL:when={number}");
+        let killed = Runner::program(find("strace").unwrap())
+            .args(["-o", "/dev/null", "-e", &inject])
+            .arg(binary())
+            .args(["--oauth2-file", "oauth2.json", api.url("/")])
+            .in_dir(&dir)
+            .run()
+            .unjudged();
+        assert_eq!(killed.code, None, "{calls} {number}: {}", killed.stderr);
+        assert_eq!(
+            (issuer.count(), api.count()),
+            (survivor, 0),
+            "{calls} {number}"
+        );
+        for _ in 0..2 {
+            post(&api, client(&issuer, REFRESH))
+                .in_dir(&dir)
+                .run()
+                .stdout(format!("\"Bearer t0ken-{}\"", survivor + 1))
+                .stderr(OK)
+                .code(0);
+        }
+        assert_eq!(
+            dir.read("tokens/refresh"),
+            format!("r3fresh-{}\n", survivor + 1)
+        );
+        let mode = fs::metadata(dir.join("tokens/refresh")).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o640, "{calls} {number}");
+        assert_eq!(left(&dir), [""; 0], "{calls} {number}");
+    }
+}
+
+#[test]
+fn only_a_newer_and_whole_refresh_token_is_recovered() {
+    let hour = Duration::from_secs(3600);
+    for (content, age, used) in [
+        ("r3fresh-0\n", Duration::ZERO, true),
+        // Cut off, or never written.
+        ("r3fresh-0", Duration::ZERO, false),
+        ("", Duration::ZERO, false),
+        ("r3fresh-0 \n", Duration::ZERO, false),
+        // Authorized anew since.
+        ("r3fresh-0\n", hour, false),
+    ] {
+        let (issuer, api, dir) = (rotating(), api(), dir());
+        dir.write("tokens/refresh", "r3fresh-x\n", 0o600);
+        dir.write(LEFT, content, 0o600);
+        let left_over = File::options().write(true).open(dir.join(LEFT)).unwrap();
+        let then = fs::metadata(dir.join("tokens/refresh")).unwrap();
+        left_over
+            .set_modified(then.modified().unwrap() - age)
+            .unwrap();
+        let run = post(&api, client(&issuer, REFRESH)).in_dir(&dir).run();
+        match used {
+            true => run.stdout("\"Bearer t0ken-1\"").stderr(OK).code(0),
+            false => run
+                .stderr_like("authpost: *: invalid_grant\nhint: *\n")
+                .code(77),
+        };
+        let now = dir.read("tokens/refresh");
+        assert_eq!(now, if used { "r3fresh-1\n" } else { "r3fresh-x\n" });
+        assert_eq!(left(&dir), [""; 0], "{content}");
+    }
+}
+
+/// The newest of several, and nothing of what only looks like one.
+#[test]
+fn what_is_not_left_over_is_left_alone() {
+    let (issuer, api, dir) = (rotating(), api(), dir());
+    dir.write("tokens/refresh", "r3fresh-x\n", 0o600);
+    let now = fs::metadata(dir.join("tokens/refresh"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let foreign = [
+        "tokens/.refresh.0123456789abcde",
+        "tokens/.refresh.0123456789abcdeg",
+        "tokens/.refresh.bak",
+        "tokens/.refreshes.0123456789abcdef",
+    ];
+    let old = "tokens/.refresh.fedcba9876543210";
+    for (seconds, name) in foreign.iter().copied().chain([old, LEFT]).enumerate() {
+        dir.write(
+            name,
+            if name == LEFT {
+                "r3fresh-0\n"
+            } else {
+                "r3fresh-y\n"
+            },
+            0o600,
+        );
+        let file = File::options().write(true).open(dir.join(name)).unwrap();
+        file.set_modified(now + Duration::from_secs(seconds as u64))
+            .unwrap();
+    }
+    let (link, pipe) = (
+        "tokens/.refresh.1111111111111111",
+        "tokens/.refresh.2222222222222222",
+    );
+    symlink("../planted", dir.join(link)).unwrap();
+    dir.write("planted", "r3fresh-y\n", 0o600);
+    if need("mkfifo") {
+        fifo(dir.join(pipe));
+    }
+    let theirs = "tokens/.refresh.3333333333333333";
+    if need_root() {
+        dir.write(theirs, "r3fresh-y\n", 0o600);
+        chown(dir.join(theirs), Some(NOBODY), None).unwrap();
+    }
+    post(&api, client(&issuer, REFRESH))
+        .in_dir(&dir)
+        .run()
+        .stdout("\"Bearer t0ken-1\"")
+        .stderr(OK)
+        .code(0);
+    assert_eq!(dir.read("tokens/refresh"), "r3fresh-1\n");
+    let there = |name: &str| fs::symlink_metadata(dir.join(name)).is_ok();
+    assert!(
+        foreign.into_iter().chain([link]).all(there),
+        "{:?}",
+        left(&dir)
+    );
+    assert!(!there(old) && !there(LEFT), "{:?}", left(&dir));
+}
+
+/// The file of a run that is at it must not be taken from it, nor removed.
+#[test]
+fn what_another_run_writes_is_not_recovered() {
+    let (issuer, dir) = (Server::never(), dir());
+    dir.write("tokens/refresh", "r3fresh-0\n", 0o600);
+    dir.write(LEFT, "r3fre", 0o600);
+    let lock = File::create(dir.join("tokens/refresh.lock")).unwrap();
+    lock.lock().unwrap();
+    post(&Server::never(), client(&issuer, REFRESH))
+        .in_dir(&dir)
+        .args(["--timeout", "300ms"])
+        .run()
+        .stderr_like("authpost: *: another run is still at it*\nhint: *\n")
+        .code(75);
+    assert_eq!(dir.read(LEFT), "r3fre");
 }

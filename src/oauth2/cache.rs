@@ -121,6 +121,16 @@ impl Cache {
         }
     }
 
+    /// Removes what runs that were stopped left half written. No other run may be at work.
+    pub fn sweep(&self) {
+        let file = self.file.as_deref();
+        let left = file.map(|file| durable::interrupted(file, self.owner));
+        for file in left.into_iter().flatten().flatten() {
+            // What stays is found again by the next run.
+            let _ = fs::remove_file(file);
+        }
+    }
+
     /// Keeps a token that was `obtained` then, in seconds since 1970, for a `lifetime` in seconds.
     pub fn store(
         &mut self,
@@ -159,7 +169,7 @@ impl Cache {
         ];
         for place in places.into_iter().flatten() {
             match guard::open_lock(&place) {
-                Ok(file) => return Ok(Turn(Some(file))),
+                Ok(file) => return Ok(Turn::new(Some(file))),
                 Err(why) if why.kind() == ErrorKind::InvalidInput => {
                     let doing = format!("taking the lock '{}'", place.display());
                     return Err(Error::io(Kind::Output, doing, &why)
@@ -168,7 +178,7 @@ impl Cache {
                 Err(_) => {}
             }
         }
-        Ok(Turn(None))
+        Ok(Turn::new(None))
     }
 
     /// Why the token cannot be kept.
@@ -191,15 +201,27 @@ impl Cache {
 
 /// A place in the line of runs that want a new token; whose turn it is holds the kernel's lock, which ends with the run.
 #[derive(Debug)]
-pub struct Turn(Option<File>);
+pub struct Turn {
+    file: Option<File>,
+    is_locked: bool,
+}
 
 impl Turn {
+    fn new(file: Option<File>) -> Turn {
+        let is_locked = false;
+        Turn { file, is_locked }
+    }
+
     /// Whether it is ours. It is as well where no lock can be had: then runs do not wait for each other.
-    pub fn is_ours(&self) -> bool {
-        match self.0.as_ref().map(File::try_lock) {
-            Some(Err(TryLockError::WouldBlock)) => false,
-            Some(Ok(()) | Err(TryLockError::Error(_))) | None => true,
-        }
+    pub fn is_ours(&mut self) -> bool {
+        let locked = self.file.as_ref().map(File::try_lock);
+        self.is_locked = matches!(locked, Some(Ok(())));
+        !matches!(locked, Some(Err(TryLockError::WouldBlock)))
+    }
+
+    /// Whether it is ours alone, because there is a lock.
+    pub fn is_locked(&self) -> bool {
+        self.is_locked
     }
 }
 

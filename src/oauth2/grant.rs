@@ -179,7 +179,7 @@ impl Grant {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
-        let probe = beside(path, ".probe");
+        let probe = probe(path);
         let written = durable::replace(&probe, &[b' '; 4096], 0o600);
         let _ = fs::remove_file(&probe);
         match written.map_err(|why| (why.kind(), why)) {
@@ -217,6 +217,51 @@ impl Grant {
                 )
                 .hint("let this user write in that directory; the old refresh token is used up, so authorize anew and put the new one there")
             })
+    }
+
+    /// Puts in place the refresh token of a run that was stopped before it could, and removes what else such runs left.
+    /// No other run may be at work.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn recover(&self) -> Result<()> {
+        let Flow::RefreshToken(path) = &self.flow else {
+            return Ok(());
+        };
+        // Where nothing can be looked for, nothing can have been left.
+        let left = |path: &Path| {
+            let owner = guard::user()?;
+            durable::interrupted(path, owner)
+        };
+        let tokens = left(path).unwrap_or_default();
+        // What somebody put into the file afterwards is newer.
+        let modified = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
+        let is_newer = |token: &PathBuf| matches!((modified(token), modified(path)), (Ok(token), Ok(kept)) if token >= kept);
+        let newest = tokens
+            .iter()
+            .find(|token| is_newer(token) && is_whole(token));
+        if let Some(newest) = newest {
+            fs::metadata(path)
+                .and_then(|old| durable::complete(newest, path, old.permissions().mode() & 0o777))
+                .map_err(|why| {
+                    Error::io(
+                        Kind::Output,
+                        format_args!(
+                            "putting the refresh token of an interrupted run, '{}', into '{}'",
+                            newest.display(),
+                            path.display()
+                        ),
+                        &why,
+                    )
+                    .hint("let this user write in that directory; the old refresh token is used up")
+                })?;
+        }
+        let probes = left(&probe(path)).unwrap_or_default();
+        for useless in tokens.iter().chain(&probes) {
+            // What stays is found again by the next run.
+            let _ = fs::remove_file(useless);
+        }
+        Ok(())
     }
 
     /// The file whose lock is held by the run that uses the refresh token.
@@ -295,6 +340,18 @@ fn file_at(path: &Path) -> io::Result<PathBuf> {
         true => fs::canonicalize(path),
         false => Err(io::Error::other(guard::NO_FILE)),
     }
+}
+
+/// Whether all of a refresh token stands in a file that [`Grant::keep`] wrote: its line has an end.
+fn is_whole(file: &Path) -> bool {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let token = text.strip_suffix('\n').unwrap_or_default();
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The file that proves that there is room beside another one.
+fn probe(path: &Path) -> PathBuf {
+    beside(path, ".probe")
 }
 
 /// `x.lock` for `x` and `.lock`: a file beside another one.
