@@ -48,6 +48,10 @@ impl From<Secret> for Token {
 /// How much of a token endpoint's answer is read; far more than any has.
 const MAX_ANSWER: u64 = 1 << 20;
 
+/// How long other runs use a token that does not say how long it lives, in seconds. `expires_in` is optional (RFC 6749,
+/// section 5.1).
+const UNKNOWN: u64 = 60;
+
 /// How often a run that waits for its turn looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -111,7 +115,7 @@ pub fn token(
         }
         (old, _) => old,
     };
-    let lifetime = issued.lifetime.unwrap_or(0);
+    let lifetime = issued.lifetime.unwrap_or(UNKNOWN + MARGIN);
     cache.store(
         &grant,
         refresh_token.as_ref(),
@@ -122,7 +126,7 @@ pub fn token(
     Ok(Token {
         secret: issued.access_token,
         // A token that lives no longer than the margin is used for what it is worth, by this run alone; and one that
-        // does not say how long it lives until the API refuses it.
+        // does not say how long it lives by this run until the API refuses it.
         fresh: match issued.lifetime {
             None => Budget::UNLIMITED,
             Some(short @ ..=MARGIN) => Budget::of(Duration::from_secs(short)),
@@ -227,11 +231,7 @@ impl Exchange<'_> {
         }
         Ok(Issued {
             access_token,
-            // A number, which some write as a string.
-            lifetime: match &said["expires_in"] {
-                Value::String(text) => text.parse().ok(),
-                number => number.as_u64(),
-            },
+            lifetime: lifetime(&said["expires_in"]),
             refresh_token: text("refresh_token")?,
         })
     }
@@ -305,6 +305,16 @@ impl Exchange<'_> {
         let given_away = self.grant.is_given_away(&line, self.refresh_token);
         (!given_away).then(|| line.chars().take(300).collect())
     }
+}
+
+/// In seconds: a number, which some write as a string, and some with a fraction.
+fn lifetime(said: &Value) -> Option<u64> {
+    let seconds: f64 = match said {
+        Value::String(text) => text.parse().ok()?,
+        number => number.as_f64()?,
+    };
+    // What is below zero is over, and what is too large is as good as the largest.
+    seconds.is_finite().then_some(seconds as u64)
 }
 
 fn unreached(fault: Fault) -> Error {

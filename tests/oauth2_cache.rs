@@ -128,35 +128,29 @@ fn a_token_is_used_until_30_seconds_before_its_end() {
     ] {
         let (issuer, api, dir) = (issuer(), api(), dir());
         accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);
-        let file = entry(&dir);
-        let (start, rest) = dir
-            .read(&file)
-            .split_once("\"obtained\":")
-            .map(owned)
-            .unwrap();
-        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        dir.write(
-            &file,
-            format!("{start}\"obtained\":{obtained}{rest}"),
-            0o600,
-        );
+        make_older(&dir, obtained);
         accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), requests);
         assert_eq!(issuer.count(), requests, "obtained {obtained}, now {now}");
     }
 }
 
-fn owned((a, b): (&str, &str)) -> (String, String) {
-    (a.to_owned(), b.to_owned())
+/// Says in the cache that its token was obtained then.
+fn make_older(dir: &Dir, obtained: u64) {
+    let (file, text) = (entry(dir), dir.read(entry(dir)));
+    let (start, rest) = text.split_once("\"obtained\":").unwrap();
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    dir.write(file, format!("{start}\"obtained\":{obtained}{rest}"), 0o600);
 }
 
 #[test]
-fn a_token_that_ends_soon_or_who_knows_when_is_not_kept() {
+fn a_token_that_ends_soon_is_not_kept() {
     for members in [
         "\"expires_in\":30",
         "\"expires_in\":0",
+        "\"expires_in\":30.9",
+        "\"expires_in\":\"0.5\"",
         "\"expires_in\":-5",
-        "\"expires_in\":\"soon\"",
-        "\"scope\":\"s\"",
+        "\"expires_in\":\"-5\"",
     ] {
         let issuer = issuer_with(move |_, n| Response::json(200, issued(n, members)));
         let (api, dir) = (api(), dir());
@@ -172,14 +166,47 @@ fn a_token_that_ends_soon_or_who_knows_when_is_not_kept() {
     }
 }
 
-/// Some endpoints write the number as a string.
+/// Some endpoints write the number as a string, or with a fraction.
 #[test]
-fn a_lifetime_in_quotes_is_one() {
-    let issuer = issuer_with(|_, n| Response::json(200, issued(n, "\"expires_in\":\"3600\"")));
-    let (api, dir) = (api(), dir());
-    for _ in 0..2 {
-        accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);
+fn a_lifetime_in_quotes_or_with_a_fraction_is_one() {
+    for lifetime in ["\"3600\"", "3599.97", "\"3599.97\"", "3.6e3", "1e300"] {
+        let members = format!("\"expires_in\":{lifetime}");
+        let issuer = issuer_with(move |_, n| Response::json(200, issued(n, &members)));
+        let (api, dir) = (api(), dir());
+        for _ in 0..2 {
+            accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);
+        }
     }
+}
+
+#[test]
+fn a_token_without_a_lifetime_is_kept_for_a_minute() {
+    for members in [
+        "\"scope\":\"s\"",
+        "\"expires_in\":null",
+        "\"expires_in\":\"soon\"",
+    ] {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        for (age, n) in [(0, 1), (50, 1), (60, 2)] {
+            let issuer = issuer_with(move |_, n| Response::json(200, issued(n, members)));
+            let (api, dir) = (api(), dir());
+            accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);
+            make_older(&dir, now.as_secs() - age);
+            accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), n);
+        }
+    }
+    let (requests, _) = twenty(CACHE, |n| issued(n, "\"scope\":\"s\""));
+    assert_eq!(requests, 1);
+    // Or until the API refuses it.
+    let issuer = issuer_with(|_, n| Response::json(200, issued(n, "\"scope\":\"s\"")));
+    let dir = dir();
+    accepted(post(&api(), client(&issuer, CACHE)).in_dir(&dir), 1);
+    let (api, _) = api_that_takes(2);
+    for _ in 0..2 {
+        let run = post(&api, client(&issuer, CACHE)).in_dir(&dir);
+        run.run().stdout("1").stderr(OK).code(0);
+    }
+    assert_eq!((issuer.count(), api.count()), (2, 3));
 }
 
 /// Within a run as well: the second try comes after the end of the first token.

@@ -99,9 +99,9 @@ For example:
 A relative path starts at FILE's directory. The endpoint is reached like the API: through the same proxy, with the \
 same trusted certificates.
 
-The access token is cached until 30 seconds before it expires, and all runs of this user share it. The cache \
-directory is cache, else $CACHE_DIRECTORY (which systemd sets), else $XDG_CACHE_HOME/authpost, else \
-~/.cache/authpost. If the API refuses the token (401), authpost fetches a new one, once.";
+The access token is cached until 30 seconds before it expires (for a minute if the endpoint does not say when), and \
+all runs of this user share it. The cache directory is cache, else $CACHE_DIRECTORY (which systemd sets), else \
+$XDG_CACHE_HOME/authpost, else ~/.cache/authpost. If the API refuses the token (401), authpost fetches a new one, once.";
 
 /// The options, in the order of the help.
 pub const FLAGS: &[Flag] = &[
