@@ -9,6 +9,7 @@
 
 mod cache;
 mod grant;
+mod members;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -86,6 +86,32 @@ fn the_client_proves_itself_in_the_body() {
     );
 }
 
+/// What one endpoint or the other wants besides (RFC 8707 for `resource`); and another one gives another token.
+#[test]
+fn other_members_are_sent_as_parameters() {
+    let (issuer, api, dir) = (issuer(), api(), dir());
+    for (members, sent, n) in [
+        (
+            r#","resource":"https://api.test/?a","x y":"ü&""#,
+            "&resource=https%3A%2F%2Fapi.test%2F%3Fa&x+y=%C3%BC%26",
+            1,
+        ),
+        (r#","resource":"b""#, "&resource=b", 2),
+        (r#","resource":"b""#, "&resource=b", 2),
+        ("", "", 3),
+    ] {
+        let members = format!(r#","cache":"cache"{members}"#);
+        let run = post(&api, client(&issuer, &members)).in_dir(&dir);
+        run.run()
+            .stdout(format!("\"Bearer t0ken-{n}\""))
+            .stderr(OK)
+            .code(0);
+        let asked = issuer.requests().last().unwrap().text().to_owned();
+        assert_eq!(asked, format!("grant_type=client_credentials{sent}"));
+    }
+    assert_eq!(issuer.count(), 3);
+}
+
 /// RFC 6749, section 2.3.1: both halves are form-encoded before they are joined and put into Base64.
 #[test]
 fn what_is_special_in_id_and_secret_is_encoded() {
@@ -559,8 +585,20 @@ fn files_that_say_no_grant_are_refused() {
             "'scope' is not a string",
         ),
         (
-            format!(r#"{{{url},{id},{secret},"scopes":"a"}}"#),
-            "there is no member 'scopes'",
+            format!(r#"{{{url},{id},{secret},"resource":["a"]}}"#),
+            "'resource' is not a string",
+        ),
+        (
+            format!(r#"{{{url},{id},{secret},"resource":""}}"#),
+            "'resource' is empty",
+        ),
+        (
+            format!(r#"{{{url},{id},{secret},"grant_type":"password"}}"#),
+            "'grant_type' is not a member: give 'grant'",
+        ),
+        (
+            format!(r#"{{{url},{id},{secret},"refresh_token":"a"}}"#),
+            "'refresh_token' is not a member: give 'refresh_token_file'",
         ),
         (
             format!(r#"{{{url},{id},{secret},"client_secret_file":"f"}}"#),

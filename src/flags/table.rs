@@ -89,6 +89,9 @@ const OAUTH2: &str = "FILE is a JSON object. All its values are strings (RFC 674
                       body: send them in the form
   cache               the directory for the cached access token
 
+Any other member is sent to the endpoint as a parameter, such as resource. It
+must not be a secret.
+
 For example:
 
   { \"token_url\": \"https://login.example.com/oauth2/token\",

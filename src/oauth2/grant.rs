@@ -11,12 +11,12 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::members::Members;
 use crate::durable;
 use crate::error::{Error, Kind, Result};
 use crate::guard;
-use crate::json;
 use crate::plan::{Connection, Url};
 use crate::secret::{self, Secret};
 use crate::time::Budget;
@@ -41,6 +41,8 @@ pub struct Grant {
     scope: Option<String>,
     audience: Option<String>,
     insecure: bool,
+    /// What else the endpoint is told.
+    parameters: Vec<(String, String)>,
 }
 
 /// The grants of RFC 6749 that need nobody at a browser.
@@ -139,7 +141,7 @@ impl Grant {
                 return Err(members.unusable("'auth_method' is neither basic nor body"));
             }
         };
-        let grant = Grant {
+        Ok(Grant {
             file: file.to_owned(),
             token_url,
             flow,
@@ -151,9 +153,8 @@ impl Grant {
             scope: members.text("scope")?,
             audience: members.text("audience")?,
             insecure: connection.insecure,
-        };
-        members.end()?;
-        Ok(grant)
+            parameters: members.rest()?,
+        })
     }
 
     /// The refresh token as it is now, where the grant needs one.
@@ -285,6 +286,7 @@ impl Grant {
                 Flow::RefreshToken(path) => Some(path.to_string_lossy()),
             },
             "insecure": self.insecure,
+            "parameters": self.parameters,
         })
     }
 
@@ -313,9 +315,12 @@ impl Grant {
             ("client_id", in_body),
             ("client_secret", secret.map(Secret::expose)),
         ];
+        let others = self.parameters.iter();
+        let others = others.map(|(name, value)| (name.as_str(), Some(value.as_str())));
         let fields: Vec<_> = fields
             .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name}={}", encoded(value?))))
+            .chain(others)
+            .filter_map(|(name, value)| Some(format!("{}={}", encoded(name), encoded(value?))))
             .collect();
         Secret::new(fields.join("&"))
     }
@@ -374,60 +379,4 @@ fn encoded(text: &str) -> String {
         }
     }
     out
-}
-
-/// The members of the file that have not been looked at yet.
-struct Members<'a> {
-    file: &'a Path,
-    left: Map<String, Value>,
-}
-
-impl Members<'_> {
-    fn of<'a>(file: &'a Path, text: &str) -> Result<Members<'a>> {
-        let mut members = Members {
-            file,
-            left: Map::new(),
-        };
-        json::check(text.as_bytes())
-            .map_err(|flaw| members.unusable(format!("it is not JSON: {flaw}")))?;
-        json::check_keys(text).map_err(|flaw| members.unusable(flaw))?;
-        match serde_json::from_str(text) {
-            Ok(Value::Object(map)) => members.left = map,
-            _ => return Err(members.unusable("it is not a JSON object")),
-        }
-        Ok(members)
-    }
-
-    fn unusable(&self, why: impl std::fmt::Display) -> Error {
-        Error::new(
-            Kind::Config,
-            format!("reading the OAuth2 file '{}': {why}", self.file.display()),
-        )
-        .hint("'authpost --help' lists its members and shows one, under --oauth2-file")
-    }
-
-    fn text(&mut self, name: &str) -> Result<Option<String>> {
-        match self.left.remove(name) {
-            None => Ok(None),
-            Some(Value::String(text)) if text.is_empty() => {
-                Err(self.unusable(format!("'{name}' is empty")))
-            }
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(self.unusable(format!("'{name}' is not a string"))),
-        }
-    }
-
-    fn needed(&mut self, name: &str) -> Result<String> {
-        self.text(name)?
-            .ok_or_else(|| self.unusable(format!("'{name}' is missing")))
-    }
-
-    fn end(self) -> Result<()> {
-        match self.left.keys().next() {
-            None => Ok(()),
-            Some(name) => {
-                Err(self.unusable(format!("there is no member '{}'", name.escape_debug())))
-            }
-        }
-    }
 }
