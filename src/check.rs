@@ -103,9 +103,13 @@ impl Findings<'_> {
     fn token(&mut self, plan: &Plan, budget: Budget, clock: &dyn Clock) -> Result<bool> {
         let target = &plan.target;
         let source = &target.auth.source;
-        let mut credentials = self.of(Credentials::obtain(target, budget), |_| match source {
-            Source::None => "no token is sent (--no-auth)".to_owned(),
-            source => format!("the token comes from {}", token::origin(source)),
+        let mut credentials = self.of(Credentials::obtain(target, budget), |credentials| {
+            let origin = token::origin(source);
+            match (source, credentials.story()) {
+                (Source::None, _) => "no token is sent (--no-auth)".to_owned(),
+                (_, None) => format!("the token comes from {origin}"),
+                (_, Some(story)) => format!("the token comes from {origin}: {story}"),
+            }
         })?;
         if let Some(text) = credentials.as_mut().and_then(Credentials::note) {
             self.report.finding(Mark::Doubtful, &text, None)?;

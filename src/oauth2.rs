@@ -33,6 +33,8 @@ pub struct Token {
     pub fresh: Budget,
     /// What the user should know about it.
     pub note: Option<String>,
+    /// How it was come by, where there is more than one way.
+    pub story: Option<&'static str>,
 }
 
 /// A token that somebody else fetched, and of which nothing more is known.
@@ -42,6 +44,7 @@ impl From<Secret> for Token {
             secret,
             fresh: Budget::UNLIMITED,
             note: None,
+            story: None,
         }
     }
 }
@@ -109,12 +112,15 @@ pub fn token(
         refresh_token: refresh_token.as_ref(),
     }
     .run(connection, budget)?;
-    let refresh_token = match (refresh_token, issued.refresh_token) {
+    let (refresh_token, story) = match (refresh_token, issued.refresh_token) {
         (Some(old), Some(new)) if old.expose() != new.expose() => {
             grant.keep(&new)?;
-            Some(new)
+            (
+                Some(new),
+                "it was fetched now, and the refresh token was replaced",
+            )
         }
-        (old, _) => old,
+        (old, _) => (old, "it was fetched now"),
     };
     let lifetime = issued.lifetime.unwrap_or(UNKNOWN + MARGIN);
     cache.store(
@@ -134,6 +140,7 @@ pub fn token(
             Some(long) => Budget::of(Duration::from_secs(long - MARGIN)),
         },
         note: cache.trouble(),
+        story: Some(story),
     })
 }
 

@@ -108,6 +108,11 @@ impl Credentials {
         self.token.as_mut()?.note.take()
     }
 
+    /// How the token was come by, where there is more than one way.
+    pub fn story(&self) -> Option<&'static str> {
+        self.token.as_ref()?.story
+    }
+
     /// The headers, for `http.rs`.
     pub fn headers(&self) -> &[(String, Secret)] {
         &self.headers

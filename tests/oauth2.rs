@@ -37,8 +37,13 @@ pub fn client(issuer: &Server, members: &str) -> String {
     format!(r#"{{"token_url":"{url}","client_id":"cl1ent","client_secret":"s3cret"{members}}}"#)
 }
 
-/// A run with this OAuth2 file.
+/// A run with this OAuth2 file, and a place for the access token where the file names none.
 pub fn post(api: &Server, file: impl Into<Vec<u8>>) -> Runner {
+    post_without_cache(api, file).env("CACHE_DIRECTORY", "usual")
+}
+
+/// A run with this OAuth2 file.
+pub fn post_without_cache(api: &Server, file: impl Into<Vec<u8>>) -> Runner {
     let args = ["--oauth2-file", "oauth2.json", api.url("/data"), "k=v"];
     test().file("oauth2.json", file).args(args)
 }
@@ -157,6 +162,7 @@ fn the_secret_can_have_a_file_of_its_own() {
     test()
         .file("etc/oauth2.json", file)
         .file("etc/secret", "s3cret\n")
+        .env("CACHE_DIRECTORY", "usual")
         .args(args)
         .run()
         .stdout("\"Bearer t0ken-1\"")
@@ -764,7 +770,7 @@ fn check_fetches_a_token() {
         .stdout(
             "ok    POST http://127.0.0.1:PORT2/data\n\
              ok    there is no document: the request has no body\n\
-             ok    the token comes from the OAuth2 file 'oauth2.json'\n\
+             ok    the token comes from the OAuth2 file 'oauth2.json': it was fetched now\n\
              warn  the access token cannot be kept in 'oauth2.json' (File exists), so every run asks for a new one; 'cache' in 'oauth2.json' names another place\n\
              warn  'oauth2.json' is not its owner's alone (mode 640); chmod 600 'oauth2.json'\n\
              warn  'DIR/refresh' is not its owner's alone (mode 604); chmod 600 'DIR/refresh'\n\
@@ -772,6 +778,32 @@ fn check_fetches_a_token() {
              ok    http://127.0.0.1:PORT2 takes connections\n",
         )
         .code(0);
+    assert_eq!(issuer.count(), 1);
+}
+
+/// Whoever checks may use up a refresh token, and should know; a token that is good is not fetched again.
+#[test]
+fn check_tells_how_it_came_by_the_token() {
+    let members = "\"expires_in\":3600,\"refresh_token\":\"r3fresh-1\"";
+    let issuer = issuer_with(move |_, n| Response::json(200, issued(n, members)));
+    let dir = dir();
+    dir.write("refresh", "r3fresh-0", 0o600);
+    let grant = r#","cache":"cache","grant":"refresh_token","refresh_token_file":"refresh""#;
+    for story in [
+        "it was fetched now, and the refresh token was replaced",
+        "it was in the cache",
+    ] {
+        let api = Server::script([conn().read_end()]);
+        test()
+            .in_dir(&dir)
+            .file("oauth2.json", client(&issuer, grant))
+            .args(["check", "--oauth2-file", "oauth2.json", api.url("/data")])
+            .run()
+            .stdout_like(&format!(
+                "**ok    the token comes from the OAuth2 file 'oauth2.json': {story}\n**"
+            ))
+            .code(0);
+    }
     assert_eq!(issuer.count(), 1);
 }
 

@@ -51,10 +51,18 @@ impl Cache {
             trouble: None,
             config: grant.file.clone(),
         };
-        if let Some(dir) = grant.cache.clone().or_else(usual_dir)
-            && let Err(why) = cache.prepare(&dir, grant)
-        {
-            cache.fails(&dir, &why);
+        match grant.cache.clone().or_else(usual_dir) {
+            Some(dir) => {
+                if let Err(why) = cache.prepare(&dir, grant) {
+                    cache.fails(&dir, &why);
+                }
+            }
+            None => {
+                cache.trouble = Some(format!(
+                    "there is no place to keep the access token (HOME is not set), so every run asks for a new one; 'cache' in '{}' names one",
+                    cache.config.display()
+                ));
+            }
         }
         cache
     }
@@ -110,6 +118,7 @@ impl Cache {
             secret: Secret::new(text.to_owned()),
             fresh: Budget::of(Duration::from_secs(left)),
             note: None,
+            story: Some("it was in the cache"),
         })
     }
 
