@@ -17,13 +17,9 @@ use crate::job::Job;
 use crate::outcome::{Again, Exit, Fate, Terms, Verdict};
 use crate::plan::{Delivery, Flush, Show, Target};
 use crate::report::{self, Report};
-use crate::spool::{Flaw, Held, Hint, Message, Place, Spool, Taken};
+use crate::spool::{Flaw, Held, Hint, Message, Place, STOPPED, Spool, Taken};
 use crate::spooled::{Marked, Rest, although, asked, exit_although, exit_of_dead};
 use crate::time::{self, Budget, Clock};
-
-/// What is known of a message that somebody marked and nobody holds.
-pub const STOPPED: &str =
-    "the run that sent it was stopped before the answer, so the API may have taken it";
 
 /// Delivers what `flush` says. How the run is to end: well, when nothing that is due is left waiting, else by the most
 /// severe reason.
@@ -138,15 +134,25 @@ impl<'a> Run<'a> {
         let Some((held, message, _)) = self.take(Place::Active, name) else {
             return;
         };
-        if message.idempotent {
-            if let Err(error) = held.keep() {
-                self.leave(&error);
+        match held.doubt() {
+            Some(doubt) if !message.idempotent => self.give_up(held, &message, doubt),
+            _ => {
+                if let Some(_locked) = held.namesake() {
+                    let why = "another message of its name may have been accepted";
+                    self.set_aside(Place::Queue, name, &Flaw::NoMessage(why));
+                }
+                if let Err(error) = held.keep() {
+                    self.leave(&error);
+                }
             }
-            return;
         }
-        let mut hint = self.spool.hint(name);
-        hint.error = STOPPED.to_owned();
-        if let Err(error) = self.bury(held, &message, &hint, Exit::IoErr, None) {
+    }
+
+    /// A message that the API may have accepted, for this reason, and that must not be sent twice.
+    fn give_up(&mut self, held: Held, message: &Message, doubt: &str) {
+        let mut hint = self.spool.hint(OsStr::new(held.id.as_str()));
+        hint.error = doubt.to_owned();
+        if let Err(error) = self.bury(held, message, &hint, Exit::IoErr, None) {
             self.tell(&error, error.kind().into());
         }
     }
@@ -226,6 +232,10 @@ impl<'a> Run<'a> {
         let Some((mut held, message, body)) = self.take(Place::Queue, name) else {
             return Ok(());
         };
+        if let Some(doubt) = held.doubt().filter(|_| !message.idempotent) {
+            self.give_up(held, &message, doubt);
+            return Ok(());
+        }
         let target = message.target.clone();
         let origin = target.url.origin();
         if self.unreached.iter().any(|known| known == origin)

@@ -14,6 +14,7 @@
 //!
 //! This is the only room that locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
 
+mod doubles;
 mod hint;
 mod layout;
 mod message;
@@ -36,6 +37,14 @@ pub use message::{Flaw, Id, Message};
 /// The most messages, and the most bytes of them, that a spool takes in. What is in it stays.
 const MOST_MESSAGES: u64 = 10_000;
 const MOST_BYTES: u64 = 256 << 20;
+
+/// What is known of a message that somebody marked and nobody holds.
+pub const STOPPED: &str =
+    "the run that sent it was stopped before the answer, so the API may have taken it";
+
+/// And of one that was found in two places.
+const DOUBLED: &str = "it was in two places of the spool, as a power cut or a restored backup leaves it, \
+                       so the API may have accepted it";
 
 const NO_NAME: Flaw = Flaw::NoMessage("its name is not that of a message");
 
@@ -175,6 +184,7 @@ impl Spool {
             file,
             place: to,
             is_synced: true,
+            is_double: false,
         })
     }
 
@@ -248,21 +258,32 @@ impl Spool {
         Ok(names)
     }
 
-    /// Reaches for the message called `name`.
+    /// Reaches for the message called `name`. One that is in two places is first left in `active` alone.
     ///
     /// # Errors
-    /// [`Kind::Input`] when it cannot be opened or locked for a reason other than those in [`Taken`].
+    /// [`Kind::Input`] when it cannot be opened or locked for a reason other than those in [`Taken`], [`Kind::Output`]
+    /// when it cannot be taken out of its second place.
     pub fn hold(&self, place: Place, name: &OsStr) -> Result<Taken<'_>> {
         let path = self.path(place, name);
-        self.try_hold(place, name, &path)
-            .or_else(|why| match why.kind() {
-                ErrorKind::NotFound => Ok(Taken::Gone),
-                _ => Err(Error::io(
-                    Kind::Input,
-                    format_args!("opening the message '{}'", path.display()),
-                    &why,
-                )),
-            })
+        match self.try_hold(place, name, &path) {
+            Ok(Taken::Held(held)) => held.unite(),
+            Ok(other) => Ok(other),
+            Err(why) if why.kind() == ErrorKind::NotFound => Ok(Taken::Gone),
+            Err(why) => Err(Error::io(
+                Kind::Input,
+                format_args!("opening the message '{}'", path.display()),
+                &why,
+            )),
+        }
+    }
+
+    /// Whether the message called `name` is in `active` and nobody works on it. Changes nothing.
+    pub fn is_orphan(&self, name: &OsStr) -> bool {
+        let path = self.path(Place::Active, name);
+        matches!(
+            self.try_hold(Place::Active, name, &path),
+            Ok(Taken::Held(_))
+        )
     }
 
     fn try_hold(&self, place: Place, name: &OsStr, path: &Path) -> io::Result<Taken<'_>> {
@@ -293,6 +314,7 @@ impl Spool {
             file,
             place,
             is_synced: true,
+            is_double: false,
         }))
     }
 
@@ -442,9 +464,20 @@ pub struct Held<'a> {
     place: Place,
     /// Whether the disk knows where it lies.
     is_synced: bool,
+    /// Whether it was found in two places.
+    is_double: bool,
 }
 
 impl Held<'_> {
+    /// Why the API may have accepted it, if it may.
+    pub fn doubt(&self) -> Option<&'static str> {
+        match (self.place, self.is_double) {
+            (Place::Active, true) => Some(DOUBLED),
+            (Place::Active, false) => Some(STOPPED),
+            _ => None,
+        }
+    }
+
     /// All of it, every byte checked.
     ///
     /// # Errors

@@ -3,12 +3,12 @@
 //! Reading needs no lock, since a message never changes; a lock only tells whether its sender still lives. Whatever
 //! moves or removes one holds it, as a flush does, so the two cannot meet.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
-use crate::flush::STOPPED;
 use crate::json;
 use crate::outcome::Exit;
 use crate::plan::Chosen;
@@ -18,6 +18,9 @@ use crate::time::{self, Clock};
 
 /// What is said of a message in `active` that nobody holds.
 const ORPHAN: &str = "perhaps taken (its sender was stopped)";
+
+/// What is said of a message that is in two places.
+const DOUBLE: &str = "may have been accepted (it is in two places)";
 
 /// Of an id that is to be dropped or sent again, so much must be given: an empty variable would mean the only message.
 const LEAST: usize = 4;
@@ -33,35 +36,29 @@ pub fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
     let spool = Spool::open(dir)?;
     let now = clock.unix();
     let mut text = String::new();
-    for (title, places) in [
-        ("waiting", &[Place::Queue, Place::Active][..]),
-        ("dead", &[Place::Dead]),
-    ] {
-        let names = places
-            .iter()
-            .map(|place| Ok((*place, spool.names(*place)?)))
-            .collect::<Result<Vec<_>>>()?;
+    let mut entries = entries(&spool)?;
+    let dead = entries.split_off(entries.partition_point(|(place, ..)| *place != Place::Dead));
+    for (title, entries) in [("waiting", entries), ("dead", dead)] {
         if !json {
-            let count: usize = names.iter().map(|(_, names)| names.len()).sum();
+            let count = entries.len();
             text.push_str(&format!("{title}: {count}\n"));
             if count > 0 {
                 text.push_str(&format!("  {:<30}  AGE     TRIES  NEXT    TO\n", "ID"));
             }
         }
-        for (place, name) in names
-            .iter()
-            .flat_map(|(place, names)| names.iter().map(|name| (*place, name)))
-        {
-            let Some((bytes, message)) = spool.look(place, name, Message::glance) else {
+        for (place, name, is_double) in entries {
+            let Some((bytes, message)) = spool.look(place, &name, Message::glance) else {
                 continue;
             };
+            let doubt = doubt(&spool, place, &name, is_double);
             let row = Row {
                 name: name.to_string_lossy().into_owned(),
-                place,
+                // Wherever else it is.
+                place: doubt.map_or(place, |_| Place::Active),
                 bytes,
                 message,
-                hint: spool.hint(name),
-                is_orphan: is_orphan(&spool, place, name),
+                hint: spool.hint(&name),
+                doubt,
             };
             text.push_str(&if json { row.json(now) } else { row.text(now) });
             if text.len() > PIECE {
@@ -73,9 +70,37 @@ pub fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
     page(text.as_bytes())
 }
 
-/// Whether it was being sent by a run that is no more.
-fn is_orphan(spool: &Spool, place: Place, name: &OsStr) -> bool {
-    place == Place::Active && matches!(spool.hold(place, name), Ok(Taken::Held(_)))
+/// Every message, in the order of the list, and whether it is in two places; such a one is there only once.
+fn entries(spool: &Spool) -> Result<Vec<(Place, OsString, bool)>> {
+    let mut entries = Vec::new();
+    for place in Place::ALL {
+        let names = spool.names(place)?.into_iter();
+        entries.extend(names.map(|name| (place, name, false)));
+    }
+    let mut names: Vec<&OsString> = entries.iter().map(|(_, name, _)| name).collect();
+    names.sort();
+    // A message that is moved meanwhile may also be found twice.
+    let mut doubles: HashMap<OsString, bool> = names
+        .windows(2)
+        .filter(|pair| pair[0] == pair[1] && spool.is_double(pair[0]))
+        .map(|pair| (pair[0].clone(), false))
+        .collect();
+    entries.retain_mut(|(_, name, is_double)| {
+        doubles.get_mut(name).is_none_or(|was_here| {
+            *is_double = true;
+            !std::mem::replace(was_here, true)
+        })
+    });
+    Ok(entries)
+}
+
+/// Why the API may have accepted a message that nobody works on, if it may.
+fn doubt(spool: &Spool, place: Place, name: &OsStr, is_double: bool) -> Option<&'static str> {
+    match place {
+        _ if is_double => Some(DOUBLE),
+        Place::Active if spool.is_orphan(name) => Some(ORPHAN),
+        _ => None,
+    }
 }
 
 /// A length of time in whole seconds.
@@ -93,23 +118,26 @@ struct Row {
     bytes: u64,
     message: std::result::Result<Message, Flaw>,
     hint: Hint,
-    is_orphan: bool,
+    /// Why the API may have accepted it, though nobody is sending it.
+    doubt: Option<&'static str>,
 }
 
 impl Row {
     /// What is wrong, or went wrong last.
     fn error(&self) -> String {
         match &self.message {
-            Ok(_) if self.is_orphan => ORPHAN.to_owned(),
             Err(flaw) if self.hint.error.is_empty() => flaw.to_string(),
-            _ => self.hint.error.clone(),
+            Err(_) => self.hint.error.clone(),
+            Ok(_) => self
+                .doubt
+                .map_or_else(|| self.hint.error.clone(), str::to_owned),
         }
     }
 
     fn text(&self, now: u64) -> String {
         let next = match self.place {
             Place::Dead => "-".to_owned(),
-            Place::Active if self.is_orphan => "-".to_owned(),
+            Place::Active if self.doubt.is_some() => "-".to_owned(),
             Place::Active => "sending".to_owned(),
             Place::Queue => match self.hint.left(now) {
                 0 => "now".to_owned(),
@@ -177,7 +205,7 @@ pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let spool = Spool::open(&chosen.dir)?;
     let prefix = chosen.ids.iter().flatten().next();
     let prefix = prefix.map_or("", String::as_str);
-    let (place, name) = find(&spool, &all(&spool)?, prefix, 1)?;
+    let (place, name, is_double) = find(&spool, &entries(&spool)?, prefix, 1)?;
     let path = spool.path(place, &name);
     let hint = spool.hint(&name);
     let (message, body) = match spool.look(place, &name, Message::read) {
@@ -186,15 +214,15 @@ pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
         Some((_, Ok(whole))) => whole,
     };
     let now = clock.unix();
-    let state = match place {
-        Place::Queue if hint.left(now) > 0 => {
+    let state = match (doubt(&spool, place, &name, is_double), place) {
+        (Some(doubt), _) => doubt.to_owned(),
+        (_, Place::Queue) if hint.left(now) > 0 => {
             let left = spoken(hint.left(now));
             format!("waiting, due in {left}")
         }
-        Place::Queue => "waiting, and due".to_owned(),
-        Place::Active if is_orphan(&spool, place, &name) => ORPHAN.to_owned(),
-        Place::Active => "being sent".to_owned(),
-        Place::Dead => "dead".to_owned(),
+        (_, Place::Queue) => "waiting, and due".to_owned(),
+        (_, Place::Active) => "being sent".to_owned(),
+        (_, Place::Dead) => "dead".to_owned(),
     };
     let mut text = format!(
         "id: {}\nstate: {state}\naccepted: {}\ntries: {}\n",
@@ -225,14 +253,14 @@ pub fn retry(chosen: &Chosen) -> Result<Exit> {
         let (message, _) = held
             .read()
             .map_err(|flaw| unusable(&spool.path(place, name), &flaw))?;
-        if place == Place::Active && !message.idempotent {
+        if let Some(doubt) = held.doubt().filter(|_| !message.idempotent) {
             let mut hint = spool.hint(name);
-            hint.error = STOPPED.to_owned();
+            hint.error = doubt.to_owned();
             spool.note(name, &hint);
             held.bury()?;
             let (id, dir) = (&message.id, spool.dir().display());
             report::error(
-                &Error::new(Kind::Unreached, format!("{id}: {STOPPED}; dead now")).hint(format!(
+                &Error::new(Kind::Unreached, format!("{id}: {doubt}; dead now")).hint(format!(
                     "'authpost retry {dir} {id}' sends it again all the same"
                 )),
             );
@@ -268,8 +296,10 @@ fn each(
     let spool = Spool::open(&chosen.dir)?;
     let found: Vec<Result<(Place, OsString)>> = match &chosen.ids {
         Some(ids) => {
-            let there = all(&spool)?;
-            let found = ids.iter().map(|prefix| find(&spool, &there, prefix, LEAST));
+            let there = entries(&spool)?;
+            let found = ids.iter().map(|prefix| {
+                find(&spool, &there, prefix, LEAST).map(|(place, name, _)| (place, name))
+            });
             found.collect()
         }
         None => {
@@ -295,32 +325,23 @@ fn each(
     Ok(exit)
 }
 
-/// All messages.
-fn all(spool: &Spool) -> Result<Vec<(Place, OsString)>> {
-    let mut all = Vec::new();
-    for place in Place::ALL {
-        all.extend(spool.names(place)?.into_iter().map(|name| (place, name)));
-    }
-    Ok(all)
-}
-
 /// The one of `there` of that name, or whose name begins so, with as many characters as `least`.
 fn find(
     spool: &Spool,
-    there: &[(Place, OsString)],
+    there: &[(Place, OsString, bool)],
     prefix: &str,
     least: usize,
-) -> Result<(Place, OsString)> {
+) -> Result<(Place, OsString, bool)> {
     let found: Vec<_> = there
         .iter()
-        .filter(|(_, name)| name.to_string_lossy().starts_with(prefix))
+        .filter(|(_, name, _)| name.to_string_lossy().starts_with(prefix))
         .collect();
     let exact = found
         .iter()
-        .find(|(_, name)| name.to_string_lossy() == prefix);
+        .find(|(_, name, _)| name.to_string_lossy() == prefix);
     let dir = spool.dir().display();
     match (found.len(), exact) {
-        (_, Some((place, name))) => Ok((*place, name.clone())),
+        (_, Some(exact)) => Ok((**exact).clone()),
         _ if prefix.chars().count() < least => Err(Error::new(
             Kind::Usage,
             format!("looking for the message '{prefix}': that is too short for an id"),

@@ -7,7 +7,7 @@ use crate::support::{
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 fn fifo(d: &Dir, name: &str) {
@@ -193,38 +193,148 @@ fn an_empty_or_short_id_names_nothing() {
     lies(&d, 0, 0);
 }
 
-#[test]
-fn a_message_in_two_places_keeps_no_other_back() {
-    let d = dir();
-    let server = Server::handler(|request| {
-        let status = if request.text().contains("bad") {
-            400
-        } else {
-            200
-        };
-        Response::json(status, "{}")
-    });
-    let dead = waiting(&d, server.url("/"), &["bad=1"]);
-    let active = waiting(&d, server.url("/"), &["a=1", "--idempotent"]);
-    waiting(&d, server.url("/"), &["b=1"]);
-    for (id, place) in [(&dead, "dead"), (&active, "active")] {
-        fs::copy(
-            d.join(format!("s/queue/{id}")),
-            d.join(format!("s/{place}/{id}")),
-        )
-        .unwrap();
+/// Gives a waiting message these places, by links or by copies.
+fn spread(d: &Dir, id: &str, places: &[&str], link: bool) {
+    let at = |place: &str| d.join(format!("s/{place}/{id}"));
+    for place in places.iter().filter(|place| **place != "queue") {
+        match link {
+            true => fs::hard_link(at("queue"), at(place)).unwrap(),
+            false => drop(fs::copy(at("queue"), at(place)).unwrap()),
+        }
     }
+    if !places.contains(&"queue") {
+        fs::remove_file(at("queue")).unwrap();
+    }
+}
+
+const PAIRS: &[&[&str]] = &[
+    &["queue", "active"],
+    &["queue", "dead"],
+    &["active", "dead"],
+    &["queue", "active", "dead"],
+];
+
+const DOUBLED: &str = "it was in two places of the spool, as a power cut or a restored backup leaves it, \
+                       so the API may have accepted it; dead now";
+
+#[test]
+fn a_message_in_two_places_is_not_sent_unless_that_is_harmless() {
+    for (places, link) in PAIRS.iter().flat_map(|it| [(it, true), (it, false)]) {
+        let what = format!("{places:?}, by links: {link}");
+        let d = dir();
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = seen.clone();
+        let server = Server::handler(move |request| {
+            let key = request.header("idempotency-key").unwrap_or("");
+            log.lock()
+                .unwrap()
+                .push(format!("{} {key}", request.text()));
+            Response::json(200, "{}")
+        });
+        let plain = waiting(&d, server.url("/"), &["a=1"]);
+        let key = ["b=1", "--idempotent", "--idempotency-key", "own-key"];
+        let harmless = waiting(&d, server.url("/"), &key);
+        let other = waiting(
+            &d,
+            server.url("/"),
+            &["c=1", "--idempotency-key", "other-key"],
+        );
+        spread(&d, &plain, places, link);
+        spread(&d, &harmless, places, link);
+        flush(&d)
+            .stderr(format!(
+                "authpost: {plain} to http://127.0.0.1:PORT/: {DOUBLED}\n\
+                 authpost: the spool 'DIR/s': 2 delivered, 1 dead\n"
+            ))
+            .code(74);
+        let seen = seen.lock().unwrap();
+        let expected = ["{\"b\":\"1\"} own-key", "{\"c\":\"1\"} other-key"];
+        assert_eq!(*seen, expected, "{what}, {other}");
+        lies(&d, 0, 1);
+        assert_eq!(names(&d, "dead"), [plain], "{what}");
+    }
+}
+
+#[test]
+fn a_message_in_two_places_is_listed_shown_retried_and_dropped_as_one() {
+    for (places, link) in PAIRS.iter().flat_map(|it| [(it, true), (it, false)]) {
+        let d = dir();
+        let server = Server::script([conn().read().reply_json(200, "{}")]);
+        let id = waiting(&d, server.url("/"), &["a=1"]);
+        spread(&d, &id, places, link);
+        let spool = |args: &[&str]| authpost(&d).args(args).run();
+        spool(&["list", "s"])
+            .stdout_like(&format!(
+                "waiting: 1\n*\n  {id}  *  0      -       http://127.0.0.1:PORT/  \
+                 (may have been accepted (it is in two places))\ndead: 0\n"
+            ))
+            .code(0);
+        spool(&["list", "--json", "s"])
+            .stdout_like(&format!(
+                "{{\"id\":\"{id}\",\"place\":\"active\",*,\"next\":null,*,\
+                 \"error\":\"may have been accepted (it is in two places)\"}}\n"
+            ))
+            .code(0);
+        spool(&["show", "s", &id[..27]])
+            .stdout_like(&format!(
+                "id: {id}\nstate: may have been accepted (it is in two places)\n**"
+            ))
+            .code(0);
+        // Looking changed nothing.
+        for place in *places {
+            assert_eq!(names(&d, place), [id.as_str()], "{places:?}");
+        }
+        spool(&["retry", "s", &id[..27]])
+            .stderr(format!(
+                "authpost: {id}: {DOUBLED}\nhint: 'authpost retry DIR/s {id}' sends it again all the same\n\
+                 authpost: 0 messages due now\n"
+            ))
+            .code(74);
+        lies(&d, 0, 1);
+        spool(&["retry", "-q", "s", &id]).code(0);
+        flush(&d)
+            .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
+            .code(0);
+        lies(&d, 0, 0);
+
+        let id = waiting(&d, server.url("/"), &["a=1", "--idempotent"]);
+        spread(&d, &id, places, link);
+        spool(&["retry", "-q", "s", &id]).code(0);
+        lies(&d, 1, 0);
+        spread(&d, &id, places, link);
+        spool(&["drop", "-q", "s", &id]).code(0);
+        lies(&d, 0, 0);
+    }
+}
+
+#[test]
+fn another_file_of_its_name_keeps_no_message_back() {
+    let d = dir();
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    let id = orphan(&d, server.url("/"), &["a=1", "--idempotent"]);
+    d.write(format!("s/queue/{id}"), "half of a mess", 0o600);
     flush(&d)
-        .stderr_like(&format!(
-            "authpost: moving to queue 'DIR/s/active/{active}' in the spool: entity already exists\nhint: *\n\
-             **authpost: {dead} to http://127.0.0.1:PORT/: the API answered 400 Bad Request; dead now\n**\
-             authpost: the spool 'DIR/s': 1 delivered, 2 left waiting, 1 dead\n"
+        .stderr(format!(
+            "authpost: setting aside 'DIR/s/queue/{id}', among the dead: \
+             another message of its name may have been accepted\n\
+             authpost: the spool 'DIR/s': 1 delivered, 1 dead\n"
         ))
-        .code(73);
-    assert_eq!(server.count(), 2);
-    let found = names(&d, "dead");
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found.iter().all(|name| name.starts_with(&dead)));
+        .code(65);
+    lies(&d, 0, 1);
+}
+
+#[test]
+fn a_message_in_two_places_stays_where_it_is_while_somebody_works_on_it() {
+    let d = dir();
+    let server = Server::script([]);
+    let id = waiting(&d, server.url("/"), &["a=1"]);
+    spread(&d, &id, &["queue", "dead"], false);
+    let sender = fs::File::open(d.join(format!("s/dead/{id}"))).unwrap();
+    sender.lock().unwrap();
+    flush(&d)
+        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .code(0);
+    lies(&d, 1, 1);
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! Messages that are in two places.
+//!
+//! A power cut can leave both names of a rename on a file system that does not journal it as one step, and a restored
+//! backup brings old names back. Which name is the later one cannot be known, so a message in two places is a message
+//! in `active`: the API may have accepted it. Nobody ever holds one that is in two places; [`Held::unite`] sees to it.
+//! In every state that it passes through, the message is in `active` or still in two places.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use super::{Held, Place, Spool, Taken, sync};
+use crate::error::Result;
+
+/// The same message in another place.
+struct Twin<'a> {
+    place: Place,
+    /// It is another file with the same bytes; otherwise it is another name of the same file.
+    copy: Option<Held<'a>>,
+}
+
+/// What else has the name of a message.
+#[derive(Default)]
+struct Others<'a> {
+    twins: Vec<Twin<'a>>,
+    /// A file in `queue` with other bytes.
+    namesake: Option<Held<'a>>,
+}
+
+impl Spool {
+    /// Whether the message called `name` is in two places, and nobody works on it. Changes nothing.
+    pub fn is_double(&self, name: &OsStr) -> bool {
+        let held = Place::ALL.iter().find_map(|place| {
+            match self.try_hold(*place, name, &self.path(*place, name)) {
+                Ok(Taken::Held(held)) => Some(held),
+                _ => None,
+            }
+        });
+        let others = held.as_ref().map(Held::others);
+        matches!(others, Some(Ok(Some(others))) if !others.twins.is_empty())
+    }
+}
+
+impl<'a> Held<'a> {
+    /// What else has its name; `None` while somebody works on one of them.
+    fn others(&self) -> io::Result<Option<Others<'a>>> {
+        let ours = self.file.metadata()?;
+        let mut others = Others::default();
+        for place in Place::ALL.into_iter().filter(|it| *it != self.place) {
+            let path = self.spool.path(place, &self.id);
+            let metadata = match fs::symlink_metadata(&path) {
+                Err(why) if why.kind() == ErrorKind::NotFound => continue,
+                metadata => metadata?,
+            };
+            if (metadata.dev(), metadata.ino()) == (ours.dev(), ours.ino()) {
+                others.twins.push(Twin { place, copy: None });
+                continue;
+            }
+            let name = OsStr::new(self.id.as_str());
+            match self.spool.try_hold(place, name, &path) {
+                Ok(Taken::Held(copy)) if is_same(&self.file, &copy.file)? => {
+                    let copy = Some(copy);
+                    others.twins.push(Twin { place, copy });
+                }
+                Ok(Taken::Held(it)) if place == Place::Queue => others.namesake = Some(it),
+                Ok(Taken::Busy) => return Ok(None),
+                Err(why) if why.kind() != ErrorKind::NotFound => return Err(why),
+                _ => {}
+            }
+        }
+        Ok(Some(others))
+    }
+
+    /// The file with other bytes that has its name in `queue`, locked.
+    pub fn namesake(&self) -> Option<Held<'a>> {
+        self.others().ok().flatten()?.namesake
+    }
+
+    /// Leaves a message that is in two places in `active` alone.
+    ///
+    /// # Errors
+    /// [`Kind::Output`](crate::error::Kind::Output).
+    pub(super) fn unite(mut self) -> Result<Taken<'a>> {
+        let others = self.others().map_err(|why| {
+            let path = self.spool.path(self.place, &self.id);
+            self.spool.failed("looking for copies of", &path, &why)
+        })?;
+        let Some(Others { twins, .. }) = others else {
+            return Ok(Taken::Busy);
+        };
+        if twins.is_empty() {
+            return Ok(Taken::Held(self));
+        }
+        let mut surplus = Vec::new();
+        // Copies stay locked until the end.
+        let mut copies = Vec::new();
+        for Twin { place, copy } in twins {
+            if place != Place::Active {
+                surplus.push(place);
+                copies.extend(copy);
+                continue;
+            }
+            surplus.push(self.place);
+            match copy {
+                Some(copy) => copies.push(std::mem::replace(&mut self, copy)),
+                None => self.place = place,
+            }
+        }
+        self.is_double = true;
+        self.is_synced = false;
+        self.put(Place::Active)?;
+        for place in surplus {
+            let path = self.spool.path(place, &self.id);
+            // The move to `active` may just have taken this name away.
+            match fs::remove_file(&path) {
+                Err(why) if why.kind() != ErrorKind::NotFound => Err(why),
+                _ => sync(&self.spool.dir.join(place.name())),
+            }
+            .map_err(|why| self.spool.failed("removing", &path, &why))?;
+        }
+        Ok(Taken::Held(self))
+    }
+}
+
+/// Whether both files have the same bytes.
+fn is_same(a: &File, b: &File) -> io::Result<bool> {
+    let length = a.metadata()?.len();
+    if b.metadata()?.len() != length {
+        return Ok(false);
+    }
+    let (mut ours, mut theirs) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    let mut at = 0;
+    while at < length {
+        let piece = ours.len().min((length - at) as usize);
+        a.read_exact_at(&mut ours[..piece], at)?;
+        b.read_exact_at(&mut theirs[..piece], at)?;
+        if ours[..piece] != theirs[..piece] {
+            return Ok(false);
+        }
+        at += piece as u64;
+    }
+    Ok(true)
+}
