@@ -9,8 +9,9 @@
 //! DIR/lock    locked by the flush at work; made last: where it is, the directories above are on the disk
 //! ```
 //! Whoever works on a message holds a lock on its file (`flock`, which ends with the process) and has made sure that
-//! the name still means that file. A move is a rename, and counts once the directory it leads to is synced: a file
-//! system that keeps a journal makes both names change at once. A sync that fails is not repeated; the step has failed.
+//! the name still means that file. A move is a rename, and counts once the moved file is synced: ext4, XFS and btrfs then
+//! have the new name on the disk, and the old one no more. After a sync of the new directory alone, btrfs can come back
+//! from a power cut with both names. A sync that fails is not repeated; the step has failed.
 //!
 //! This is the only room that locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
 
@@ -104,8 +105,15 @@ fn entries(dir: &Path) -> io::Result<Vec<OsString>> {
         .collect()
 }
 
-fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+/// Brings it to the disk. An XFS that shuts itself down meanwhile may call the `fsync` a success, but then answers no
+/// question about a file.
+fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()?;
+    file.metadata().map(drop)
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    sync(&File::open(dir)?)
 }
 
 /// What a person would look at after such a failure.
@@ -152,9 +160,7 @@ impl Spool {
         let file = self
             .draft(&path)
             .map_err(|why| self.failed("making", &path, &why))?;
-        let written = message
-            .write(body, &mut &file)
-            .and_then(|()| file.sync_all());
+        let written = message.write(body, &mut &file).and_then(|()| sync(&file));
         if let Err(why) = written {
             let _ = fs::remove_file(&path);
             return Err(self.failed("writing", &path, &why));
@@ -168,7 +174,7 @@ impl Spool {
             let length = file.metadata().map_or(0, |metadata| metadata.len());
             self.counted.set(Some((messages + 1, bytes + length)));
         }
-        if let Err(why) = sync(&self.dir.join(to.name())) {
+        if let Err(why) = sync(&file) {
             let error = self.failed("syncing", &target, &why);
             return Err(match fs::remove_file(&target) {
                 Ok(()) => error,
@@ -337,7 +343,7 @@ impl Spool {
             },
         );
         fs::rename(&from, self.path(Place::Dead, &aside))
-            .and_then(|()| sync(&self.dir.join("dead")))
+            .and_then(|()| sync_dir(&self.dir.join("dead")))
             .map_err(|why| self.failed("setting aside", &from, &why))
     }
 
@@ -409,7 +415,7 @@ impl Spool {
             _ => fs::remove_file(&path),
         };
         removed
-            .and_then(|()| sync(&self.dir.join(place.name())))
+            .and_then(|()| sync_dir(&self.dir.join(place.name())))
             .map_err(|why| self.failed("removing", &path, &why))
     }
 
@@ -538,7 +544,7 @@ impl Held<'_> {
         let path = self.spool.path(self.place, &self.id);
         let _ = fs::remove_file(self.spool.dir.join("state").join(&self.id));
         fs::remove_file(&path)
-            .and_then(|()| sync(&self.spool.dir.join(self.place.name())))
+            .and_then(|()| sync_dir(&self.spool.dir.join(self.place.name())))
             .map_err(|why| self.spool.failed("removing", &path, &why))
     }
 
@@ -557,7 +563,7 @@ impl Held<'_> {
             (self.place, self.is_synced) = (to, false);
         }
         if !self.is_synced {
-            sync(&self.spool.dir.join(to.name())).map_err(failed)?;
+            sync(&self.file).map_err(failed)?;
             self.is_synced = true;
         }
         Ok(())

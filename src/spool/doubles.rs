@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use super::{Held, Place, Spool, Taken, sync};
+use super::{Held, Place, Spool, Taken, sync_dir};
 use crate::error::Result;
 
 /// The same message in another place.
@@ -115,7 +115,7 @@ impl<'a> Held<'a> {
             // The move to `active` may just have taken this name away.
             match fs::remove_file(&path) {
                 Err(why) if why.kind() != ErrorKind::NotFound => Err(why),
-                _ => sync(&self.spool.dir.join(place.name())),
+                _ => sync_dir(&self.spool.dir.join(place.name())),
             }
             .map_err(|why| self.spool.failed("removing", &path, &why))?;
         }

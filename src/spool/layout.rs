@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::{Id, Spool, entries, remedy, sync};
+use super::{Id, Spool, entries, remedy, sync_dir};
 use crate::error::{Error, Kind, Result};
 use crate::guard;
 
@@ -165,8 +165,8 @@ impl Spool {
             for name in PARTS {
                 make_dir(&self.dir.join(name))?;
             }
-            sync(&self.dir)?;
-            match sync(self.dir.parent().unwrap_or(&self.dir)) {
+            sync_dir(&self.dir)?;
+            match sync_dir(self.dir.parent().unwrap_or(&self.dir)) {
                 // Where we may not look, or nothing can be synced, somebody else has made our directory.
                 Err(why)
                     if !matches!(
