@@ -10,6 +10,7 @@ mod disk;
 mod fault;
 mod kill;
 mod power;
+mod volume;
 
 use crate::support::{Dir, Response, Server, binary, dir};
 use std::collections::HashMap;

@@ -29,7 +29,7 @@ pub use tls::Tls;
 pub use unreachable::Unreachable;
 
 use std::os::unix::fs::MetadataExt;
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, path::PathBuf, process::Command};
 
 /// Whether a program is installed. A test that needs it returns when not, unless `AUTHPOST_NO_SKIP=1` forbids that.
 pub fn need(program: &str) -> bool {
@@ -57,5 +57,32 @@ pub fn skipped(why: &str) -> bool {
         "must not be skipped: {why}"
     );
     println!("skipped: {why}");
+    false
+}
+
+/// Whether this is a process of its own in which the mount tree is private; if not, has run the `test`, by its full
+/// name, in one. A process that copies the mount tree for itself, as many do for a moment, holds every file system in
+/// its copy: those of a private tree are gone once they are unmounted.
+pub fn in_private_mounts(test: &str) -> bool {
+    const INSIDE: &str = "AUTHPOST_PRIVATE_MOUNTS";
+    if env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let ran = Command::new("unshare")
+        .args(["--mount", "--propagation", "private"])
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&ran.stdout),
+        String::from_utf8_lossy(&ran.stderr),
+    );
+    let passed = ran.status.success() && out.contains("test result: ok. 1 passed");
+    assert!(passed, "in private mounts: {}\n{out}{err}", ran.status);
+    for line in out.lines().filter(|line| line.starts_with("proof ")) {
+        println!("{line}");
+    }
     false
 }
