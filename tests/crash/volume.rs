@@ -2,7 +2,7 @@
 //!
 //! Everything is in a tmpfs of the test's own, in a private mount tree. A file system that was cut off is mounted again
 //! only when the loop device of its image is free, which means that the kernel has dropped its superblock.
-use crate::support::{Dir, dir, need, need_root, skipped};
+use crate::support::{Dir, dir, in_private_mounts, need, need_root, skipped};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -279,4 +279,29 @@ impl Drop for Disk {
         let _ = self.ioctls.0.wait();
         done("umount", &["-R", "-l", text(self.dir.path())]);
     }
+}
+
+/// In the mount tree that everybody shares: it waits for the loop device in vain.
+#[test]
+fn a_copy_of_the_mount_tree_keeps_no_disk_alive() {
+    let test = "crash::volume::a_copy_of_the_mount_tree_keeps_no_disk_alive";
+    if !EXT4.is_here() || !need("nsenter") || !in_private_mounts(test) {
+        return;
+    }
+    let mut disk = Disk::new(EXT4);
+    let outside = std::os::unix::process::parent_id().to_string();
+    let mut copy = Command::new("nsenter")
+        .args(["--mount", "--target", &outside])
+        .args(["unshare", "--mount", "sleep", "60"])
+        .spawn()
+        .unwrap();
+    let name = format!("/proc/{}/comm", copy.id());
+    wait("a copy", || {
+        fs::read_to_string(&name).is_ok_and(|name| name == "sleep\n")
+    });
+    disk.cut();
+    disk.restore();
+    fs::write(disk.at.join("file"), "it works").unwrap();
+    copy.kill().unwrap();
+    copy.wait().unwrap();
 }
