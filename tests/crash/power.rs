@@ -132,7 +132,7 @@ fn at_every_boundary_and_at_random(kind: Kind) {
     }
     let at_boundaries = cuts;
     let mut random = Random(4);
-    while cuts < size(2_000, at_boundaries + 15) {
+    while cuts < at_boundaries + size(1_000, 15) {
         let case = CASES[random.below(CASES.len() as u64) as usize];
         let number = fresh();
         let (place, args) = disk.prepare(case, &oracle, number);
