@@ -105,8 +105,8 @@ on! {
     btrfs: volume::BTRFS;
 }
 
-/// With a message's file not synced: "damaged". With the new directory synced in place of the moved file: "sent twice" on
-/// btrfs, and "lost" on xfs. The other syncs are proof 5.
+/// With the new directory synced in place of the moved file: "kept, but not delivered" on btrfs, and "dropped, and still
+/// there" on xfs. Without the question after each sync: "sent twice" on xfs. The syncs themselves are proof 5.
 fn at_every_boundary_and_at_random(kind: Kind) {
     let (oracle, mut disk) = (Oracle::new(), Disk::new(kind));
     let mut cuts = 0;
