@@ -2,53 +2,40 @@
 //!
 //! A table of contents: the command line becomes a plan, the plan a job, the job an outcome, the outcome an exit code.
 
-mod batch;
-mod body;
-mod check;
-mod deliver;
+mod auth;
+mod cli;
+mod commands;
+mod delivery;
 mod dns;
-mod docs;
-mod durable;
-mod error;
-mod flags;
-mod flush;
-mod guard;
+mod document;
 mod http;
-mod job;
 mod json;
-mod lines;
-mod lock;
-mod oauth2;
-mod outcome;
-mod plan;
-mod report;
-mod secret;
+mod output;
+mod request;
 mod spool;
-mod spooled;
-mod tend;
-mod time;
-mod token;
+mod system;
 
 use std::process::ExitCode;
 
-use deliver::{Api, deliver};
-use error::Result;
-use flags::Command;
-use job::Job;
-use lock::Lock;
-use outcome::{Exit, Terms};
-use plan::{Documents, Flush, Input, Plan, Run};
-use report::Report;
-use time::{Clock, SystemClock};
+use cli::{Command, help};
+use commands::{check, flush, lines, queue};
+use delivery::verdict::{Exit, Terms};
+use delivery::{Api, deliver, journal};
+use output::Report;
+use request::job::{self, Job};
+use request::{Documents, Flush, Input, Plan, Run};
+use system::error::Result;
+use system::lock::Lock;
+use system::time::{Clock, SystemClock};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         std::process::exit(last_words(panic).code().into())
     }));
-    let exit = flags::parse(std::env::args_os().skip(1))
+    let exit = cli::parse(std::env::args_os().skip(1))
         .and_then(run)
         .unwrap_or_else(|error| {
-            report::error(&error);
+            output::error(&error);
             error.kind().into()
         });
     ExitCode::from(exit.code())
@@ -61,14 +48,16 @@ fn run(command: Command) -> Result<Exit> {
             return check::check(&plan, Report::new(&plan.output), &SystemClock::start());
         }
         Command::Flush(plan) => return flush(&plan),
-        Command::List { dir, json } => tend::list(&dir, json, &SystemClock::start())?,
-        Command::Show(chosen) => tend::show(&chosen, &SystemClock::start())?,
-        Command::Retry(chosen) => return tend::retry(&chosen),
-        Command::Drop(chosen) => return tend::drop(&chosen),
-        Command::Help { all } => report::page(docs::help(all).as_bytes())?,
-        Command::Man => report::page(docs::man().as_bytes())?,
-        Command::Completions(shell) => report::page(docs::completions(shell).as_bytes())?,
-        Command::Version => report::page(docs::version().as_bytes())?,
+        Command::List { dir, json } => queue::list(&dir, json, &SystemClock::start())?,
+        Command::Show(chosen) => queue::show(&chosen, &SystemClock::start())?,
+        Command::Retry(chosen) => return queue::retry(&chosen),
+        Command::Drop(chosen) => return queue::drop(&chosen),
+        Command::Help { all } => output::page(help::help(all).as_bytes())?,
+        Command::Man => output::page(cli::man::man().as_bytes())?,
+        Command::Completions(shell) => {
+            output::page(cli::completions::completions(shell).as_bytes())?
+        }
+        Command::Version => output::page(help::version().as_bytes())?,
     }
     Ok(Exit::Ok)
 }
@@ -86,7 +75,7 @@ fn send(plan: Plan) -> Result<Exit> {
     }
     match &plan.documents {
         Documents::One(input) => send_one(&plan, input, report, &clock),
-        Documents::Lines(lines) => batch::run(&plan, lines, &clock),
+        Documents::Lines(lines) => lines::run(&plan, lines, &clock),
     }
 }
 
@@ -95,7 +84,7 @@ fn send_one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> 
     let key_is_random = plan.key.is_none();
     let job = Job::new(plan.target.clone(), plan.key.clone(), body);
     if plan.dry_run {
-        return report::dry_run(&job, key_is_random).map(|()| Exit::Ok);
+        return output::dry_run(&job, key_is_random).map(|()| Exit::Ok);
     }
     let terms = Terms {
         expect: &plan.expect,
@@ -103,7 +92,7 @@ fn send_one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> 
     };
     let limit = plan.run.limit(plan.delivery.timeout, clock.elapsed());
     if let Some(dir) = &plan.spool {
-        return spooled::send(dir, &job, &plan.delivery, limit, terms, report, clock);
+        return journal::send(dir, &job, &plan.delivery, limit, terms, report, clock);
     }
     let mut api = Api::new(&job.target)?;
     report.request(&job);
@@ -143,12 +132,12 @@ fn last_words(panic: &std::panic::PanicHookInfo) -> Exit {
     let what = panic.payload_as_str().unwrap_or("no reason given");
     // ureq takes the client's certificate and key for granted and panics where they do not fit together.
     if what.starts_with("valid client auth certificate") {
-        report::error(&http::unfit_identity());
+        output::error(&http::unfit_identity());
         return Exit::Config;
     }
     let place = panic.location().map_or(String::new(), |place| {
         format!(" at {}:{}", place.file(), place.line())
     });
-    report::bug(&format!("{what}{place}"));
+    output::bug(&format!("{what}{place}"));
     Exit::Software
 }

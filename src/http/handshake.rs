@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-use super::wire::{Phase, Progress};
+use super::transport::{Phase, Progress};
 
 /// Puts a [`Watch`] around every connection.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use ureq::Proxy;
 
-use crate::error::{Error, Kind, Result};
-use crate::plan::{Connection, Url};
+use crate::request::{Connection, Url};
+use crate::system::error::{Error, Kind, Result};
 
 /// The proxy for `url`.
 ///

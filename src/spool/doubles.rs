@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::{Held, Place, Spool, Taken, sync_dir};
-use crate::error::Result;
+use crate::system::error::Result;
 
 /// The same message in another place.
 struct Twin<'a> {
@@ -80,7 +80,7 @@ impl<'a> Held<'a> {
     /// Leaves a message that is in two places in `active` alone.
     ///
     /// # Errors
-    /// [`Kind::Output`](crate::error::Kind::Output).
+    /// [`Kind::Output`](crate::system::error::Kind::Output).
     pub(super) fn unite(mut self) -> Result<Taken<'a>> {
         let others = self.others().map_err(|why| {
             let path = self.spool.path(self.place, &self.id);

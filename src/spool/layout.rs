@@ -10,8 +10,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::{Id, Spool, entries, remedy, sync_dir};
-use crate::error::{Error, Kind, Result};
-use crate::guard;
+use crate::system::error::{Error, Kind, Result};
+use crate::system::guard;
 
 /// The directories in it.
 const PARTS: [&str; 5] = ["tmp", "queue", "active", "dead", "state"];

@@ -21,13 +21,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::body::Document;
 use crate::dns::Family;
-use crate::error::{Error, Kind, Result};
-use crate::job::{Job, Key};
+use crate::document::Document;
 use crate::json::{self, Pointer};
-use crate::plan::{self, Auth, Connection, Expect, Form, Method, Source, Target, Url};
-use crate::time;
+use crate::request::job::{Job, Key};
+use crate::request::{self, Auth, Connection, Expect, Form, Method, Source, Target, Url};
+use crate::system::error::{Error, Kind, Result};
+use crate::system::time;
 
 /// The version written here, and the only one read.
 const VERSION: u64 = 1;
@@ -123,7 +123,7 @@ impl fmt::Display for Flaw {
 
 impl From<io::Error> for Flaw {
     fn from(why: io::Error) -> Flaw {
-        Flaw::Unreadable(crate::error::reason(&why))
+        Flaw::Unreadable(crate::system::error::reason(&why))
     }
 }
 
@@ -415,7 +415,7 @@ impl Message {
         };
         let header = |value| {
             let (name, value) = pair(value)?;
-            plan::check_header(&name, &value).ok()?;
+            request::check_header(&name, &value).ok()?;
             Some((name, value))
         };
         Some(Message {
@@ -462,7 +462,8 @@ fn absolute(path: &Path) -> Result<PathBuf> {
         )
         .hint("give a path in UTF-8, of a file that will still be there when the spool is flushed")
     };
-    let absolute = std::path::absolute(path).map_err(|why| unusable(crate::error::reason(&why)))?;
+    let absolute =
+        std::path::absolute(path).map_err(|why| unusable(crate::system::error::reason(&why)))?;
     match absolute.to_str() {
         Some(_) => Ok(absolute),
         None => Err(unusable("it is not UTF-8".to_owned())),

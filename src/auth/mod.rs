@@ -1,0 +1,372 @@
+//! Where a token comes from, and the headers that carry secrets.
+//!
+//! Errors name the file, the variable or the command, and what is wrong with what was found there by its kind and
+//! place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody writes and a
+//! command that never ends included.
+
+mod jwt;
+pub mod oauth2;
+
+use std::fs;
+use std::io::{self, ErrorKind, IsTerminal, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::request::{self, Auth, Form, Source, Target};
+use crate::system::error::{Error, Kind, Result};
+use crate::system::secret::{self, Secret};
+use crate::system::time::{self, Budget};
+use oauth2::Token;
+
+/// The headers that prove who sends a request.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The token's header comes first.
+    headers: Vec<(String, Secret)>,
+    token: Option<Token>,
+}
+
+impl Credentials {
+    /// Fetches the token of `target` and reads its files of headers.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time; and
+    /// those of [`oauth2::token`].
+    pub fn obtain(target: &Target, budget: Budget) -> Result<Credentials> {
+        let mut headers = Vec::new();
+        let token = token(target, None, budget)?;
+        if let Some(token) = &token {
+            headers.push(header(target, &token.secret)?);
+        }
+        for path in &target.header_files {
+            headers.extend(header_file(path, budget)?);
+        }
+        let files = headers.iter().skip(usize::from(token.is_some()));
+        if let Some(key) = &target.idempotency_header
+            && let Some((name, _)) = files
+                .clone()
+                .find(|(name, _)| name.eq_ignore_ascii_case(key))
+        {
+            return Err(Error::new(
+                Kind::Config,
+                format!("collecting the headers: {name} is given twice"),
+            )
+            .hint("take it out of the header file, or say --no-idempotency-key"));
+        }
+        let given = target.headers.iter().map(|(name, _)| name);
+        let mut others = headers.iter().map(|(name, _)| name).skip(1).chain(given);
+        if let (Some((name, _)), false) = (headers.first(), target.auth.source == Source::None)
+            && others.any(|other| other.eq_ignore_ascii_case(name))
+        {
+            return Err(Error::new(
+                Kind::Config,
+                format!("collecting the headers: {name} is given twice"),
+            )
+            .hint("leave it to the token, or say --no-auth"));
+        }
+        Ok(Credentials { headers, token })
+    }
+
+    /// Fetches the token again, for an API that refused the one at hand. Whether it differs.
+    ///
+    /// # Errors
+    /// As for [`Credentials::obtain`].
+    pub fn renew(&mut self, target: &Target, budget: Budget) -> Result<bool> {
+        let has_another = match &target.auth.source {
+            // A pipe was read to its end; a file that is gone is worth a word.
+            Source::File(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
+            Source::Command(_) | Source::OAuth2(_) => true,
+            Source::Env(_) | Source::None => false,
+        };
+        if !has_another {
+            return Ok(false);
+        }
+        let refused = self.token.as_ref().map(|token| &token.secret);
+        let Some(fresh) = token(target, refused, budget)? else {
+            return Ok(false);
+        };
+        let differs = refused.is_some_and(|refused| refused.expose() != fresh.secret.expose());
+        if let Some(first) = self.headers.first_mut() {
+            *first = header(target, &fresh.secret)?;
+        }
+        self.token = Some(fresh);
+        Ok(differs)
+    }
+
+    /// Whether the token is about to end, so that another one should be fetched before it is used.
+    pub fn are_stale(&self) -> bool {
+        let token = self.token.as_ref();
+        token.is_some_and(|token| token.fresh.is_over())
+    }
+
+    /// What the user should know about the token, once.
+    pub fn note(&mut self) -> Option<String> {
+        self.token.as_mut()?.note.take()
+    }
+
+    /// How the token was come by, where there is more than one way.
+    pub fn story(&self) -> Option<&'static str> {
+        self.token.as_ref()?.story
+    }
+
+    /// The headers, for `http.rs`.
+    pub fn headers(&self) -> &[(String, Secret)] {
+        &self.headers
+    }
+
+    /// When the token ends, in seconds since 1970, where it says so itself (a JWT).
+    pub fn expiry(&self) -> Option<u64> {
+        let word =
+            |(_, secret): &(String, Secret)| jwt::expiry(secret.expose().rsplit(' ').next()?);
+        self.headers.iter().find_map(word)
+    }
+}
+
+/// The permissions of a file that should be its owner's alone, where others have any.
+pub fn laxness(path: &Path) -> Option<u32> {
+    let metadata = fs::metadata(path).ok()?;
+    let mode = metadata.permissions().mode() & 0o777;
+    (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
+}
+
+/// The token, but not the one that was `refused` where there is a choice; `None` where the user wants none.
+fn token(target: &Target, refused: Option<&Secret>, budget: Budget) -> Result<Option<Token>> {
+    match &target.auth.source {
+        Source::OAuth2(file) => oauth2::token(file, &target.connection, refused, budget).map(Some),
+        source => Ok(at_hand(source, budget)?.map(Token::from)),
+    }
+}
+
+/// How messages call the place that a token comes from.
+pub fn origin(source: &Source) -> String {
+    match source {
+        Source::File(path) => format!("the token file '{}'", path.display()),
+        Source::Env(name) => format!("the environment variable {name}"),
+        Source::Command(_) => "the output of --token-command".to_owned(),
+        Source::OAuth2(path) => format!("the OAuth2 file '{}'", path.display()),
+        Source::None => "nowhere".to_owned(),
+    }
+}
+
+/// The error of a variable that is not set. What was given for its name may be the token itself, so only the usual name
+/// is told.
+pub fn unset(name: &str) -> Error {
+    let (variable, remedy) = match name {
+        request::DEFAULT_TOKEN => (
+            name,
+            "export it, or give the token another way: --token-file, --token-command",
+        ),
+        _ => (
+            "that --token-env names",
+            "export it; and give its name, not the token, which every user of this machine could read there",
+        ),
+    };
+    let text = format!("reading the environment variable {variable}: it is not set");
+    Error::new(Kind::Config, text).hint(remedy)
+}
+
+/// The text of a token that only has to be read, with white space at its ends dropped; `None` where there is none.
+fn at_hand(source: &Source, budget: Budget) -> Result<Option<Secret>> {
+    let origin = origin(source);
+    let bytes = match source {
+        Source::None | Source::OAuth2(_) => return Ok(None),
+        Source::Env(name) => match std::env::var_os(name) {
+            Some(value) => value.into_encoded_bytes(),
+            None => return Err(unset(name)),
+        },
+        Source::File(path) => secret::read_file(path, budget).map_err(|why| {
+            let remedy = "put the token into that file, readable by this user alone (chmod 600)";
+            secret::unreadable(&format!("reading {origin}"), &why, remedy)
+        })?,
+        Source::Command(command) => output_of(command, budget)?,
+    };
+    secret::from_bytes(bytes, &origin, TOKEN_ALONE).map(Some)
+}
+
+const TOKEN_ALONE: &str = "it must hold the token and nothing else, not even the word Bearer";
+
+/// The header that carries `token` to `target`.
+fn header(target: &Target, token: &Secret) -> Result<(String, Secret)> {
+    let Auth { source, form } = &target.auth;
+    let origin = origin(source);
+    let malformed = |why: String| {
+        Error::new(Kind::Config, format!("reading {origin}: {why}")).hint(TOKEN_ALONE)
+    };
+    let text = token.expose();
+    let basic = matches!(form, Form::Scheme(word) if word.eq_ignore_ascii_case("basic"));
+    let odd = |c: char| {
+        if basic {
+            c.is_control()
+        } else {
+            !c.is_ascii_graphic()
+        }
+    };
+    if let Some((place, odd)) = text.chars().enumerate().find(|(_, c)| odd(*c)) {
+        let kind = match odd {
+            ' ' | '\t' => "white space",
+            '\n' | '\r' => "more than one line",
+            c if c.is_control() => "a control character",
+            _ => "a letter that is not ASCII",
+        };
+        return Err(malformed(format!(
+            "the token has {kind} in it (character {})",
+            place + 1
+        )));
+    }
+    match form {
+        Form::Header(name) => Ok((name.clone(), Secret::new(text.to_owned()))),
+        Form::Scheme(word) if basic => match text.split_once(':') {
+            Some((user, password)) => {
+                let secret = Secret::basic(word, user, password);
+                Ok(("Authorization".to_owned(), secret))
+            }
+            None => Err(malformed("there is no colon in it".to_owned())
+                .hint("for Basic it must read user:password")),
+        },
+        Form::Scheme(word) => Ok(("Authorization".to_owned(), Secret::with_scheme(word, text))),
+    }
+}
+
+/// `Name: value` lines; blank lines and lines that start with `#` are passed over.
+fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
+    let doing = format!("reading the header file '{}'", path.display());
+    const HINT: &str = "write one 'Name: value' a line";
+    let bytes = secret::read_file(path, budget).map_err(|why| {
+        let remedy =
+            "give the path of a file with one 'Name: value' a line that this user can read";
+        secret::unreadable(&doing, &why, remedy)
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Error::new(Kind::Config, format!("{doing}: it is not text in UTF-8")).hint(HINT)
+    })?;
+    let unusable = |line: usize, why: &str| {
+        Error::new(Kind::Config, format!("{doing}: line {line}: {why}")).hint(HINT)
+    };
+    let mut headers = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, value) = line
+            .split_once(':')
+            .ok_or_else(|| unusable(number + 1, "there is no colon in it"))?;
+        let (name, value) = (name.trim_end(), value.trim());
+        request::check_header(name, value).map_err(|why| unusable(number + 1, &why))?;
+        let has_scheme = ["authorization", "proxy-authorization"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known));
+        let secret = match value.split_once(' ') {
+            Some((word, text)) if has_scheme => Secret::with_scheme(word, text),
+            _ => Secret::new(value.to_owned()),
+        };
+        headers.push((name.to_owned(), secret));
+    }
+    Ok(headers)
+}
+
+/// What `sh -c command` prints, killed with all its children when the budget is over.
+fn output_of(command: &str, budget: Budget) -> Result<Vec<u8>> {
+    const DOING: &str = "running --token-command";
+    let failed = |why: &io::Error| {
+        Error::io(Kind::Config, DOING, why).hint("let it print the token and nothing else")
+    };
+    let late = || {
+        Error::new(
+            Kind::Unreached,
+            format!("{DOING}: it did not end in time, and was stopped"),
+        )
+        .hint("run it by hand to see what it waits for, or raise --timeout")
+    };
+    // A socket and not a pipe: reading from a socket can be given a time limit.
+    let (mut ours, theirs) = UnixStream::pair().map_err(|why| failed(&why))?;
+    // In a process group of its own, all of it can be stopped; at a terminal it must stay in ours to ask for a
+    // passphrase.
+    let own_group = !io::stdin().is_terminal();
+    let mut shell = Command::new("sh");
+    shell
+        .arg("-c")
+        .arg(command)
+        .stdin(Stdio::null())
+        .stdout(OwnedFd::from(theirs));
+    if own_group {
+        shell.process_group(0);
+    }
+    let mut child = shell.spawn().map_err(|why| {
+        Error::io(Kind::Config, format_args!("{DOING}: starting sh"), &why)
+            .hint("it needs a shell on this machine: install one, or use --token-file")
+    })?;
+    drop(shell); // and with it our copy of the socket's other end
+    let ended =
+        read_socket(&mut ours, budget).and_then(|bytes| Ok((bytes, wait(&mut child, budget)?)));
+    let (bytes, status) = match ended {
+        Ok(ended) => ended,
+        Err(why) => {
+            stop(&mut child, own_group);
+            return Err(if why.kind() == ErrorKind::TimedOut {
+                late()
+            } else {
+                failed(&why)
+            });
+        }
+    };
+    match status.success() {
+        true => Ok(bytes),
+        false => Err(
+            Error::new(Kind::Config, format!("{DOING}: it failed ({status})"))
+                .hint("run it by hand, as this user and with 'env -i', to see why"),
+        ),
+    }
+}
+
+fn read_socket(socket: &mut UnixStream, budget: Budget) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let left = budget.left();
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout((left != Duration::MAX).then_some(left))?;
+        match socket.read(&mut buffer) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(error),
+        }
+        if bytes.len() as u64 > secret::TOO_LARGE {
+            return Err(io::Error::other("it printed more than 64 KiB"));
+        }
+    }
+}
+
+/// Waits for a child that has closed its output, which is about to end.
+fn wait(child: &mut Child, budget: Budget) -> io::Result<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if budget.is_over() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        time::sleep(Duration::from_millis(1));
+    }
+}
+
+fn stop(child: &mut Child, own_group: bool) {
+    if own_group {
+        // The standard library can signal one process, not a group of them; the shell can.
+        let _ = Command::new("sh")
+            .args(["-c", "kill -KILL \"-$0\"", &child.id().to_string()])
+            .stderr(Stdio::null())
+            .status();
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}

@@ -1,0 +1,262 @@
+//! The access token at rest, and the turns that runs take to fetch a new one.
+//!
+//! One file for each grant, named by a hash of what identifies the grant and may be read. The name only spreads the
+//! grants over files: what a file holds is used when the identity in it is the same, text by text, and when its
+//! fingerprint of the client's secret and the refresh token is that of the secrets at hand. The fingerprint is a salted
+//! keyed hash (128 bits of SipHash). It is no vault for a weak secret, and need not be one: the file is its owner's
+//! alone, and holds the access token itself.
+//!
+//! The directory is guarded as a spool is. The cache is a help and not a need: whatever is wrong with it is a miss, and
+//! worth a note. Only a lock that is not a file is an error.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Token;
+use super::grant::Grant;
+use crate::system::atomic_file;
+use crate::system::error::{Error, Kind, Result, reason};
+use crate::system::guard;
+use crate::system::secret::Secret;
+use crate::system::time::{self, Budget};
+
+/// A token is used until so many seconds before its end: the request has to arrive, and clocks differ.
+pub const MARGIN: u64 = 30;
+
+/// Where the access token of one grant is kept.
+#[derive(Debug)]
+pub struct Cache {
+    /// `None` where there is no place for it.
+    file: Option<PathBuf>,
+    /// The user whose cache it is: us.
+    owner: u32,
+    /// Why it cannot be kept, for a note.
+    trouble: Option<String>,
+    /// The OAuth2 file, for that note.
+    config: PathBuf,
+}
+
+impl Cache {
+    /// The place for the tokens of `grant`, made if it is missing.
+    pub fn of(grant: &Grant) -> Cache {
+        let mut cache = Cache {
+            file: None,
+            owner: 0,
+            trouble: None,
+            config: grant.file.clone(),
+        };
+        match grant.cache.clone().or_else(usual_dir) {
+            Some(dir) => {
+                if let Err(why) = cache.prepare(&dir, grant) {
+                    cache.fails(&dir, &why);
+                }
+            }
+            None => {
+                cache.trouble = Some(format!(
+                    "there is no place to keep the access token (HOME is not set), so every run asks for a new one; 'cache' in '{}' names one",
+                    cache.config.display()
+                ));
+            }
+        }
+        cache
+    }
+
+    /// Makes the directory if it is missing, and refuses one in which somebody else could have put a token of theirs.
+    fn prepare(&mut self, dir: &Path, grant: &Grant) -> io::Result<()> {
+        // Without a slash at its end, behind which a link would go unseen.
+        let mut dir: PathBuf = dir.components().collect();
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let owner = guard::user()?;
+        let mut metadata = fs::symlink_metadata(&dir)?;
+        // With DynamicUser, systemd's directory is a link of root's.
+        if metadata.is_symlink() && [0, owner].contains(&metadata.uid()) {
+            dir = fs::canonicalize(dir)?;
+            metadata = fs::symlink_metadata(&dir)?;
+        }
+        if let Some(refusal) = guard::refusal(&dir, &metadata, owner) {
+            self.cannot_keep(&dir, refusal.why, &refusal.remedy);
+            return Ok(());
+        }
+        let name = hash(&grant.identity().to_string());
+        self.file = Some(dir.join(format!("oauth2-{name:016x}.json")));
+        self.owner = owner;
+        Ok(())
+    }
+
+    /// The token in it, if it is one for these very secrets, lasts long enough and is not the one that was `refused`.
+    pub fn find(
+        &self,
+        grant: &Grant,
+        refresh_token: Option<&Secret>,
+        refused: Option<&Secret>,
+    ) -> Option<Token> {
+        let (entry, _) = guard::open_own(self.file.as_ref()?, self.owner)
+            .ok()?
+            .ok()?;
+        let entry: Value = serde_json::from_str(&io::read_to_string(entry).ok()?).ok()?;
+        let salt = entry["salt"].as_str()?;
+        if entry["grant"] != grant.identity()
+            || entry["secrets"] != fingerprint(salt, grant, refresh_token)
+        {
+            return None;
+        }
+        // A clock that was set back makes a token look younger than nothing: then it counts as over.
+        let age = time::unix().checked_sub(entry["obtained"].as_u64()?)?;
+        let left = entry["lifetime"].as_u64()?.checked_sub(age)?;
+        let left = left.checked_sub(MARGIN).filter(|left| *left > 0)?;
+        let text = entry["access_token"].as_str()?;
+        if refused.is_some_and(|refused| refused.expose() == text) {
+            return None;
+        }
+        Some(Token {
+            secret: Secret::new(text.to_owned()),
+            fresh: Budget::of(Duration::from_secs(left)),
+            note: None,
+            story: Some("it was in the cache"),
+        })
+    }
+
+    /// Forgets what it holds, which [`Cache::find`] has found to be of no use. To be called when it is our turn.
+    pub fn clear(&self) {
+        if let Some(file) = &self.file {
+            // There may be nothing; and what cannot be removed cannot be replaced either, which is noted then.
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    /// Removes what runs that were stopped left half written. No other run may be at work.
+    pub fn sweep(&self) {
+        let file = self.file.as_deref();
+        let left = file.map(|file| atomic_file::interrupted(file, self.owner));
+        for file in left.into_iter().flatten().flatten() {
+            // What stays is found again by the next run.
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    /// Keeps a token that was `obtained` then, in seconds since 1970, for a `lifetime` in seconds.
+    pub fn store(
+        &mut self,
+        grant: &Grant,
+        refresh_token: Option<&Secret>,
+        token: &Secret,
+        obtained: u64,
+        lifetime: u64,
+    ) {
+        let Some(file) = self.file.clone().filter(|_| lifetime > MARGIN) else {
+            return;
+        };
+        let salt = format!("{:016x}", RandomState::new().hash_one(0u8));
+        let entry = json!({
+            "grant": grant.identity(),
+            "secrets": fingerprint(&salt, grant, refresh_token),
+            "salt": salt,
+            "obtained": obtained,
+            "lifetime": lifetime,
+            "access_token": token.expose(),
+        });
+        if let Err(why) = atomic_file::replace(&file, format!("{entry}\n").as_bytes(), 0o600) {
+            self.fails(&file, &why);
+        }
+    }
+
+    /// Stands in line for a new token. Runs that share a refresh token meet at the lock beside it, wherever their caches
+    /// are, because an endpoint may take one that is used twice for stolen, and revoke it. Others meet in the cache.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] where the lock is not a file. Where it only cannot be opened, runs do not wait for each other.
+    pub fn turn(&self, grant: &Grant) -> Result<Turn> {
+        let places = [
+            grant.lock_path(),
+            self.file.as_ref().map(|file| file.with_extension("lock")),
+        ];
+        for place in places.into_iter().flatten() {
+            match guard::open_lock(&place) {
+                Ok(file) => return Ok(Turn::new(Some(file))),
+                Err(why) if why.kind() == ErrorKind::InvalidInput => {
+                    let doing = format!("taking the lock '{}'", place.display());
+                    return Err(Error::io(Kind::Output, doing, &why)
+                        .hint("find out who put it there, and remove it"));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(Turn::new(None))
+    }
+
+    /// Why the token cannot be kept.
+    pub fn trouble(self) -> Option<String> {
+        self.trouble
+    }
+
+    fn fails(&mut self, place: &Path, why: &io::Error) {
+        let remedy = format!("'cache' in '{}' names another place", self.config.display());
+        self.cannot_keep(place, &reason(why), &remedy);
+    }
+
+    fn cannot_keep(&mut self, place: &Path, why: &str, remedy: &str) {
+        self.trouble = Some(format!(
+            "the access token cannot be kept in '{}' ({why}), so every run asks for a new one; {remedy}",
+            place.display()
+        ));
+    }
+}
+
+/// A place in the line of runs that want a new token; whose turn it is holds the kernel's lock, which ends with the run.
+#[derive(Debug)]
+pub struct Turn {
+    file: Option<File>,
+    is_locked: bool,
+}
+
+impl Turn {
+    fn new(file: Option<File>) -> Turn {
+        let is_locked = false;
+        Turn { file, is_locked }
+    }
+
+    /// Whether it is ours. It is as well where no lock can be had: then runs do not wait for each other.
+    pub fn is_ours(&mut self) -> bool {
+        let locked = self.file.as_ref().map(File::try_lock);
+        self.is_locked = matches!(locked, Some(Ok(())));
+        !matches!(locked, Some(Err(TryLockError::WouldBlock)))
+    }
+
+    /// Whether it is ours alone, because there is a lock.
+    pub fn is_locked(&self) -> bool {
+        self.is_locked
+    }
+}
+
+/// Where a cache is by custom: what systemd gives a service, else the user's own (XDG Base Directory Specification).
+fn usual_dir() -> Option<PathBuf> {
+    let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let path = |name| Some(PathBuf::from(value(name)?)).filter(|path| path.is_absolute());
+    // systemd lists several directories as in PATH.
+    value("CACHE_DIRECTORY")
+        .and_then(|list| std::env::split_paths(&list).next())
+        .or_else(|| Some(path("XDG_CACHE_HOME")?.join("authpost")))
+        .or_else(|| Some(path("HOME")?.join(".cache/authpost")))
+}
+
+fn fingerprint(salt: &str, grant: &Grant, refresh_token: Option<&Secret>) -> String {
+    let secrets = [grant.client_secret.as_ref(), refresh_token].map(|s| s.map(Secret::expose));
+    format!(
+        "{:016x}{:016x}",
+        hash(&(salt, 1, secrets)),
+        hash(&(salt, 2, secrets))
+    )
+}
+
+/// The same in every run of one build; another build may have another, and then starts with an empty cache.
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,384 @@
+//! The OAuth2 file: which grant, of which client, at which token endpoint.
+//!
+//! A [`Grant`] is the file as it was meant: it has been checked whole, and holds the client's secret but not the refresh
+//! token, which other runs may replace at any time. It must not know HTTP or the cache.
+//!
+//! RFC 6749, sections 2.3.1 (how the client proves who it is), 4.4 (client credentials), 6 (refresh tokens).
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::members::Members;
+use crate::request::{Connection, Url};
+use crate::system::atomic_file;
+use crate::system::error::{Error, Kind, Result};
+use crate::system::guard;
+use crate::system::secret::{self, Secret};
+use crate::system::time::Budget;
+
+/// What to ask a token endpoint for.
+#[derive(Debug)]
+pub struct Grant {
+    /// The OAuth2 file, for messages.
+    pub file: PathBuf,
+    /// The token endpoint: https, or this machine.
+    pub token_url: Url,
+    /// Which grant.
+    pub flow: Flow,
+    /// What the client proves itself with; `None` for a public client, or one with a certificate.
+    pub client_secret: Option<Secret>,
+    /// The file that the secret stands in.
+    pub secret_file: Option<PathBuf>,
+    /// The directory of the cache, where the file names one.
+    pub cache: Option<PathBuf>,
+    client_id: String,
+    basic: bool,
+    scope: Option<String>,
+    audience: Option<String>,
+    insecure: bool,
+    /// What else the endpoint is told.
+    parameters: Vec<(String, String)>,
+}
+
+/// The grants of RFC 6749 that need nobody at a browser.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The client acts for itself.
+    ClientCredentials,
+    /// The client acts for whoever once authorized it; the refresh token is in this file, whose path is the real one.
+    RefreshToken(PathBuf),
+}
+
+impl Grant {
+    /// Reads the OAuth2 file and the client's secret, for an endpoint that is reached by `connection`.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for what is missing or malformed; [`Kind::Unreached`] for what did not come in time.
+    pub fn read(file: &Path, connection: &Connection, budget: Budget) -> Result<Grant> {
+        let text = secret::from_file(
+            "the OAuth2 file",
+            "the grant (see --oauth2-file in 'authpost --help')",
+            file,
+            budget,
+        )?;
+        let mut members = Members::of(file, text.expose())?;
+        let within = |path: String| file.parent().unwrap_or(Path::new("")).join(path);
+
+        let token_url = members.needed("token_url")?;
+        let token_url = Url::parse(&token_url)
+            .map_err(|why| members.unusable(format!("'token_url' cannot be used: {why}")))?;
+        if !token_url.is_https() && !token_url.is_loopback() {
+            return Err(members
+                .unusable("'token_url' is plain http, where everybody on the way could read the client's secret")
+                .hint("give the token endpoint's https address"));
+        }
+        let client_id = members.needed("client_id")?;
+        let named = members.text("client_secret_file")?.map(within);
+        let (client_secret, secret_file) = match (members.text("client_secret")?, named) {
+            (Some(_), Some(_)) => {
+                return Err(
+                    members.unusable("'client_secret' and 'client_secret_file' are both there")
+                );
+            }
+            (Some(secret), None) => (Some(Secret::new(secret)), Some(file.to_owned())),
+            (None, Some(path)) => {
+                let (what, content) = ("the client secret file", "the client's secret");
+                let secret = secret::from_file(what, content, &path, budget)?;
+                (Some(secret), Some(path))
+            }
+            (None, None) => (None, None),
+        };
+        let flow = match (
+            members.text("grant")?.as_deref(),
+            members.text("refresh_token_file")?.map(within),
+        ) {
+            (None | Some("client_credentials"), None) => {
+                if client_secret.is_none() && connection.identity.is_none() {
+                    return Err(
+                        members.unusable("'client_secret' or 'client_secret_file' is missing")
+                    );
+                }
+                Flow::ClientCredentials
+            }
+            // The real path, so that runs that know it by different names still take turns.
+            (Some("refresh_token"), Some(path)) => {
+                Flow::RefreshToken(file_at(&path).map_err(|why| {
+                    Error::io(
+                        Kind::Config,
+                        format_args!("reading the refresh token file '{}'", path.display()),
+                        &why,
+                    )
+                    .hint("put the refresh token into that file, readable by this user alone (chmod 600)")
+                })?)
+            }
+            (Some("refresh_token"), None) => {
+                return Err(members.unusable("'refresh_token_file' is missing"));
+            }
+            (None | Some("client_credentials"), Some(_)) => {
+                return Err(members.unusable(
+                    "'refresh_token_file' is there, but 'grant' does not say refresh_token",
+                ));
+            }
+            (Some(_), _) => {
+                return Err(
+                    members.unusable("'grant' is neither client_credentials nor refresh_token")
+                );
+            }
+        };
+        let basic = match (members.text("auth_method")?.as_deref(), &client_secret) {
+            (None, secret) => secret.is_some(),
+            (Some("basic"), Some(_)) => true,
+            (Some("basic"), None) => {
+                return Err(members.unusable("'auth_method' is basic, but there is no secret"));
+            }
+            (Some("body"), _) => false,
+            (Some(_), _) => {
+                return Err(members.unusable("'auth_method' is neither basic nor body"));
+            }
+        };
+        Ok(Grant {
+            file: file.to_owned(),
+            token_url,
+            flow,
+            client_secret,
+            secret_file,
+            cache: members.text("cache")?.map(within),
+            client_id,
+            basic,
+            scope: members.text("scope")?,
+            audience: members.text("audience")?,
+            insecure: connection.insecure,
+            parameters: members.rest()?,
+        })
+    }
+
+    /// The refresh token as it is now, where the grant needs one.
+    ///
+    /// # Errors
+    /// As for [`Grant::read`].
+    pub fn refresh_token(&self, budget: Budget) -> Result<Option<Secret>> {
+        match &self.flow {
+            Flow::ClientCredentials => Ok(None),
+            Flow::RefreshToken(path) => {
+                secret::from_file("the refresh token file", "the refresh token", path, budget)
+                    .map(Some)
+            }
+        }
+    }
+
+    /// Proves that a new refresh token could be kept, before the one at hand is spent: with a full disk both would be
+    /// lost. A place that is never writable is all right as long as the endpoint hands out no new ones.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn check_room(&self) -> Result<()> {
+        let Flow::RefreshToken(path) = &self.flow else {
+            return Ok(());
+        };
+        let probe = probe(path);
+        let written = atomic_file::replace(&probe, &[b' '; 4096], 0o600);
+        let _ = fs::remove_file(&probe);
+        match written.map_err(|why| (why.kind(), why)) {
+            Ok(()) | Err((ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem, _)) => {
+                Ok(())
+            }
+            Err((_, why)) => Err(Error::io(
+                Kind::Output,
+                format_args!(
+                    "making room for the next refresh token beside '{}'",
+                    path.display()
+                ),
+                &why,
+            )
+            .hint("make room on that disk; the refresh token in the file has not been used")),
+        }
+    }
+
+    /// Puts a new refresh token in the place of the old one, which is worth nothing from now on.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn keep(&self, refresh_token: &Secret) -> Result<()> {
+        let Flow::RefreshToken(path) = &self.flow else {
+            return Ok(());
+        };
+        let line = format!("{}\n", refresh_token.expose());
+        fs::metadata(path)
+            .and_then(|old| atomic_file::replace(path, line.as_bytes(), old.permissions().mode() & 0o777))
+            .map_err(|why| {
+                Error::io(
+                    Kind::Output,
+                    format_args!("keeping the new refresh token in '{}'", path.display()),
+                    &why,
+                )
+                .hint("let this user write in that directory; the old refresh token is used up, so authorize anew and put the new one there")
+            })
+    }
+
+    /// Puts in place the refresh token of a run that was stopped before it could, and removes what else such runs left.
+    /// No other run may be at work.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn recover(&self) -> Result<()> {
+        let Flow::RefreshToken(path) = &self.flow else {
+            return Ok(());
+        };
+        // Where nothing can be looked for, nothing can have been left.
+        let left = |path: &Path| {
+            let owner = guard::user()?;
+            atomic_file::interrupted(path, owner)
+        };
+        let tokens = left(path).unwrap_or_default();
+        // What somebody put into the file afterwards is newer.
+        let modified = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
+        let is_newer = |token: &PathBuf| matches!((modified(token), modified(path)), (Ok(token), Ok(kept)) if token >= kept);
+        let newest = tokens
+            .iter()
+            .find(|token| is_newer(token) && is_whole(token));
+        if let Some(newest) = newest {
+            fs::metadata(path)
+                .and_then(|old| {
+                    atomic_file::complete(newest, path, old.permissions().mode() & 0o777)
+                })
+                .map_err(|why| {
+                    Error::io(
+                        Kind::Output,
+                        format_args!(
+                            "putting the refresh token of an interrupted run, '{}', into '{}'",
+                            newest.display(),
+                            path.display()
+                        ),
+                        &why,
+                    )
+                    .hint("let this user write in that directory; the old refresh token is used up")
+                })?;
+        }
+        let probes = left(&probe(path)).unwrap_or_default();
+        for useless in tokens.iter().chain(&probes) {
+            // What stays is found again by the next run.
+            let _ = fs::remove_file(useless);
+        }
+        Ok(())
+    }
+
+    /// The file whose lock is held by the run that uses the refresh token.
+    pub fn lock_path(&self) -> Option<PathBuf> {
+        match &self.flow {
+            Flow::ClientCredentials => None,
+            Flow::RefreshToken(path) => Some(beside(path, ".lock")),
+        }
+    }
+
+    /// All that tells this grant from others and may be read by anybody. A token that came without a check of the
+    /// endpoint's certificate is not for runs that want one.
+    pub fn identity(&self) -> Value {
+        json!({
+            "token_url": self.token_url.as_str(),
+            "client_id": self.client_id,
+            "scope": self.scope,
+            "audience": self.audience,
+            "refresh_token_file": match &self.flow {
+                Flow::ClientCredentials => None,
+                Flow::RefreshToken(path) => Some(path.to_string_lossy()),
+            },
+            "insecure": self.insecure,
+            "parameters": self.parameters,
+        })
+    }
+
+    /// The header that proves who the client is, where one does. Both halves are form-encoded before they are joined,
+    /// which is what keeps a colon in the id apart from the one between them (RFC 6749, section 2.3.1).
+    pub fn authorization(&self) -> Option<(String, Secret)> {
+        let secret = self.client_secret.as_ref().filter(|_| self.basic)?;
+        let (id, secret) = (encoded(&self.client_id), encoded(secret.expose()));
+        let header = Secret::basic("Basic", &id, &secret);
+        Some(("Authorization".to_owned(), header))
+    }
+
+    /// The body of the request for a token.
+    pub fn form(&self, refresh_token: Option<&Secret>) -> Secret {
+        let grant = match refresh_token {
+            None => "client_credentials",
+            Some(_) => "refresh_token",
+        };
+        let in_body = (!self.basic).then_some(self.client_id.as_str());
+        let secret = self.client_secret.as_ref().filter(|_| !self.basic);
+        let fields = [
+            ("grant_type", Some(grant)),
+            ("refresh_token", refresh_token.map(Secret::expose)),
+            ("scope", self.scope.as_deref()),
+            ("audience", self.audience.as_deref()),
+            ("client_id", in_body),
+            ("client_secret", secret.map(Secret::expose)),
+        ];
+        let others = self.parameters.iter();
+        let others = others.map(|(name, value)| (name.as_str(), Some(value.as_str())));
+        let fields: Vec<_> = fields
+            .into_iter()
+            .chain(others)
+            .filter_map(|(name, value)| Some(format!("{}={}", encoded(name), encoded(value?))))
+            .collect();
+        Secret::new(fields.join("&"))
+    }
+
+    /// Whether `text` gives away the client's secret or the refresh token, in whatever form.
+    pub fn is_given_away(&self, text: &str, refresh_token: Option<&Secret>) -> bool {
+        let basic = self.authorization();
+        let basic = basic.iter().map(|(_, header)| header);
+        let mut secrets = self.client_secret.iter().chain(refresh_token);
+        secret::are_repeated(basic.chain(secrets.clone()), text.as_bytes(), false)
+            // Too short to be looked for in any form, but as it is and as it was sent.
+            || secrets.any(|secret| {
+                let secret = secret.expose();
+                text.contains(secret) || text.contains(&encoded(secret))
+            })
+    }
+}
+
+/// The real path of a file. A FIFO could be read only once, and a new refresh token could not take its place.
+fn file_at(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path)?.is_file() {
+        true => fs::canonicalize(path),
+        false => Err(io::Error::other(guard::NO_FILE)),
+    }
+}
+
+/// Whether all of a refresh token stands in a file that [`Grant::keep`] wrote: its line has an end.
+fn is_whole(file: &Path) -> bool {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let token = text.strip_suffix('\n').unwrap_or_default();
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The file that proves that there is room beside another one.
+fn probe(path: &Path) -> PathBuf {
+    beside(path, ".probe")
+}
+
+/// `x.lock` for `x` and `.lock`: a file beside another one.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// As in `application/x-www-form-urlencoded` (RFC 6749, appendix B).
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => {
+                out.push(char::from(byte));
+            }
+            b' ' => out.push('+'),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}

@@ -1,0 +1,336 @@
+//! Access tokens from a token endpoint (RFC 6749): by client credentials, or by a refresh token.
+//!
+//! A token is used for as long as it lasts, by all runs of a user: it waits in the cache, and of many runs that need a
+//! new one, one fetches it and the others wait for that. A new refresh token is on disk before the access token that
+//! came with it is used, for it cannot be had again. Everything is within the budget of the delivery.
+//!
+//! What the endpoint says of a refusal is passed on, without what a terminal would obey, and not at all where it
+//! repeats a secret.
+
+mod cache;
+mod grant;
+mod members;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::http::{Answer, Attempt, Body, Client, End, Fault, FaultKind, Request};
+use crate::request::Connection;
+use crate::system::error::{Error, Kind, Result};
+use crate::system::secret::Secret;
+use crate::system::time::{self, Budget};
+use cache::{Cache, MARGIN};
+use grant::{Flow, Grant};
+
+/// An access token.
+#[derive(Debug)]
+pub struct Token {
+    /// The token itself: visible ASCII.
+    pub secret: Secret,
+    /// How long to use it.
+    pub fresh: Budget,
+    /// What the user should know about it.
+    pub note: Option<String>,
+    /// How it was come by, where there is more than one way.
+    pub story: Option<&'static str>,
+}
+
+/// A token that somebody else fetched, and of which nothing more is known.
+impl From<Secret> for Token {
+    fn from(secret: Secret) -> Token {
+        Token {
+            secret,
+            fresh: Budget::UNLIMITED,
+            note: None,
+            story: None,
+        }
+    }
+}
+
+/// How much of a token endpoint's answer is read; far more than any has.
+const MAX_ANSWER: u64 = 1 << 20;
+
+/// How long other runs use a token that does not say how long it lives, in seconds. `expires_in` is optional (RFC 6749,
+/// section 5.1).
+const UNKNOWN: u64 = 60;
+
+/// How often a run that waits for its turn looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The access token that the OAuth2 `file` describes, from the cache or from the endpoint; never the one that the API
+/// has `refused`. The endpoint is reached by the same `connection` as the API.
+///
+/// # Errors
+/// [`Kind::Config`] for a file that cannot be used, [`Kind::Denied`] when the endpoint hands out no token,
+/// [`Kind::Unreached`] or [`Kind::Untrusted`] when it was not reached, [`Kind::Output`] when a new refresh token cannot
+/// be kept.
+pub fn token(
+    file: &Path,
+    connection: &Connection,
+    refused: Option<&Secret>,
+    budget: Budget,
+) -> Result<Token> {
+    let grant = Grant::read(file, connection, budget)?;
+    let mut cache = Cache::of(&grant);
+    let mut turn = cache.turn(&grant)?;
+    let mut ours = false;
+    let refresh_token = loop {
+        // Both may have changed while another run had its turn.
+        let refresh_token = grant.refresh_token(budget)?;
+        if let Some(token) = cache.find(&grant, refresh_token.as_ref(), refused) {
+            return Ok(token);
+        }
+        if ours {
+            break refresh_token;
+        }
+        ours = turn.is_ours();
+        if turn.is_locked() {
+            grant.recover()?;
+            cache.sweep();
+        }
+        if !ours {
+            if budget.is_over() {
+                return Err(Error::new(
+                    Kind::Unreached,
+                    format!(
+                        "fetching a token from {}: another run is still at it",
+                        grant.token_url
+                    ),
+                )
+                .hint(LATER));
+            }
+            time::sleep(LOOK_AGAIN.min(budget.left()));
+        }
+    };
+    cache.clear();
+    grant.check_room()?;
+    let obtained = time::unix();
+    let issued = Exchange {
+        grant: &grant,
+        refresh_token: refresh_token.as_ref(),
+    }
+    .run(connection, budget)?;
+    let (refresh_token, story) = match (refresh_token, issued.refresh_token) {
+        (Some(old), Some(new)) if old.expose() != new.expose() => {
+            grant.keep(&new)?;
+            (
+                Some(new),
+                "it was fetched now, and the refresh token was replaced",
+            )
+        }
+        (old, _) => (old, "it was fetched now"),
+    };
+    let lifetime = issued.lifetime.unwrap_or(UNKNOWN + MARGIN);
+    cache.store(
+        &grant,
+        refresh_token.as_ref(),
+        &issued.access_token,
+        obtained,
+        lifetime,
+    );
+    Ok(Token {
+        secret: issued.access_token,
+        // A token that lives no longer than the margin is used for what it is worth, by this run alone; and one that
+        // does not say how long it lives by this run until the API refuses it.
+        fresh: match issued.lifetime {
+            None => Budget::UNLIMITED,
+            Some(short @ ..=MARGIN) => Budget::of(Duration::from_secs(short)),
+            Some(long) => Budget::of(Duration::from_secs(long - MARGIN)),
+        },
+        note: cache.trouble(),
+        story: Some(story),
+    })
+}
+
+/// The files that should be their owner's alone: the one with the client's secret, and the one with the refresh token.
+///
+/// # Errors
+/// [`Kind::Config`] or [`Kind::Unreached`] when the OAuth2 `file` cannot be read.
+pub fn secret_files(file: &Path, connection: &Connection, budget: Budget) -> Result<Vec<PathBuf>> {
+    let grant = Grant::read(file, connection, budget)?;
+    let refresh_token_file = match grant.flow {
+        Flow::ClientCredentials => None,
+        Flow::RefreshToken(path) => Some(path),
+    };
+    Ok(grant
+        .secret_file
+        .into_iter()
+        .chain(refresh_token_file)
+        .collect())
+}
+
+const LATER: &str = "try later, it is safe: the document was not sent";
+
+/// What the endpoint hands out (RFC 6749, section 5.1).
+struct Issued {
+    access_token: Secret,
+    lifetime: Option<u64>,
+    refresh_token: Option<Secret>,
+}
+
+/// One request for a token.
+struct Exchange<'a> {
+    grant: &'a Grant,
+    refresh_token: Option<&'a Secret>,
+}
+
+impl Exchange<'_> {
+    fn run(&self, connection: &Connection, budget: Budget) -> Result<Issued> {
+        let connection = Connection {
+            max_response: MAX_ANSWER,
+            ..connection.clone()
+        };
+        let client = Client::new(&connection, &self.grant.token_url)?;
+        let secrets: Vec<_> = self.grant.authorization().into_iter().collect();
+        let form = self.grant.form(self.refresh_token);
+        let request = Request {
+            method: "POST",
+            url: &self.grant.token_url,
+            headers: &[],
+            secrets: &secrets,
+            body: Body::Form(&form),
+        };
+        match client.attempt(&request, budget) {
+            Attempt::Answered(answer) => self.issued(&answer),
+            Attempt::Unsent(fault) | Attempt::Unanswered(fault) => Err(unreached(fault)),
+        }
+    }
+
+    /// What a good answer says.
+    fn issued(&self, answer: &Answer) -> Result<Issued> {
+        let said = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        if !(200..300).contains(&answer.status) || said["error"].is_string() {
+            return Err(self.refusal(answer, &said));
+        }
+        if let End::Broken(why) = &answer.end {
+            return Err(self
+                .failed(Kind::Unreached, format!("its answer broke off: {why}"))
+                .hint(LATER));
+        }
+        let useless = |why: &str| {
+            self.failed(Kind::Denied, format!("its answer {why}"))
+                .hint(format!(
+                    "check that 'token_url' in '{}' is the token endpoint's",
+                    self.grant.file.display()
+                ))
+        };
+        if said.is_null() {
+            return Err(useless("is not JSON"));
+        }
+        let text = |name: &str| match said[name].as_str() {
+            // Nothing else could go into a header, or come back from a file as it was.
+            Some(text) if text.bytes().any(|byte| !byte.is_ascii_graphic()) => Err(useless(
+                &format!("has characters in {name} that none can have"),
+            )),
+            text => Ok(text
+                .filter(|text| !text.is_empty())
+                .map(|text| Secret::new(text.to_owned()))),
+        };
+        let access_token = text("access_token")?.ok_or_else(|| useless("has no access_token"))?;
+        if let Some(kind) = said["token_type"].as_str()
+            && !kind.eq_ignore_ascii_case("bearer")
+        {
+            let kind = self.quoted(kind).unwrap_or_default();
+            return Err(self
+                .failed(Kind::Denied, format!("its token is of the type '{kind}', not Bearer"))
+                .hint("only tokens that need nothing but themselves can be used here: ask the endpoint's owner for Bearer"));
+        }
+        Ok(Issued {
+            access_token,
+            lifetime: lifetime(&said["expires_in"]),
+            refresh_token: text("refresh_token")?,
+        })
+    }
+
+    /// What a refusal says (RFC 6749, section 5.2).
+    fn refusal(&self, answer: &Answer, said: &Value) -> Error {
+        let file = self.grant.file.display();
+        let code = said["error"].as_str();
+        let mut why = format!("it answered {} {}", answer.status, answer.reason);
+        why.truncate(why.trim_end().len());
+        if let Some(to) = answer
+            .header("location")
+            .filter(|_| (300..=399).contains(&answer.status))
+        {
+            let to = to.split('?').next().unwrap_or_default();
+            why.push_str(&format!(
+                " and points to {}",
+                self.quoted(to).unwrap_or_default()
+            ));
+        }
+        if let Some(code) = code {
+            let description = said["error_description"].as_str();
+            let text = match description.filter(|text| !text.is_empty()) {
+                Some(description) => format!("{code} ({description})"),
+                None => code.to_owned(),
+            };
+            let withheld = "what it says repeats a secret, so it is not shown here";
+            why.push_str(&format!(
+                ": {}",
+                self.quoted(&text).unwrap_or(withheld.to_owned())
+            ));
+        }
+        let (kind, hint) = match (answer.status, code) {
+            (408 | 425 | 429 | 500.., _) => (Kind::Unreached, LATER.to_owned()),
+            (300..=399, _) => (
+                Kind::Denied,
+                "redirects are never followed, so that the secret goes nowhere else: give the new address as 'token_url'".to_owned(),
+            ),
+            (401, _) | (_, Some("invalid_client")) => (
+                Kind::Denied,
+                format!("check 'client_id' and the client's secret in '{file}'; some endpoints want 'auth_method' body"),
+            ),
+            (_, Some("invalid_grant")) => (
+                Kind::Denied,
+                match &self.grant.flow {
+                    Flow::RefreshToken(path) => format!("the refresh token is over, used up or revoked: authorize anew and put the new one into '{}'", path.display()),
+                    Flow::ClientCredentials => format!("check '{file}'"),
+                },
+            ),
+            (_, Some("unauthorized_client" | "unsupported_grant_type")) => (
+                Kind::Denied,
+                format!("check 'grant' in '{file}', or ask the endpoint's owner to allow it to this client"),
+            ),
+            (_, Some("invalid_scope")) => (Kind::Denied, format!("check 'scope' in '{file}'")),
+            (_, Some(_)) => (Kind::Denied, format!("check '{file}'")),
+            (_, None) => (Kind::Denied, format!("check 'token_url' in '{file}'")),
+        };
+        self.failed(kind, why).hint(hint)
+    }
+
+    fn failed(&self, kind: Kind, why: impl std::fmt::Display) -> Error {
+        Error::new(
+            kind,
+            format!("fetching a token from {}: {why}", self.grant.token_url),
+        )
+    }
+
+    /// The start of what the endpoint says, in one line; `None` where it repeats a secret.
+    fn quoted(&self, text: &str) -> Option<String> {
+        let line: String = text.chars().filter(|c| !c.is_control()).collect();
+        let given_away = self.grant.is_given_away(&line, self.refresh_token);
+        (!given_away).then(|| line.chars().take(300).collect())
+    }
+}
+
+/// In seconds: a number, which some write as a string, and some with a fraction.
+fn lifetime(said: &Value) -> Option<u64> {
+    let seconds: f64 = match said {
+        Value::String(text) => text.parse().ok()?,
+        number => number.as_f64()?,
+    };
+    // What is below zero is over, and what is too large is as good as the largest.
+    seconds.is_finite().then_some(seconds as u64)
+}
+
+fn unreached(fault: Fault) -> Error {
+    let kind = match fault.kind {
+        FaultKind::Passing | FaultKind::Document => Kind::Unreached,
+        FaultKind::Lasting => Kind::Untrusted,
+        FaultKind::ProxyDenied => Kind::Denied,
+    };
+    Error::new(kind, format!("fetching a token: {}", fault.what))
+        .hint(fault.hint.unwrap_or(LATER.to_owned()))
+}

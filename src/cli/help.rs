@@ -1,0 +1,298 @@
+//! Help, manual page and shell completions, rendered from [`FLAGS`], [`VERBS`] and [`EXITS`].
+//!
+//! What is said about an option, a verb or an exit code comes from its row, so that it cannot go stale. The golden files
+//! under `tests/golden` hold the results; `make bless` rewrites them.
+
+use crate::cli::{FLAGS, Flag, Group, VERBS, Verb, VerbRow, usage};
+use crate::delivery::verdict::{EXITS, ExitRow};
+
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(super) const ABOUT: &str = env!("CARGO_PKG_DESCRIPTION");
+pub(super) const OUTPUT: &str = "The status line goes to standard error, the API's answer to standard output. \
+                      The exit code says whether the API accepted the document, and whether a retry is safe.";
+
+/// The longest line, in characters.
+pub(super) const WIDTH: usize = 80;
+
+/// The column of the texts beside options, items and variables.
+pub(super) const COLUMN: usize = 31;
+
+/// What the items are for; a table follows.
+pub(super) const ITEMS_ARE: &str =
+    "Items build a JSON object, in order. Put \\ before a literal = : @ [ ] or \\.";
+
+/// The forms of an item, with the value that each makes.
+pub(super) const ITEMS: &[(&str, &str)] = &[
+    ("name=text", "a string"),
+    (
+        "name:=json",
+        "JSON as it is: n:=1.10 ok:=true tags:='[\"a\"]'",
+    ),
+    ("name=@file", "the text of a file, as a string"),
+    ("name:=@file", "the JSON in a file"),
+    (
+        "a[b]=x a[]=x a[0]=x",
+        "nested: member b, a new element, element 0",
+    ),
+];
+
+pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "AUTHPOST_TOKEN",
+        "the token, if no option names another source",
+    ),
+    (
+        "AUTHPOST_CONFIG",
+        "the config file, if --config is not given",
+    ),
+    (
+        "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
+        "the proxy, and the hosts to reach directly; lower case works too",
+    ),
+    ("SSL_CERT_FILE", "trusted CAs, if --cacert is not given"),
+    (
+        "CACHE_DIRECTORY, XDG_CACHE_HOME, HOME",
+        "OAuth2 token cache, see --oauth2-file",
+    ),
+];
+
+pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "AUTHPOST_TOKEN=… authpost https://api.example.com/data key1=value1 key2=value2",
+        "token from the environment",
+    ),
+    (
+        "authpost --token-file /etc/api.token -d @report.json \\\n    https://api.example.com/data",
+        "document from a file",
+    ),
+    (
+        "authpost -q --token-file ~/.api-token --idempotent \\\n    https://api.example.com/data n:=1",
+        "for cron: silent unless it fails; also retries when the outcome is unknown",
+    ),
+];
+
+/// The summary for `-h`; everything for `--help`.
+pub fn help(all: bool) -> String {
+    let mut out = format!(
+        "authpost {VERSION}\n{}{}\nUsage:\n",
+        wrapped(ABOUT, 0),
+        wrapped(OUTPUT, 0)
+    );
+    let calls = VERBS.iter().map(|row| (call(row), row.brief.to_owned()));
+    table(&mut out, 40, calls);
+    out.push_str(&format!("\nExample:\n  {}\n", EXAMPLES[0].0));
+    out.push_str(&format!("\n{}", wrapped(ITEMS_ARE, 0)));
+    table(&mut out, COLUMN, owned(ITEMS));
+    for group in Group::ALL {
+        out.push_str(&format!("\n{}:\n", group.title()));
+        let flags = FLAGS.iter().filter(|flag| flag.group == group);
+        if all {
+            for flag in flags {
+                out.push_str(&format!("  {}\n", usage(flag)));
+                for paragraph in paragraphs(flag) {
+                    out.push_str(&wrapped(&paragraph, 6));
+                }
+            }
+        } else {
+            table(
+                &mut out,
+                COLUMN,
+                flags.map(|flag| (aligned(flag), brief(flag))),
+            );
+        }
+    }
+    out.push_str("\nEnvironment:\n");
+    table(&mut out, COLUMN, owned(ENVIRONMENT));
+    if !all {
+        out.push_str("\n'authpost --help' explains each option and lists the exit codes.\n");
+        return out;
+    }
+    for row in VERBS.iter().filter(|row| !row.word.is_empty()) {
+        out.push_str(&format!("\n{}:\n", call(row)));
+        for text in [sentence(row.brief), options(row)] {
+            out.push_str(&wrapped(&text, 6));
+        }
+    }
+    out.push_str("\nExit codes, as in sysexits(3):\n");
+    let exits = EXITS
+        .iter()
+        .map(|row| (format!("{:>2} {}", row.code, row.name), consequence(row)));
+    table(&mut out, 16, exits);
+    out.push_str("\nMore examples:\n");
+    for (command, what) in &EXAMPLES[1..] {
+        let command = command.replace('\n', "\n  ");
+        out.push_str(&format!("  # {what}\n  {command}\n"));
+    }
+    out
+}
+
+/// What this binary is.
+pub fn version() -> String {
+    let libc = if cfg!(target_env = "musl") {
+        "musl"
+    } else if cfg!(target_env = "gnu") {
+        "glibc"
+    } else {
+        "the system's C library"
+    };
+    let linked = if cfg!(target_feature = "crt-static") {
+        "statically"
+    } else {
+        "dynamically"
+    };
+    format!(
+        "authpost {VERSION}\ntarget: {} {}, {libc} linked {linked}\nTLS: rustls with ring, TLS 1.2 and 1.3\n",
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+    )
+}
+
+/// `authpost check [OPTIONS] URL [ITEM]...`.
+pub(super) fn call(row: &VerbRow) -> String {
+    let words = ["authpost", row.word, "[OPTIONS]", row.operands];
+    words
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// `    --cacert FILE`: the long names line up, with a short name or without.
+pub(super) fn aligned(flag: &Flag) -> String {
+    match flag.short {
+        Some(_) => usage(flag),
+        None => format!("    {}", usage(flag)),
+    }
+}
+
+/// The verbs to which the option belongs, if sending is not one of them.
+pub(super) fn only_for(flag: &Flag) -> Option<String> {
+    let rows = VERBS.iter().filter(|row| flag.verbs.contains(&row.verb));
+    let words: Vec<_> = rows.map(|row| row.word).collect();
+    (!flag.verbs.contains(&Verb::Send)).then(|| words.join(", "))
+}
+
+/// The brief, after the verbs that the option is only for.
+pub(super) fn brief(flag: &Flag) -> String {
+    match only_for(flag) {
+        Some(verbs) => format!("{verbs}: {}", flag.brief),
+        None => flag.brief.to_owned(),
+    }
+}
+
+/// The brief as a sentence, and the text.
+pub(super) fn paragraphs(flag: &Flag) -> Vec<String> {
+    let mut first = sentence(flag.brief);
+    if let Some(verbs) = only_for(flag) {
+        first.push_str(&format!(" Only for {verbs}."));
+    }
+    let text = flag.text.split("\n\n").filter(|text| !text.is_empty());
+    [first].into_iter().chain(text.map(str::to_owned)).collect()
+}
+
+/// Whether a paragraph keeps its line breaks: a list or an example, which begins with a space.
+pub(super) fn is_laid_out(paragraph: &str) -> bool {
+    paragraph.starts_with(' ')
+}
+
+/// The options of a verb, as a list or as the difference to those for sending, whichever is shorter.
+pub(super) fn options(row: &VerbRow) -> String {
+    let list = |wanted: &dyn Fn(&Flag) -> bool| {
+        let flags = FLAGS
+            .iter()
+            .filter(|flag| flag.group != Group::Itself && wanted(flag));
+        flags
+            .map(|flag| format!("--{}", flag.long))
+            .collect::<Vec<_>>()
+    };
+    let own = list(&|flag| flag.verbs.contains(&row.verb));
+    let added = list(&|flag| flag.verbs.contains(&row.verb) && !flag.verbs.contains(&Verb::Send));
+    let lacking = list(&|flag| flag.verbs.contains(&Verb::Send) && !flag.verbs.contains(&row.verb));
+    if added.len() + lacking.len() >= own.len() {
+        return match own.is_empty() {
+            true => "Options: only those under Other.".to_owned(),
+            false => format!("Options: {}.", own.join(", ")),
+        };
+    }
+    let mut text = "Options: all those for sending".to_owned();
+    if !lacking.is_empty() {
+        text.push_str(&format!(" except {}", lacking.join(", ")));
+    }
+    if !added.is_empty() {
+        text.push_str(&format!(", plus {}", added.join(", ")));
+    }
+    text + "."
+}
+
+/// What an exit code means, and what to do next.
+pub(super) fn consequence(row: &ExitRow) -> String {
+    format!("{} {}", sentence(row.meaning), sentence(row.advice))
+}
+
+/// A clause with a capital and a full stop. One that ends in a default keeps its end.
+pub(super) fn sentence(clause: &str) -> String {
+    let mut text = clause.to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if !text.ends_with(']') {
+        text.push('.');
+    }
+    text
+}
+
+pub(super) fn owned<'a>(rows: &'a [(&str, &str)]) -> impl Iterator<Item = (String, String)> + 'a {
+    let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+    rows.iter().map(owned)
+}
+
+/// Two columns. A name too long for the first one gets a line of its own.
+pub(super) fn table(out: &mut String, column: usize, rows: impl Iterator<Item = (String, String)>) {
+    for (name, text) in rows {
+        let text = wrapped(&text, column + 2);
+        if name.chars().count() < column {
+            out.push_str(&format!("  {name:<column$}{}", text.trim_start()));
+        } else {
+            out.push_str(&format!("  {name}\n{text}"));
+        }
+    }
+}
+
+/// Lines of at most [`WIDTH`] characters, each with this margin. A text in brackets is not broken.
+pub(super) fn wrapped(text: &str, margin: usize) -> String {
+    if is_laid_out(text) {
+        let lines = text.lines();
+        return lines
+            .map(|line| format!("{:margin$}{line}\n", ""))
+            .collect();
+    }
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(open) if open.contains('[') && !open.contains(']') => {
+                open.push(' ');
+                open.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    let mut out = String::new();
+    let mut width = 0;
+    for word in words {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > WIDTH {
+            out.push('\n');
+            width = 0;
+        }
+        if width == 0 {
+            out.push_str(&" ".repeat(margin));
+            width = margin + length;
+        } else {
+            out.push(' ');
+            width += 1 + length;
+        }
+        out.push_str(&word);
+    }
+    out.push('\n');
+    out
+}

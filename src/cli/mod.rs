@@ -1,0 +1,445 @@
+//! The command line and the config file, read into a [`Command`].
+//!
+//! The only room that names `lexopt`. Every option is a row of [`FLAGS`], from which the help, the manual page and the
+//! completions are rendered too. Parsing only validates: no file but the config file is opened here. Options are
+//! gathered in a [`Draft`], and everything that concerns more than one of them is checked where the draft becomes a
+//! [`Plan`].
+
+pub mod completions;
+mod draft;
+pub mod help;
+pub mod man;
+mod table;
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lexopt::{Arg, Parser};
+
+use crate::request::{Chosen, Flush, Plan};
+use crate::system::error::{Error, Kind, Result, reason};
+use draft::Draft;
+pub use table::{FLAGS, VERBS};
+
+/// What the user asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// Send one document.
+    Send(Box<Plan>),
+    /// Test everything that can be tested without sending it.
+    Check(Box<Plan>),
+    /// Deliver what waits in a spool.
+    Flush(Box<Flush>),
+    /// List the messages of a spool.
+    List {
+        /// The spool.
+        dir: PathBuf,
+        /// As JSON, a message a line.
+        json: bool,
+    },
+    /// Show one message.
+    Show(Chosen),
+    /// Make messages due, the dead ones included.
+    Retry(Chosen),
+    /// Remove messages.
+    Drop(Chosen),
+    /// Say how to use it: in short, or all of it.
+    Help {
+        /// All of it.
+        all: bool,
+    },
+    /// Print the manual page.
+    Man,
+    /// Print the completions for a shell.
+    Completions(Shell),
+    /// Say what this binary is.
+    Version,
+}
+
+/// The shells that completions exist for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// What authpost can be told to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verb {
+    /// Send one document: what it does when no verb is given.
+    #[default]
+    Send,
+    /// Test everything that can be tested without sending.
+    Check,
+    /// Deliver what waits in a spool.
+    Flush,
+    /// List the messages of a spool.
+    List,
+    /// Show one message.
+    Show,
+    /// Make messages due.
+    Retry,
+    /// Remove messages.
+    Drop,
+}
+
+impl Verb {
+    /// Whether it works on a spool, whose directory comes first.
+    fn takes_spool(self) -> bool {
+        !matches!(self, Verb::Send | Verb::Check)
+    }
+}
+
+/// One row of the table of verbs.
+pub struct VerbRow {
+    /// Which.
+    pub verb: Verb,
+    /// The word on the command line; empty for what needs none.
+    pub word: &'static str,
+    /// What follows it there.
+    pub operands: &'static str,
+    /// What it does, in a few words.
+    pub brief: &'static str,
+}
+
+/// One option.
+pub struct Flag {
+    /// The name behind `--`.
+    pub long: &'static str,
+    /// The letter behind `-`.
+    pub short: Option<char>,
+    /// What to call its value; `None` for a switch.
+    pub value: Option<&'static str>,
+    /// Where it stands in the help.
+    pub group: Group,
+    /// The verbs that it means something to.
+    pub verbs: &'static [Verb],
+    /// What it does, in a few words.
+    pub brief: &'static str,
+    /// All there is to know, where the brief does not say it; paragraphs are separated by empty lines.
+    pub text: &'static str,
+    /// Notes it in the draft. The error is a clause about the value.
+    set: fn(&mut Draft, Value) -> std::result::Result<(), String>,
+}
+
+/// The parts of the help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Body,
+    Token,
+    Delivery,
+    Connection,
+    Lines,
+    Output,
+    Itself,
+}
+
+impl Group {
+    /// All of them, in the order of the help.
+    pub const ALL: [Group; 7] = [
+        Group::Body,
+        Group::Token,
+        Group::Delivery,
+        Group::Connection,
+        Group::Lines,
+        Group::Output,
+        Group::Itself,
+    ];
+
+    /// The heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Group::Body => "Document",
+            Group::Token => "Token and headers",
+            Group::Delivery => "Delivery",
+            Group::Connection => "Connection",
+            Group::Lines => "Lines",
+            Group::Output => "Output",
+            Group::Itself => "Other",
+        }
+    }
+}
+
+/// The value of an option; empty for a switch.
+pub struct Value(OsString);
+
+impl Value {
+    fn text(self) -> std::result::Result<String, String> {
+        self.0
+            .into_string()
+            .map_err(|_| "it is not text in UTF-8".to_owned())
+    }
+
+    fn path(self) -> std::result::Result<PathBuf, String> {
+        match self.0.is_empty() {
+            true => Err("it is empty".to_owned()),
+            false => Ok(self.0.into()),
+        }
+    }
+
+    fn number(self) -> std::result::Result<u32, String> {
+        let text = self.text()?;
+        text.parse()
+            .map_err(|_| format!("'{text}' is not a whole number, or too large a one"))
+    }
+
+    /// `500ms`, `30`, `30s`, `5m`, `1h`.
+    fn duration(self) -> std::result::Result<Duration, String> {
+        let text = self.text()?;
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = match &text[digits.len()..] {
+            "ms" => Some(1),
+            "" | "s" => Some(1000),
+            "m" => Some(60_000),
+            "h" => Some(3_600_000),
+            _ => None,
+        };
+        let number = digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| digits.parse::<u64>().ok())
+            .flatten();
+        match number
+            .zip(unit)
+            .and_then(|(number, unit)| number.checked_mul(unit))
+        {
+            Some(milliseconds) => Ok(Duration::from_millis(milliseconds)),
+            None => Err(format!(
+                "'{text}' is not a time, such as 500ms, 30s, 5m or 1h"
+            )),
+        }
+    }
+
+    /// So many a second, to the thousandth, as the time from one to the next: `50`, `0.1`.
+    fn interval(self) -> std::result::Result<Duration, String> {
+        let text = self.text()?;
+        let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let thousandths = (part.len() <= 3 && digits(whole) && digits(part))
+            .then(|| format!("{whole}{part:0<3}").parse::<u64>().ok())
+            .flatten();
+        match thousandths {
+            Some(rate) if rate > 0 => {
+                Ok(Duration::from_secs(1000) / u32::try_from(rate).unwrap_or(u32::MAX))
+            }
+            _ => Err(format!("'{text}' is not a rate, such as 50 or 0.1")),
+        }
+    }
+
+    /// A time that is more than none.
+    fn positive_duration(self) -> std::result::Result<Duration, String> {
+        match self.duration()? {
+            Duration::ZERO => Err("it must be more than 0".to_owned()),
+            time => Ok(time),
+        }
+    }
+
+    /// Bytes: `1048576`, `64K`, `16M`, `1G`.
+    fn size(self) -> std::result::Result<u64, String> {
+        let text = self.text()?;
+        let (digits, unit) = match text.as_bytes().last() {
+            Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
+            Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
+            Some(b'G' | b'g') => (&text[..text.len() - 1], 1 << 30),
+            _ => (&text[..], 1),
+        };
+        match digits
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| number.checked_mul(unit))
+        {
+            Some(bytes) if bytes > 0 => Ok(bytes),
+            _ => Err(format!("'{text}' is not a size, such as 65536, 64K or 16M")),
+        }
+    }
+}
+
+/// Reads the command line, and before it the config file that it or `AUTHPOST_CONFIG` names.
+///
+/// # Errors
+/// [`Kind::Usage`]; for a config file [`Kind::Config`].
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut draft = Draft::default();
+    if let Some(path) = config_file(&arguments) {
+        let in_file = |error: Error| {
+            let hint = error
+                .remedy()
+                .unwrap_or("write one argument a line, such as --timeout=5s")
+                .to_owned();
+            Error::new(
+                Kind::Config,
+                format!("reading the config file '{}': {error}", path.display()),
+            )
+            .hint(hint)
+        };
+        draft.in_config = true;
+        read_arguments(&mut draft, config_arguments(&path)?).map_err(in_file)?;
+        draft.end_of_config();
+    }
+    read_arguments(&mut draft, arguments)?;
+    draft.into_command()
+}
+
+/// The last `--config` of the command line, else `AUTHPOST_CONFIG`; none where a page is asked for, which no file
+/// changes. Found by a pass of its own, because the file comes first; mistakes are left to the pass that follows.
+fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
+    let mut found = None;
+    let mut parser = Parser::from_args(arguments.iter().cloned());
+    while let Ok(Some(argument)) = parser.next() {
+        let name = match argument {
+            Arg::Long("config") => {
+                found = parser.value().ok();
+                continue;
+            }
+            Arg::Long("help" | "man" | "completions" | "version") | Arg::Short('h' | 'V') => {
+                return None;
+            }
+            Arg::Long(name) => FLAGS.iter().find(|flag| flag.long == name),
+            Arg::Short(letter) => FLAGS.iter().find(|flag| flag.short == Some(letter)),
+            Arg::Value(_) => None,
+        };
+        if name.is_some_and(|flag| flag.value.is_some()) && parser.value().is_err() {
+            break;
+        }
+    }
+    found
+        .or_else(|| std::env::var_os("AUTHPOST_CONFIG").filter(|path| !path.is_empty()))
+        .map(PathBuf::from)
+}
+
+/// One argument a line; blank lines and lines that start with `#` are passed over.
+fn config_arguments(path: &Path) -> Result<Vec<OsString>> {
+    let text = fs::read_to_string(path).map_err(|why| {
+        let why = match why.kind() {
+            io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
+            _ => reason(&why),
+        };
+        Error::new(
+            Kind::Config,
+            format!("reading the config file '{}': {why}", path.display()),
+        )
+        .hint("give --config or AUTHPOST_CONFIG the path of a text file that this user can read")
+    })?;
+    Ok(text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(OsString::from)
+        .collect())
+}
+
+fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
+    let mut parser = Parser::from_args(arguments);
+    while let Some(argument) = parser.next().map_err(unread)? {
+        let (flag, name) = match argument {
+            Arg::Value(value) => {
+                draft.positional(value)?;
+                continue;
+            }
+            // The one option whose letter means less than its name.
+            Arg::Short('h') => {
+                draft.brief_help();
+                continue;
+            }
+            Arg::Short(letter) => (
+                FLAGS.iter().find(|flag| flag.short == Some(letter)),
+                format!("-{letter}"),
+            ),
+            Arg::Long(name) => (
+                FLAGS.iter().find(|flag| flag.long == name),
+                format!("--{name}"),
+            ),
+        };
+        let flag = flag.ok_or_else(|| unknown(&name))?;
+        let unusable = |why: &str| {
+            Error::new(Kind::Usage, format!("reading {name}: {why}")).hint(format!(
+                "{}: {}",
+                usage(flag),
+                flag.brief
+            ))
+        };
+        let value = match flag.value {
+            Some(_) => parser
+                .value()
+                .map_err(|_| unusable("its value is missing"))?,
+            None => OsString::new(),
+        };
+        draft.used(flag);
+        (flag.set)(draft, Value(value)).map_err(|why| unusable(&why))?;
+    }
+    Ok(())
+}
+
+/// What `lexopt` cannot read. Values are not repeated: a switch may have been taken for the place of a token.
+fn unread(why: lexopt::Error) -> Error {
+    let what = match why {
+        lexopt::Error::UnexpectedValue { option, .. } => {
+            format!("reading {option}: it takes no value")
+        }
+        why => format!("reading the arguments: {why}"),
+    };
+    Error::new(Kind::Usage, what).hint(SEE_HELP)
+}
+
+const SEE_HELP: &str = "'authpost -h' lists the options";
+
+/// The row of `verb`.
+pub fn verb_row(verb: Verb) -> &'static VerbRow {
+    VERBS
+        .iter()
+        .find(|row| row.verb == verb)
+        .unwrap_or(&VERBS[0])
+}
+
+fn unknown(name: &str) -> Error {
+    // An option and its value in one line of a config file: the value may be a secret.
+    let (name, hint) = match name.split_once(char::is_whitespace) {
+        Some((name, _)) => (
+            format!("'{name} …'"),
+            "put a '=' between an option and its value, or write them as two arguments",
+        ),
+        None => (name.to_owned(), remedy_for(name)),
+    };
+    Error::new(
+        Kind::Usage,
+        format!("reading the arguments: there is no option {name}"),
+    )
+    .hint(hint)
+}
+
+fn remedy_for(unknown: &str) -> &'static str {
+    match unknown {
+        "--token" | "--bearer" | "-u" | "--user" => {
+            "every user of this machine can read a token on the command line: use --token-file, --token-env or --token-command"
+        }
+        "-k" => "say --insecure, or better --cacert",
+        _ => SEE_HELP,
+    }
+}
+
+/// `-d, --data JSON`.
+pub fn usage(flag: &Flag) -> String {
+    let short = flag
+        .short
+        .map(|letter| format!("-{letter}, "))
+        .unwrap_or_default();
+    let value = flag
+        .value
+        .map(|value| format!(" {value}"))
+        .unwrap_or_default();
+    format!("{short}--{}{value}", flag.long)
+}
+
+/// A word of the command line for a message. It could be anything, a token too: enough to know it by, and no more.
+fn shown(word: &OsStr) -> String {
+    let text = word.to_string_lossy();
+    match text.char_indices().nth(8) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
+    }
+}

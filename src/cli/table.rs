@@ -1,0 +1,917 @@
+//! Every option, once. Parser, help, manual page and completions are rendered from these rows.
+
+use super::draft::Page;
+use super::{Flag, Group, Shell, Verb, VerbRow};
+use crate::dns::Family;
+use crate::request::{self, Input, Method, Source};
+
+/// What authpost can be told to do, in the order of the help.
+pub const VERBS: &[VerbRow] = &[
+    VerbRow {
+        verb: Verb::Send,
+        word: "",
+        operands: "URL [ITEM]...",
+        brief: "send one JSON document, or with --lines one per line of a file",
+    },
+    VerbRow {
+        verb: Verb::Check,
+        word: "check",
+        operands: "URL [ITEM]...",
+        brief: "test the setup; send neither the document nor the token",
+    },
+    VerbRow {
+        verb: Verb::Flush,
+        word: "flush",
+        operands: "DIR",
+        brief: "send the due messages in DIR, a spool: a queue of documents on disk",
+    },
+    VerbRow {
+        verb: Verb::List,
+        word: "list",
+        operands: "DIR",
+        brief: "list the messages in a spool: pending, and dead-lettered (set aside for review)",
+    },
+    VerbRow {
+        verb: Verb::Show,
+        word: "show",
+        operands: "DIR ID",
+        brief: "show a message: state, last error, headers and body",
+    },
+    VerbRow {
+        verb: Verb::Retry,
+        word: "retry",
+        operands: "DIR ID...",
+        brief: "make messages due now, dead-lettered ones too",
+    },
+    VerbRow {
+        verb: Verb::Drop,
+        word: "drop",
+        operands: "DIR ID...",
+        brief: "delete messages permanently",
+    },
+];
+
+const ANY: &[Verb] = &[
+    Verb::Send,
+    Verb::Check,
+    Verb::Flush,
+    Verb::List,
+    Verb::Show,
+    Verb::Retry,
+    Verb::Drop,
+];
+const DELIVERING: &[Verb] = &[Verb::Send, Verb::Check, Verb::Flush];
+const QUIET: &[Verb] = &[
+    Verb::Send,
+    Verb::Check,
+    Verb::Flush,
+    Verb::Retry,
+    Verb::Drop,
+];
+/// `check` takes every option for sending but --dry-run: put `check` before the arguments to test them.
+const SENDING: &[Verb] = &[Verb::Send, Verb::Check];
+
+/// The format of the file.
+const OAUTH2: &str = "FILE is a JSON object. All its values are strings (RFC 6749):
+
+  token_url           the token endpoint: https, or http to this machine
+  client_id           the client's id
+  client_secret       the client's secret; or
+  client_secret_file  a file that contains only the secret
+  grant               client_credentials [default] or refresh_token
+  refresh_token_file  for refresh_token: a file that contains only the
+                      refresh token. authpost replaces the file when the
+                      endpoint issues a new one, so it needs write access
+                      to the directory
+  scope               the scope to request, as the endpoint defines it
+  audience            the audience to request, if the endpoint has one
+  auth_method         basic [default]: send id and secret in a header;
+                      body: send them in the form
+  cache               the directory for the cached access token
+
+Any other member is sent to the endpoint as a parameter, such as resource. It
+must not be a secret.
+
+For example:
+
+  { \"token_url\": \"https://login.example.com/oauth2/token\",
+    \"client_id\": \"reports\",
+    \"client_secret_file\": \"reports.secret\",
+    \"scope\": \"data:write\" }
+
+A relative path starts at FILE's directory. The endpoint is reached like the API: through the same proxy, with the \
+same trusted certificates.
+
+The access token is cached until 30 seconds before it expires (for a minute if the endpoint does not say when), and \
+all runs of this user share it. The cache directory is cache, else $CACHE_DIRECTORY (which systemd sets), else \
+$XDG_CACHE_HOME/authpost, else ~/.cache/authpost. If the API refuses the token (401), authpost fetches a new one, once.";
+
+/// The options, in the order of the help.
+pub const FLAGS: &[Flag] = &[
+    Flag {
+        long: "data",
+        short: Some('d'),
+        value: Some("JSON"),
+        group: Group::Body,
+        verbs: SENDING,
+        brief: "document to send; @FILE reads a file, @- stdin",
+        text: "@FILE reads the document from a file, @- from standard input. authpost checks that it is JSON (RFC \
+               8259) before it connects, and sends it byte for byte as given. A file of any size is streamed, never \
+               loaded into memory.",
+        set: |draft, value| {
+            let text = value.text()?;
+            draft.data = Some(match text.strip_prefix('@') {
+                Some("") => return Err("there is no file name behind the @".to_owned()),
+                Some("-") => Input::Stdin,
+                Some(path) => Input::File(path.into()),
+                None => Input::Text(text),
+            });
+            Ok(())
+        },
+    },
+    Flag {
+        long: "method",
+        short: Some('X'),
+        value: Some("POST|PUT|PATCH"),
+        group: Group::Body,
+        verbs: SENDING,
+        brief: "HTTP method [default: POST]",
+        text: "",
+        set: |draft, value| {
+            let word = value.text()?;
+            let method = Method::parse(&word.to_ascii_uppercase());
+            draft.method =
+                Some(method.ok_or_else(|| format!("'{word}' is none of POST, PUT and PATCH"))?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "token-file",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "read the token from FILE",
+        text: "FILE contains only the token. White space around it is dropped. FILE may be /dev/stdin, a FIFO, or a \
+               systemd credential (${CREDENTIALS_DIRECTORY}/NAME).\n\n\
+               The token comes from exactly one source. Without an option that names one, it is the environment \
+               variable AUTHPOST_TOKEN. No option takes the token itself, because every user of the machine can \
+               read command lines.",
+        set: |draft, value| {
+            draft.source(Source::File(value.path()?));
+            Ok(())
+        },
+    },
+    Flag {
+        long: "token-env",
+        short: None,
+        value: Some("NAME"),
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "read the token from environment variable NAME",
+        text: "",
+        set: |draft, value| {
+            let name = value.text()?;
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return Err("it is not the name of a variable".to_owned());
+            }
+            draft.source(Source::Env(name));
+            Ok(())
+        },
+    },
+    Flag {
+        long: "token-command",
+        short: None,
+        value: Some("COMMAND"),
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "run COMMAND with sh -c; its output is the token",
+        text: "Its run time counts toward --timeout. At the deadline COMMAND is killed with all its child \
+               processes. COMMAND runs once more if the API refuses the token (401).",
+        set: |draft, value| {
+            draft.source(Source::Command(value.text()?));
+            Ok(())
+        },
+    },
+    Flag {
+        long: "oauth2-file",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "get the token by OAuth2, as configured in FILE",
+        text: OAUTH2,
+        set: |draft, value| {
+            draft.source(Source::OAuth2(value.path()?));
+            Ok(())
+        },
+    },
+    Flag {
+        long: "no-auth",
+        short: None,
+        value: None,
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "send no token",
+        text: "",
+        set: |draft, _| {
+            draft.source(Source::None);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "auth-scheme",
+        short: None,
+        value: Some("WORD"),
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "authentication scheme [default: Bearer]",
+        text: "The scheme is the word before the token in the Authorization header. For Basic, the token is \
+               user:password; authpost encodes it as RFC 7617 requires.",
+        set: |draft, value| {
+            let word = value.text()?;
+            if !request::is_token(&word) {
+                return Err("it must be one word".to_owned());
+            }
+            draft.scheme = Some(word);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "auth-header",
+        short: None,
+        value: Some("NAME"),
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "send the token in header NAME, with no scheme",
+        text: "This replaces the Authorization header. Example: --auth-header X-API-Key.",
+        set: |draft, value| {
+            let name = value.text()?;
+            request::check_header(&name, "")?;
+            draft.auth_header = Some(name);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "header",
+        short: Some('H'),
+        value: Some("'NAME: VALUE'"),
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "add a request header; may be repeated",
+        text: "Authorization and Cookie are refused here, because every user of the machine can read command lines. \
+               Use --header-file instead.",
+        set: |draft, value| draft.header(&value.text()?),
+    },
+    Flag {
+        long: "header-file",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Token,
+        verbs: SENDING,
+        brief: "add the headers in FILE, one per line",
+        text: "Each line is 'NAME: VALUE'. Their values stay as secret as the token.",
+        set: |draft, value| {
+            draft.header_files.push(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "timeout",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: DELIVERING,
+        brief: "total deadline per document [default: 60s]",
+        text: "It covers fetching the token, DNS, connecting, TLS, sending, waiting for the answer, and all \
+               retries. Reading the document does not count. Examples of TIME: 500ms, 30 (seconds), 30s, 5m, 1h.",
+        set: |draft, value| {
+            draft.timeout = Some(value.positive_duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "connect-timeout",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "DNS timeout, and connect timeout [default: 10s]",
+        text: "DNS may take this long. Then connecting may take this long again, TLS included.",
+        set: |draft, value| {
+            draft.connect_timeout = Some(value.positive_duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "tries",
+        short: None,
+        value: Some("N"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "maximum number of attempts [default: 4]",
+        text: "authpost retries only when that is safe: when nothing was sent, or when the API says that it did not \
+               process the document (408, 425, 429, 503). After 500, 502, 504 or a broken connection the outcome is \
+               unknown: the API may have processed the document. authpost then retries only with --idempotent.",
+        set: |draft, value| {
+            draft.tries = Some(match value.number()? {
+                0 => return Err("it must be at least 1".to_owned()),
+                tries => tries,
+            });
+            Ok(())
+        },
+    },
+    Flag {
+        long: "wait",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "backoff before the first retry [default: 1s]",
+        text: "The backoff doubles with each retry. Full jitter applies: the actual wait is random, between zero \
+               and the backoff, so that many clients do not retry at the same moment. If the API sends Retry-After, \
+               the wait is at least that long. If Retry-After exceeds the time left before the deadline, the run \
+               ends at once.",
+        set: |draft, value| {
+            draft.wait = Some(value.duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "max-wait",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "longest backoff [default: 30s]",
+        text: "",
+        set: |draft, value| {
+            draft.max_wait = Some(value.duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "idempotent",
+        short: None,
+        value: None,
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "also retry when the outcome is unknown",
+        text: "Use it if the API honours the idempotency key (an id that is the same on every attempt, so that the \
+               API recognises a repeat), or if processing a document twice is harmless.",
+        set: |draft, _| {
+            draft.idempotent = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "idempotency-key",
+        short: None,
+        value: Some("KEY"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "same id on every attempt [default: random UUID]",
+        text: "KEY is the idempotency key. It is sent in a header with each attempt. An API that honours it \
+               processes the document once, even if it receives the document several times. A message in a spool \
+               keeps its idempotency key, also after 'authpost retry'.\n\n\
+               With --lines, KEY is a prefix. Line 1 is sent with KEY-1; a group is sent with KEY- and the number \
+               of its first line. So the same file can be sent again, in the same groups, and nothing is processed \
+               twice.",
+        set: |draft, value| {
+            let key = value.text()?;
+            if key.is_empty() || key.len() > 255 || !key.bytes().all(|byte| byte.is_ascii_graphic())
+            {
+                return Err("it must be 1 to 255 visible ASCII characters".to_owned());
+            }
+            draft.key = Some(key);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "idempotency-header",
+        short: None,
+        value: Some("NAME"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "header for the idempotency key [default: Idempotency-Key]",
+        text: "",
+        set: |draft, value| {
+            let name = value.text()?;
+            request::check_header(&name, "")?;
+            draft.key_header = Some(name);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "no-idempotency-key",
+        short: None,
+        value: None,
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "send no idempotency key",
+        text: "",
+        set: |draft, _| {
+            draft.no_key = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "splay",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: DELIVERING,
+        brief: "first sleep a random time, at most TIME",
+        text: "This keeps many machines from calling the API at the same time. The sleep counts toward --max-time, \
+               but not toward --timeout.",
+        set: |draft, value| {
+            draft.splay = Some(value.duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "lock",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Delivery,
+        verbs: DELIVERING,
+        brief: "exit (75) if another run holds the lock on FILE",
+        text: "authpost creates FILE if it is missing, and does not remove it. The lock ends with the process, \
+               however the process ends, so a leftover FILE blocks nobody.",
+        set: |draft, value| {
+            draft.lock = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "max-time",
+        short: None,
+        value: Some("TIME"),
+        group: Group::Delivery,
+        verbs: DELIVERING,
+        brief: "deadline for the whole run [default: no limit]",
+        text: "--timeout is the deadline for one document; this one covers the run, with the sleep of --splay. It \
+               does not bound standard input, or a FIFO given as --data, --lines, --failed, --config, a certificate \
+               or an item's file: the run waits until the other end has opened the FIFO and closed it.",
+        set: |draft, value| {
+            draft.max_time = Some(value.positive_duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "spool",
+        short: None,
+        value: Some("DIR"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "keep the document in DIR until it is delivered",
+        text: "A spool is a directory that queues documents until the API accepts them. A document in it is called \
+               a message. The document is on disk before its first byte is sent. It is then sent as without \
+               --spool. If it was not sent, or if the API did not process it, the message stays pending in DIR and \
+               the run exits 0. Run 'authpost flush -q DIR' from cron to send the pending messages whose next \
+               attempt is due. If the token is refused, the message stays pending too, and the run exits 77. If the \
+               API refuses the document (76), or if the outcome is unknown and --idempotent is not given (74), the \
+               message is dead-lettered: it stays in DIR for review, and flush does not send it. See list, show, \
+               retry and drop.\n\n\
+               authpost creates DIR if it is missing, for this user only. A message stores the source of the token, \
+               not the token. Prefer --token-file to an environment variable, which cron does not have. A spool \
+               holds up to 10,000 messages and 256 MiB. When it is full, new documents are refused (73) and nothing \
+               is sent.\n\n\
+               With --lines, only the lines that the API does not accept are stored. The run does not stop at them. \
+               Once the API is down, the remaining lines are stored without an attempt.",
+        set: |draft, value| {
+            draft.spool = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "all",
+        short: None,
+        value: None,
+        group: Group::Delivery,
+        verbs: &[Verb::Retry, Verb::Drop],
+        brief: "all dead-lettered messages",
+        text: "Give it instead of the IDs.",
+        set: |draft, _| {
+            draft.all = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "expect",
+        short: None,
+        value: Some("POINTER=VALUE"),
+        group: Group::Delivery,
+        verbs: SENDING,
+        brief: "require this in a 2xx answer, e.g. /ok:=true",
+        text: "An answer that does not match is not accepted (76). POINTER is a JSON Pointer (RFC 6901): the path \
+               of a value in the answer, such as /items/0/id. POINTER=TEXT compares with a string: /status=done. \
+               POINTER:=JSON compares with a JSON value: /ok:=true. The option may be repeated; all must match.",
+        set: |draft, value| draft.expectation(&value.text()?),
+    },
+    Flag {
+        long: "cacert",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Connection,
+        verbs: SENDING,
+        brief: "trust only the CA certificates in FILE (PEM)",
+        text: "By default authpost trusts those in the file that SSL_CERT_FILE names, else the system's, else the \
+               built-in ones.",
+        set: |draft, value| {
+            draft.cacert = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "cert",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Connection,
+        verbs: SENDING,
+        brief: "client certificate with its chain (PEM)",
+        text: "",
+        set: |draft, value| {
+            draft.cert = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "key",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Connection,
+        verbs: SENDING,
+        brief: "private key file [default: the --cert file]",
+        text: "The private key of the client certificate, in PEM: PKCS#8, PKCS#1 or SEC1, not encrypted.",
+        set: |draft, value| {
+            draft.cert_key = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "proxy",
+        short: None,
+        value: Some("URL"),
+        group: Group::Connection,
+        verbs: SENDING,
+        brief: "HTTP proxy [default: from the environment]",
+        text: "The default is HTTPS_PROXY or HTTP_PROXY, by the scheme of the API's URL, else ALL_PROXY. Hosts in \
+               NO_PROXY are reached directly. So is this machine, unless --proxy is given. authpost asks the proxy \
+               for a tunnel (CONNECT), for https and http alike, and the proxy resolves the API's host name. A URL \
+               with a password is refused here, because every user of the machine can read command lines: put it in \
+               the variable.",
+        set: |draft, value| {
+            let url = value.text()?;
+            if url.contains('@') {
+                return Err(
+                    "every user of this machine can read its password there: put the URL into HTTPS_PROXY".to_owned()
+                );
+            }
+            draft.proxy = Some(url);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "ipv4",
+        short: Some('4'),
+        value: None,
+        group: Group::Connection,
+        verbs: SENDING,
+        brief: "use IPv4 addresses only",
+        text: "",
+        set: |draft, _| {
+            draft.family = Some(Family::V4);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "ipv6",
+        short: Some('6'),
+        value: None,
+        group: Group::Connection,
+        verbs: SENDING,
+        brief: "use IPv6 addresses only",
+        text: "",
+        set: |draft, _| {
+            draft.family = Some(Family::V6);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "allow-http",
+        short: None,
+        value: None,
+        group: Group::Connection,
+        verbs: SENDING,
+        brief: "allow the token over http to other machines",
+        text: "Without it, the token goes over plain http to this machine only: 127.0.0.0/8, ::1 and localhost.",
+        set: |draft, _| {
+            draft.allow_http = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "insecure",
+        short: None,
+        value: None,
+        group: Group::Connection,
+        verbs: SENDING,
+        brief: "do not verify certificates; exposes the token",
+        text: "Anybody on the network path can then read the token.",
+        set: |draft, _| {
+            draft.insecure = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "max-response",
+        short: None,
+        value: Some("SIZE"),
+        group: Group::Connection,
+        verbs: SENDING,
+        brief: "longest answer to keep [default: 16M]",
+        text: "A longer answer is cut off there, and a message says so. SIZE is a number of bytes; the suffixes K, \
+               M and G are powers of 1024.",
+        set: |draft, value| {
+            draft.max_response = Some(value.size()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "lines",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "send each line of FILE (NDJSON); - reads stdin",
+        text: "Each line is one JSON document. All are sent over one connection. Blank lines are skipped. If a line \
+               is not JSON, or if the API refuses it, authpost prints its number and continues. If the API cannot \
+               be reached, keeps failing, or refuses the token, the run stops after the last attempt and prints the \
+               --skip option that continues from there. If the API asks to slow down (429, Retry-After), each line \
+               waits as long as its --timeout allows; these attempts do not count toward --tries.\n\n\
+               At the end, one line on standard error counts the lines. The exit code is that of the most severe \
+               failure.",
+        set: |draft, value| {
+            draft.lines = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "group",
+        short: None,
+        value: Some("N"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "send up to N lines per request, as a JSON array",
+        text: "A group ends early at --group-bytes, and before a line that cannot be sent. The API accepts or \
+               refuses it as a whole.",
+        set: |draft, value| {
+            draft.group = Some(match value.number()? {
+                0 => return Err("it must be at least 1".to_owned()),
+                lines => lines,
+            });
+            Ok(())
+        },
+    },
+    Flag {
+        long: "group-bytes",
+        short: None,
+        value: Some("SIZE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "largest such array [default: 1M]",
+        text: "A single line that is larger is sent in an array of its own.",
+        set: |draft, value| {
+            draft.group_bytes = Some(value.size()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "failed",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "append to FILE the lines that were not accepted",
+        text: "These are the lines that are not JSON or too long, and the lines that the API refused. They are \
+               written unchanged. If the run stops early, FILE does not contain the lines after that point; send \
+               those with --skip. FILE is synced to disk before the run ends.",
+        set: |draft, value| {
+            draft.failed = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "skip",
+        short: None,
+        value: Some("N"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "skip the first N lines",
+        text: "The other lines keep their numbers.",
+        set: |draft, value| {
+            let text = value.text()?;
+            let lines = text
+                .parse()
+                .map_err(|_| format!("'{text}' is not a number"));
+            draft.skip = Some(lines?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "max-line",
+        short: None,
+        value: Some("SIZE"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "longest line to send [default: 16M]",
+        text: "authpost prints the number of a longer line and continues.",
+        set: |draft, value| {
+            draft.max_line = Some(value.size()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "rate",
+        short: None,
+        value: Some("N"),
+        group: Group::Lines,
+        verbs: SENDING,
+        brief: "send at most N lines or groups per second",
+        text: "0.1 is one every ten seconds. Retries do not count.",
+        set: |draft, value| {
+            draft.interval = Some(value.interval()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "quiet",
+        short: Some('q'),
+        value: None,
+        group: Group::Output,
+        verbs: QUIET,
+        brief: "print nothing on success",
+        text: "",
+        set: |draft, _| {
+            draft.quiet = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "verbose",
+        short: Some('v'),
+        value: None,
+        group: Group::Output,
+        verbs: DELIVERING,
+        brief: "print headers and all attempts, without secrets",
+        text: "The headers are those of requests and answers.",
+        set: |draft, _| {
+            draft.verbose = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "pretty",
+        short: None,
+        value: None,
+        group: Group::Output,
+        verbs: SENDING,
+        brief: "indent the answer [default: on a terminal only]",
+        text: "The order of names, duplicate names, and the text of numbers and strings stay unchanged. On a terminal, \
+               control characters are shown escaped, in any output.",
+        set: |draft, _| {
+            draft.pretty = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "pick",
+        short: None,
+        value: Some("POINTER"),
+        group: Group::Output,
+        verbs: SENDING,
+        brief: "print only the value at a path like /items/0/id",
+        text: "POINTER is a JSON Pointer (RFC 6901), as for --expect. A string is printed without its quotes.",
+        set: |draft, value| {
+            draft.pick = Some(crate::json::Pointer::parse(&value.text()?)?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "report",
+        short: None,
+        value: None,
+        group: Group::Output,
+        verbs: DELIVERING,
+        brief: "print one line of JSON instead of the answer",
+        text: "The line describes the outcome. Its members: outcome (accepted, refused, unavailable, unsent, \
+               unknown, spooled), exit, status, tries (the number of attempts), seconds, key (the idempotency key), \
+               method, url, error, and response: the answer's JSON unchanged, or a string. With --lines there is \
+               also line, its number; for a group, line and last_line. A line that cannot be sent is reported too.",
+        set: |draft, _| {
+            draft.report = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "json",
+        short: None,
+        value: None,
+        group: Group::Output,
+        verbs: &[Verb::List],
+        brief: "print JSON, one message per line",
+        text: "",
+        set: |draft, _| {
+            draft.json = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "dry-run",
+        short: None,
+        value: None,
+        group: Group::Output,
+        verbs: &[Verb::Send],
+        brief: "print the request, but do not send it",
+        text: "authpost reads and checks the document, but connects to nothing. It does not fetch the token; the \
+               output masks it.",
+        set: |draft, _| {
+            draft.dry_run = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "config",
+        short: None,
+        value: Some("FILE"),
+        group: Group::Itself,
+        verbs: ANY,
+        brief: "read arguments from FILE [default: $AUTHPOST_CONFIG]",
+        text: "FILE has one argument per line. Blank lines and lines that start with # are skipped. The command \
+               line is read after FILE, and overrides it.",
+        // Read before everything else, by a pass of its own.
+        set: |draft, value| match draft.in_config {
+            true => Err("a config file cannot name another".to_owned()),
+            false => value.path().map(drop),
+        },
+    },
+    Flag {
+        long: "help",
+        short: Some('h'),
+        value: None,
+        group: Group::Itself,
+        verbs: ANY,
+        brief: "-h prints a summary, --help prints everything",
+        text: "",
+        set: |draft, _| {
+            draft.page.get_or_insert(Page::Help { all: true });
+            Ok(())
+        },
+    },
+    Flag {
+        long: "man",
+        short: None,
+        value: None,
+        group: Group::Itself,
+        verbs: ANY,
+        brief: "print the manual page (view with man -l -)",
+        text: "",
+        set: |draft, _| {
+            draft.page.get_or_insert(Page::Man);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "completions",
+        short: None,
+        value: Some("bash|zsh|fish"),
+        group: Group::Itself,
+        verbs: ANY,
+        brief: "print a shell completion script",
+        text: "",
+        set: |draft, value| {
+            let shell = match value.text()?.as_str() {
+                "bash" => Shell::Bash,
+                "zsh" => Shell::Zsh,
+                "fish" => Shell::Fish,
+                other => return Err(format!("'{other}' is none of bash, zsh and fish")),
+            };
+            draft.page.get_or_insert(Page::Completions(shell));
+            Ok(())
+        },
+    },
+    Flag {
+        long: "version",
+        short: Some('V'),
+        value: None,
+        group: Group::Itself,
+        verbs: ANY,
+        brief: "print version, target, TLS library and linking",
+        text: "",
+        set: |draft, _| {
+            draft.page.get_or_insert(Page::Version);
+            Ok(())
+        },
+    },
+];

@@ -1,0 +1,219 @@
+//! `authpost check`: everything that can be tested without sending the document or the token.
+//!
+//! A line for each finding, in the order in which a run would come to it, and the exit code that a run would have. It
+//! goes on after a failure as far as the rest can be told without it. What is tested is the run's own code: the
+//! document is read, the token fetched, the connection made and secured, and only then no request follows.
+
+use crate::auth::oauth2;
+use crate::auth::{self, Credentials};
+use crate::delivery::verdict::{Exit, Terms, judge};
+use crate::document::ndjson::Stream;
+use crate::http::{Attempt, Client, Phase, Probe, TrustOrigin};
+use crate::output::{Mark, Report};
+use crate::request::job;
+use crate::request::{Documents, Plan, Source};
+use crate::spool::Spool;
+use crate::system::error::{Error, Kind, Result};
+use crate::system::lock::Lock;
+use crate::system::time::{self, Budget, Clock};
+
+/// Tests what `plan` says. How a run would end.
+///
+/// # Errors
+/// What keeps us from printing the findings.
+pub fn check(plan: &Plan, report: Report, clock: &dyn Clock) -> Result<Exit> {
+    let mut findings = Findings { report, exit: None };
+    let target = &plan.target;
+    findings.good(&format!("{} {}", target.method.as_str(), target.url))?;
+    if let Some(path) = &plan.run.lock {
+        findings.of(Lock::take(path), |_| {
+            format!("the lock '{}' is free", path.display())
+        })?;
+    }
+    match &plan.documents {
+        Documents::One(input) => {
+            findings.of(job::document(input), |document| match document.is_empty() {
+                true => "there is no document: the request has no body".to_owned(),
+                false => format!("the document is JSON, {} bytes", document.len()),
+            })?;
+        }
+        Documents::Lines(lines) => {
+            let stream = Stream::open(lines, plan.target.clone(), plan.key.as_deref());
+            findings.of(stream, |_| {
+                "the lines can be read; each is checked when its turn comes".to_owned()
+            })?;
+        }
+    }
+    if let Some(path) = &plan.spool {
+        let dir = path.display();
+        findings.of(Spool::find(path, Kind::Output), |spool| match spool {
+            Some(_) => format!("the spool '{dir}' is ours alone"),
+            None => format!("the spool '{dir}' will be made"),
+        })?;
+    }
+    let budget = Budget::of(plan.run.limit(plan.delivery.timeout, clock.elapsed()));
+    let token_is_over = findings.token(plan, budget, clock)?;
+    let stopped = findings.exit.is_some();
+    findings.connection(plan, budget)?;
+    if !stopped && plan.spool.is_some() && findings.exit == Some(Exit::TempFail) {
+        findings.good("the spool would keep the document until the API is reached")?;
+        return Ok(Exit::Ok);
+    }
+    Ok(match (findings.exit, token_is_over) {
+        (Some(exit), _) => exit,
+        (None, true) => Exit::NoPerm,
+        (None, false) => Exit::Ok,
+    })
+}
+
+/// The findings so far, printed as they come.
+struct Findings<'a> {
+    report: Report<'a>,
+    /// How a run would end, once that is known: by what stops it first.
+    exit: Option<Exit>,
+}
+
+impl Findings<'_> {
+    fn good(&self, text: &str) -> Result<()> {
+        self.report.finding(Mark::Good, text, None)
+    }
+
+    fn doubtful(&self, text: &str, remedy: &str) -> Result<()> {
+        self.report.finding(Mark::Doubtful, text, Some(remedy))
+    }
+
+    fn bad(&mut self, text: &str, remedy: Option<&str>, exit: Exit) -> Result<()> {
+        self.exit.get_or_insert(exit);
+        self.report.finding(Mark::Bad, text, remedy)
+    }
+
+    /// A step of the run, and what it says when it succeeds.
+    fn of<T>(&mut self, step: Result<T>, good: impl FnOnce(&T) -> String) -> Result<Option<T>> {
+        match step {
+            Ok(value) => self.good(&good(&value)).map(|()| Some(value)),
+            Err(error) => self.error(&error).map(|()| None),
+        }
+    }
+
+    fn error(&mut self, error: &Error) -> Result<()> {
+        self.bad(&error.to_string(), error.remedy(), error.kind().into())
+    }
+
+    /// The token and the other secret files. Whether the token is over.
+    fn token(&mut self, plan: &Plan, budget: Budget, clock: &dyn Clock) -> Result<bool> {
+        let target = &plan.target;
+        let source = &target.auth.source;
+        let mut credentials = self.of(Credentials::obtain(target, budget), |credentials| {
+            let origin = auth::origin(source);
+            match (source, credentials.story()) {
+                (Source::None, _) => "no token is sent (--no-auth)".to_owned(),
+                (_, None) => format!("the token comes from {origin}"),
+                (_, Some(story)) => format!("the token comes from {origin}: {story}"),
+            }
+        })?;
+        if let Some(text) = credentials.as_mut().and_then(Credentials::note) {
+            self.report.finding(Mark::Doubtful, &text, None)?;
+        }
+        let mut secret_files = match source {
+            Source::File(path) => vec![path.clone()],
+            // What keeps it from being read was told above.
+            Source::OAuth2(file) => {
+                oauth2::secret_files(file, &target.connection, budget).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        secret_files.extend(target.header_files.iter().cloned());
+        secret_files.extend(
+            target
+                .connection
+                .identity
+                .iter()
+                .map(|(_, key)| key.clone()),
+        );
+        for path in secret_files {
+            if let Some(mode) = auth::laxness(&path) {
+                let path = path.display();
+                self.doubtful(
+                    &format!("'{path}' is not its owner's alone (mode {mode:o})"),
+                    &format!("chmod 600 '{path}'"),
+                )?;
+            }
+        }
+        let Some(end) = credentials.and_then(|credentials| credentials.expiry()) else {
+            return Ok(false);
+        };
+        let now = clock.unix();
+        if end > now {
+            let left = time::spoken(std::time::Duration::from_secs(end - now));
+            self.good(&format!(
+                "the token ends in {left} ({}), it says",
+                time::utc(end)
+            ))?;
+            return Ok(false);
+        }
+        let ago = time::ago(end, now);
+        self.report.finding(
+            Mark::Bad,
+            &format!("the token expired {ago}, it says"),
+            Some("get a new one"),
+        )?;
+        Ok(true)
+    }
+
+    /// Everything between us and the API.
+    fn connection(&mut self, plan: &Plan, budget: Budget) -> Result<()> {
+        let (url, connection) = (&plan.target.url, &plan.target.connection);
+        let client = match Client::new(connection, url) {
+            Ok(client) => client,
+            Err(error) => return self.error(&error),
+        };
+        match url.is_https().then(|| TrustOrigin::of(connection)) {
+            None if url.is_loopback() => {}
+            None => self.doubtful("everybody on the way can read what is sent", "use https")?,
+            Some(TrustOrigin::Anyone) => self.doubtful(
+                "no certificate is checked (--insecure)",
+                "name your own authority with --cacert instead",
+            )?,
+            Some(TrustOrigin::Named(how, path)) => self.good(&format!(
+                "trusted are the certificates in '{}' ({how})",
+                path.display()
+            ))?,
+            Some(TrustOrigin::System(path)) => self.good(&format!(
+                "trusted are the system's certificates, '{}'",
+                path.display()
+            ))?,
+            Some(TrustOrigin::BuiltIn) => self.good("trusted are the certificates built in")?,
+        }
+        let Probe {
+            phase,
+            addresses,
+            fault,
+        } = client.probe(budget);
+        let peer = match client.proxy() {
+            Some(proxy) => format!("the proxy {proxy}"),
+            None => url.origin().to_owned(),
+        };
+        if !addresses.is_empty() {
+            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            self.good(&format!("{peer} is at {}", addresses.join(", ")))?;
+        }
+        if phase > Phase::Connecting {
+            self.good(&format!("{peer} takes connections"))?;
+        }
+        if let Some(fault) = fault {
+            let terms = Terms {
+                expect: &[],
+                show: &plan.output.show,
+            };
+            let verdict = judge(&Attempt::Unsent(fault), 1, terms);
+            return self.bad(&verdict.why, verdict.hint.as_deref(), verdict.exit);
+        }
+        if client.proxy().is_some() {
+            self.good(&format!("it lets us through to {}", url.origin()))?;
+        }
+        if url.is_https() && !connection.insecure {
+            self.good("TLS stands, and the certificate holds")?;
+        }
+        Ok(())
+    }
+}

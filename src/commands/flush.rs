@@ -1,0 +1,411 @@
+//! `authpost flush`: delivers what waits in a spool and is due, oldest first.
+//!
+//! One bad message never keeps back the others, and a host that cannot be reached is tried once. What goes wrong with
+//! the token, a certificate or this machine never makes a message dead. A disk that cannot be written is told for every
+//! message: none is sent that could not be marked before.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::delivery::journal::{Marked, Rest, although, asked, exit_although, exit_of_dead};
+use crate::delivery::verdict::{Again, Exit, Fate, Terms, Verdict};
+use crate::delivery::{Api, Endpoint, Outcome, deliver};
+use crate::document::Document;
+use crate::output::{self, Report};
+use crate::request::job::Job;
+use crate::request::{Delivery, Flush, Show, Target};
+use crate::spool::{Flaw, Held, Hint, Message, Place, STOPPED, Spool, Taken};
+use crate::system::error::{Error, Kind, Result};
+use crate::system::time::{self, Budget, Clock};
+
+/// Delivers what `flush` says. How the run is to end: well, when nothing that is due is left waiting, else by the most
+/// severe reason.
+///
+/// # Errors
+/// When the spool cannot be used.
+pub fn run(flush: &Flush, report: Report, clock: &dyn Clock) -> Result<Exit> {
+    // A crontab has both lines from the start: a directory that was made for the spool may still be empty.
+    if Spool::is_prepared(&flush.dir)? {
+        report.remark(&Counts::default().summary(&flush.dir));
+        return Ok(Exit::Ok);
+    }
+    let spool = Spool::open(&flush.dir)?;
+    let Some(_turn) = spool.turn()? else {
+        report.remark(&format!(
+            "another flush of the spool '{}' is at work; leaving it to that one",
+            spool.dir().display()
+        ));
+        return Ok(Exit::Ok);
+    };
+    let mut run = Run {
+        spool: &spool,
+        report,
+        clock,
+        line: None,
+        unreached: Vec::new(),
+        unusable: Vec::new(),
+        told: HashSet::new(),
+        exit: Exit::Ok,
+        counts: Counts::default(),
+    };
+    spool.sweep();
+    for name in spool.names(Place::Active)? {
+        run.recover(&name);
+    }
+    let names = spool.names(Place::Queue)?;
+    for (done, name) in names.iter().enumerate() {
+        let limit = flush.run.limit(flush.timeout, clock.elapsed());
+        if limit.is_zero() {
+            run.out_of_time(names.len() - done);
+            break;
+        }
+        report.progress(done, names.len());
+        run.message(name, limit)?;
+    }
+    report.pause();
+    report.remark(&run.counts.summary(spool.dir()));
+    Ok(run.exit)
+}
+
+/// A connection and a token, kept as long as one message after the other can use them.
+struct Line {
+    target: Rc<Target>,
+    api: Api,
+}
+
+/// Whether one connection and token serve both.
+fn share(a: &Target, b: &Target) -> bool {
+    a.url.origin() == b.url.origin()
+        && a.connection == b.connection
+        && a.auth == b.auth
+        && a.header_files == b.header_files
+}
+
+/// What became of the messages.
+#[derive(Default)]
+struct Counts {
+    delivered: usize,
+    waiting: usize,
+    early: usize,
+    dead: usize,
+}
+
+impl Counts {
+    fn summary(&self, dir: &Path) -> String {
+        let counts = [
+            (self.delivered, "delivered"),
+            (self.waiting, "left waiting"),
+            (self.early, "not due yet"),
+            (self.dead, "dead"),
+        ];
+        let told: Vec<_> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        match told.is_empty() {
+            true => format!("nothing waits in the spool '{}'", dir.display()),
+            false => format!("the spool '{}': {}", dir.display(), told.join(", ")),
+        }
+    }
+}
+
+struct Run<'a> {
+    spool: &'a Spool,
+    report: Report<'a>,
+    clock: &'a dyn Clock,
+    line: Option<Line>,
+    /// Origins that could not be reached in this run.
+    unreached: Vec<String>,
+    /// Targets whose token, certificate or the like cannot be used in this run.
+    unusable: Vec<Rc<Target>>,
+    /// What was said already: that a thousand messages wait for one reason is said once.
+    told: HashSet<String>,
+    exit: Exit,
+    counts: Counts,
+}
+
+impl<'a> Run<'a> {
+    /// A message found in `active` that nobody holds may have been taken.
+    fn recover(&mut self, name: &OsStr) {
+        let Some((held, message, _)) = self.take(Place::Active, name) else {
+            return;
+        };
+        match held.doubt() {
+            Some(doubt) if !message.idempotent => self.give_up(held, &message, doubt),
+            _ => {
+                if let Some(_locked) = held.namesake() {
+                    let why = "another message of its name may have been accepted";
+                    self.set_aside(Place::Queue, name, &Flaw::NoMessage(why));
+                }
+                if let Err(error) = held.keep() {
+                    self.leave(&error);
+                }
+            }
+        }
+    }
+
+    /// A message that the API may have accepted, for this reason, and that must not be sent twice.
+    fn give_up(&mut self, held: Held, message: &Message, doubt: &str) {
+        let mut hint = self.spool.hint(OsStr::new(held.id.as_str()));
+        hint.error = doubt.to_owned();
+        if let Err(error) = self.bury(held, message, &hint, Exit::IoErr, None) {
+            self.tell(&error, error.kind().into());
+        }
+    }
+
+    /// The message called `name`, held and whole. What is damaged or no message is set aside; what cannot be used now
+    /// is left alone, and told.
+    fn take(&mut self, place: Place, name: &OsStr) -> Option<(Held<'a>, Message, Document)> {
+        let held = match self.spool.hold(place, name) {
+            Ok(Taken::Held(held)) => held,
+            Ok(Taken::Busy | Taken::Gone) => return None,
+            Ok(Taken::Strange(flaw)) => {
+                self.set_aside(place, name, &flaw);
+                return None;
+            }
+            Err(error) => {
+                self.leave(&error);
+                return None;
+            }
+        };
+        let flaw = match held.read() {
+            Ok((message, body)) => return Some((held, message, body)),
+            Err(flaw) => flaw,
+        };
+        let kind = match flaw {
+            Flaw::Version(_) => Kind::Config,
+            Flaw::Unreadable(_) => Kind::Input,
+            Flaw::NoMessage(_) | Flaw::Exposed | Flaw::Damaged(_) => {
+                self.set_aside(place, name, &flaw);
+                return None;
+            }
+        };
+        let path = self.spool.path(place, name);
+        self.leave(&Error::new(
+            kind,
+            format!("reading the message '{}': {flaw}", path.display()),
+        ));
+        None
+    }
+
+    /// A message that stays where it is.
+    fn leave(&mut self, error: &Error) {
+        self.counts.waiting += 1;
+        self.tell(error, error.kind().into());
+    }
+
+    fn tell(&mut self, error: &Error, exit: Exit) {
+        self.exit = self.exit.or_worse(exit);
+        self.report.pause();
+        output::error(error);
+    }
+
+    fn set_aside(&mut self, place: Place, name: &OsStr, flaw: &Flaw) {
+        let (why, exit) = match (place, flaw) {
+            // Whoever mends its mode and sends it again must know that.
+            (Place::Active, Flaw::Exposed) => (format!("{flaw}; {STOPPED}"), Exit::IoErr),
+            _ => (flaw.to_string(), Exit::DataErr),
+        };
+        if let Err(error) = self.spool.set_aside(place, name, &why) {
+            return self.leave(&error);
+        }
+        self.counts.dead += 1;
+        self.exit = self.exit.or_worse(exit);
+        let path = self.spool.path(place, name);
+        self.report.failure(
+            &format!("setting aside '{}', among the dead: {why}", path.display()),
+            None,
+        );
+    }
+
+    /// Delivers the message called `name` within `limit`, if it is due.
+    fn message(&mut self, name: &OsStr, limit: Duration) -> Result<()> {
+        let mut hint = self.spool.hint(name);
+        if hint.left(self.clock.unix()) > 0 {
+            self.counts.early += 1;
+            return Ok(());
+        }
+        let Some((mut held, message, body)) = self.take(Place::Queue, name) else {
+            return Ok(());
+        };
+        if let Some(doubt) = held.doubt().filter(|_| !message.idempotent) {
+            self.give_up(held, &message, doubt);
+            return Ok(());
+        }
+        let target = message.target.clone();
+        let origin = target.url.origin();
+        if self.unreached.iter().any(|known| known == origin)
+            || self.unusable.iter().any(|known| share(known, &target))
+        {
+            self.counts.waiting += 1;
+            return Ok(());
+        }
+        let job = message.job(body);
+        let outcome = self.deliver(&job, &message, &mut held, limit);
+        let again = hint.tries > 0;
+        let mut failed = |why: &str, asked| {
+            hint.failed(message.created, self.clock.unix(), asked, why);
+            hint.clone()
+        };
+        let mut outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.spool.note(name, &failed(&error.to_string(), None));
+                self.line = None;
+                self.leave(&error);
+                if error.kind() != Kind::Output {
+                    self.unusable.push(target);
+                }
+                if let Err(error) = held.keep() {
+                    self.tell(&error, error.kind().into());
+                }
+                return Ok(());
+            }
+        };
+        let verdict = &mut outcome.verdict;
+        let conflict = outcome.answer.as_ref().is_some_and(|it| it.status == 409);
+        let rest = match Rest::of(verdict, message.idempotent) {
+            // The request of an earlier run is still at work.
+            Rest::Dead if conflict && again && message.idempotent => Rest::Waits,
+            rest => rest,
+        };
+        if rest == Rest::Gone {
+            let removed = held.remove();
+            self.counts.delivered += 1;
+            self.settled(&outcome.verdict, removed);
+            return self.report.flushed(&job, &outcome);
+        }
+        let passing = verdict.again != Again::No && verdict.exit != Exit::NoPerm;
+        if rest == Rest::Dead {
+            verdict.exit = exit_of_dead(verdict);
+        }
+        let mut hint = failed(&outcome.verdict.why, asked(&outcome, self.clock));
+        let verdict = &outcome.verdict;
+        if verdict.fate == Fate::Unsent {
+            self.line = None;
+            self.unreached.push(origin.to_owned());
+        }
+        let remedy = verdict.hint.as_deref();
+        let given_up = rest == Rest::Waits && passing && hint.is_given_up();
+        if given_up {
+            hint.error = format!("given up after {} tries: {}", hint.tries, hint.error);
+        }
+        let put = match rest == Rest::Dead || given_up {
+            true => self.bury(held, &message, &hint, verdict.exit, remedy),
+            false => self.wait(held, &message, &hint, verdict.exit, remedy),
+        };
+        self.settled(&outcome.verdict, put);
+        self.report.flushed(&job, &outcome)
+    }
+
+    /// Tells what the spool did not do for a message after the API had its say.
+    fn settled(&mut self, verdict: &Verdict, put: Result<()>) {
+        if let Err(error) = put {
+            let exit = exit_although(verdict, &error);
+            self.tell(&although(verdict, error), exit);
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        job: &Job,
+        message: &Message,
+        held: &mut Held,
+        limit: Duration,
+    ) -> Result<Outcome> {
+        let line = match self.line.take() {
+            Some(line) if share(&line.target, &job.target) => line,
+            _ => {
+                if job.target.connection.insecure {
+                    self.report.insecure();
+                }
+                let target = job.target.clone();
+                let api = Api::new(&target)?;
+                Line { target, api }
+            }
+        };
+        let mut marked = Marked {
+            api: &mut self.line.insert(line).api,
+            held,
+            expect: &message.expect,
+        };
+        // One try: the next run is the next one.
+        let rules = Delivery {
+            timeout: limit,
+            tries: 1,
+            wait: Duration::ZERO,
+            max_wait: Duration::ZERO,
+            idempotent: message.idempotent,
+            patient: false,
+        };
+        let terms = Terms {
+            expect: &message.expect,
+            show: &Show::Body,
+        };
+        let tell = &mut |_: &str| {};
+        let outcome = deliver(job, &mut marked, &rules, limit, terms, self.clock, tell)?;
+        let left = limit.saturating_sub(outcome.took);
+        // A token that went out of date since it was fetched, perhaps for an earlier message, says nothing of a new one.
+        if outcome.verdict.again == Again::WithNewToken
+            && marked.renew(job, Budget::of(left)).unwrap_or(false)
+        {
+            return deliver(job, &mut marked, &rules, left, terms, self.clock, tell);
+        }
+        Ok(outcome)
+    }
+
+    fn wait(
+        &mut self,
+        held: Held,
+        message: &Message,
+        hint: &Hint,
+        exit: Exit,
+        remedy: Option<&str>,
+    ) -> Result<()> {
+        self.spool.note(&held.id, hint);
+        let put = held.keep();
+        self.counts.waiting += 1;
+        self.exit = self.exit.or_worse(exit);
+        let why = format!("to {}: {}", message.target.url, hint.error);
+        let wait = time::spoken(Duration::from_secs(hint.wait));
+        if self.told.insert(why.clone()) {
+            let text = format!("{} {why}; next try in {wait} at the earliest", message.id);
+            self.report.failure(&text, remedy);
+        }
+        put
+    }
+
+    fn bury(
+        &mut self,
+        held: Held,
+        message: &Message,
+        hint: &Hint,
+        exit: Exit,
+        remedy: Option<&str>,
+    ) -> Result<()> {
+        self.spool.note(&held.id, hint);
+        let put = held.bury();
+        let (count, now) = match put {
+            Ok(()) => (&mut self.counts.dead, "; dead now"),
+            Err(_) => (&mut self.counts.waiting, ""),
+        };
+        *count += 1;
+        self.exit = self.exit.or_worse(exit);
+        let (id, url) = (&message.id, &message.target.url);
+        let text = format!("{id} to {url}: {}{now}", hint.error);
+        self.report.failure(&text, remedy);
+        put
+    }
+
+    fn out_of_time(&mut self, left: usize) {
+        self.counts.waiting += left;
+        self.exit = self.exit.or_worse(Exit::TempFail);
+        let text = format!("the time of --max-time is over, with {left} messages still to look at");
+        self.report
+            .failure(&text, Some("the next flush goes on; or give it more time"));
+    }
+}

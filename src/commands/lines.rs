@@ -1,0 +1,314 @@
+//! A run of many deliveries: every line of a file on its way to one API.
+//!
+//! Owns the order of things: what stops the run, what it counts, where the lines go that were not accepted, and from
+//! where another run can go on. What always holds: a line is settled (accepted, or told and kept) before the next one
+//! goes out, so that accepted lines, failed lines and the lines from `--skip` on are all the lines, each of them once.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::delivery::journal::{self, exit_of_dead};
+use crate::delivery::verdict::{Again, Exit, Fate, Terms};
+use crate::delivery::{Api, Outcome, deliver};
+use crate::document::Document;
+use crate::document::ndjson::{Next, Parcel, Stream};
+use crate::output::{self, LineReport, Tally};
+use crate::request::job::Job;
+use crate::request::{Lines, Plan};
+use crate::spool::{Message, Spool};
+use crate::system::error::{Error, Kind, Result};
+use crate::system::time::{Clock, SystemClock};
+
+/// Sends the lines. How the run is to end.
+///
+/// # Errors
+/// What keeps us from beginning.
+pub fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
+    let mut stream = Stream::open(lines, plan.target.clone(), plan.key.as_deref())?;
+    if plan.dry_run {
+        return dry_run(plan, stream);
+    }
+    if plan.spool.is_some() {
+        // What no message can say is told before anything is sent.
+        let job = Job::new(plan.target.clone(), plan.key.clone(), Document::empty());
+        Message::new(&job, plan.delivery.idempotent, &plan.expect, clock.unix())?;
+    }
+    let failed = lines.failed.as_deref();
+    let mut run = Run {
+        plan,
+        interval: lines.interval,
+        failed: failed.map(|path| Failed::open(path, &stream)).transpose()?,
+        spool: plan.spool.as_deref().map(Spool::make).transpose()?,
+        given_up: None,
+        api: Api::new(&plan.target)?,
+        report: LineReport::new(&plan.output, &plan.target),
+        clock,
+        due: Duration::ZERO,
+        tally: Tally::default(),
+        settled: lines.skip,
+        exit: Exit::Ok,
+    };
+    let stopped = run.all(&mut stream);
+    run.end(stopped)
+}
+
+/// The first request that would go out.
+fn dry_run(plan: &Plan, mut stream: Stream) -> Result<Exit> {
+    match stream.next()? {
+        None => Ok(Exit::Ok),
+        Some(Next::Parcel(parcel)) => {
+            output::dry_run(&parcel.job, plan.key.is_none()).map(|()| Exit::Ok)
+        }
+        Some(Next::Bad { number, why }) => Err(Error::new(
+            Kind::Data,
+            format!("checking line {number}: {why}"),
+        )),
+    }
+}
+
+/// Where a run stopped before its end.
+struct Stop {
+    /// The last line of what it stopped at, where the API may have taken that.
+    maybe_taken: Option<u64>,
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    interval: Duration,
+    failed: Option<Failed>,
+    spool: Option<Spool>,
+    /// Why the API is not tried any more, so that what follows goes into the spool at once.
+    given_up: Option<String>,
+    api: Api,
+    report: LineReport<'a>,
+    clock: &'a SystemClock,
+    /// When the next delivery may begin.
+    due: Duration,
+    tally: Tally,
+    /// The last line that is settled.
+    settled: u64,
+    exit: Exit,
+}
+
+impl Run<'_> {
+    /// Delivers one parcel after the other, until the end or until there is no point in going on.
+    fn all(&mut self, stream: &mut Stream) -> Result<Option<Stop>> {
+        while let Some(next) = stream.next()? {
+            match next {
+                Next::Bad { number, why } => {
+                    self.report.bad_line(number, &why)?;
+                    self.tally.add(Fate::Unsent, 1);
+                    self.exit = self.exit.or_worse(Exit::DataErr);
+                    if let Some(failed) = &mut self.failed {
+                        stream.rest(|piece| failed.write(piece))?;
+                        failed.write(b"\n")?;
+                    }
+                    self.settled = number;
+                }
+                Next::Parcel(parcel) => {
+                    let mut outcome = self.deliver(&parcel)?;
+                    let kept = self.keep(&parcel, &mut outcome);
+                    self.tally.add(outcome.verdict.fate, parcel.count());
+                    if let Err(error) = kept {
+                        return Ok(Some(self.not_kept(&parcel, &outcome, &error)));
+                    }
+                    self.exit = self.exit.or_worse(outcome.verdict.exit);
+                    let told = self.report.delivery(&parcel, &outcome);
+                    // Told or not, what was accepted must not be sent again.
+                    let settled = self.settle(&parcel, &outcome)?;
+                    told?;
+                    if let ControlFlow::Break(stop) = settled {
+                        return Ok(Some(stop));
+                    }
+                }
+            }
+            self.report.progress(&self.tally, self.clock.elapsed());
+        }
+        Ok(None)
+    }
+
+    /// Sends a parcel. With a spool, what keeps us from that stops nothing; and nothing is sent any more once the API is
+    /// down.
+    fn deliver(&mut self, parcel: &Parcel) -> Result<Outcome> {
+        match &self.given_up {
+            Some(why) => Ok(Outcome::not_tried(why.clone(), Exit::TempFail)),
+            None if self.spool.is_none() => self.send(parcel),
+            None => Ok(self.send(parcel).unwrap_or_else(|error| {
+                self.report.error(&error);
+                self.exit = self.exit.or_worse(error.kind().into());
+                Outcome::not_tried(error.to_string(), error.kind().into())
+            })),
+        }
+    }
+
+    /// Puts a parcel that the API did not accept into the spool, where there is one.
+    fn keep(&mut self, parcel: &Parcel, outcome: &mut Outcome) -> Result<()> {
+        let exit = outcome.verdict.exit;
+        let Some(spool) = self.spool.as_ref().filter(|_| exit != Exit::Ok) else {
+            return Ok(());
+        };
+        let (delivery, expect) = (&self.plan.delivery, &self.plan.expect);
+        journal::keep(spool, &parcel.job, outcome, delivery, expect, self.clock)?;
+        if self.given_up.is_none() && exit != Exit::Protocol {
+            let dir = spool.dir().display().to_string();
+            self.report.given_up(parcel, outcome, &dir);
+            self.given_up = Some(outcome.verdict.why.clone());
+        }
+        Ok(())
+    }
+
+    /// Tells what the API did with a parcel that the spool did not take in, and stops the run: what else the API does not
+    /// accept would be lost.
+    fn not_kept(&mut self, parcel: &Parcel, outcome: &Outcome, error: &Error) -> Stop {
+        // Why it was not tried was told before.
+        if outcome.tries > 0
+            && let Err(untold) = self.report.delivery(parcel, outcome)
+        {
+            self.report.error(&untold);
+        }
+        self.report.error(error);
+        // That the API may have accepted it comes before the disk.
+        self.exit = self.exit.or_worse(match exit_of_dead(&outcome.verdict) {
+            Exit::IoErr => Exit::IoErr,
+            _ => error.kind().into(),
+        });
+        self.stop(parcel, outcome)
+    }
+
+    fn send(&mut self, parcel: &Parcel) -> Result<Outcome> {
+        self.pace();
+        let report = &mut self.report;
+        report.request(parcel);
+        deliver(
+            &parcel.job,
+            &mut self.api,
+            &self.plan.delivery,
+            self.plan
+                .run
+                .limit(self.plan.delivery.timeout, self.clock.elapsed()),
+            Terms {
+                expect: &self.plan.expect,
+                show: &self.plan.output.show,
+            },
+            self.clock,
+            &mut |text| report.another_try(parcel, text),
+        )
+    }
+
+    /// Waits until the next delivery may begin, by `--rate`.
+    fn pace(&mut self) {
+        if self.interval.is_zero() {
+            return;
+        }
+        let now = self.clock.elapsed();
+        if now < self.due {
+            let wait = self.plan.run.limit(self.due - now, now);
+            self.clock.sleep(wait);
+        }
+        self.due = self.due.max(now) + self.interval;
+    }
+
+    /// What follows from a delivery: a refusal concerns its lines alone, anything else would befall the next ones too.
+    fn settle(&mut self, parcel: &Parcel, outcome: &Outcome) -> Result<ControlFlow<Stop>> {
+        match outcome.verdict.exit {
+            Exit::Ok => {}
+            _ if self.spool.is_some() => {}
+            // A --pick that is not met makes it no less accepted.
+            Exit::Protocol if outcome.verdict.fate == Fate::Accepted => {}
+            Exit::Protocol => {
+                if let Some(failed) = &mut self.failed {
+                    for line in parcel.lines() {
+                        failed.write(&[line, b"\n"].concat())?;
+                    }
+                }
+            }
+            _ => return Ok(ControlFlow::Break(self.stop(parcel, outcome))),
+        }
+        self.settled = *parcel.span.end();
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// A stop at this parcel.
+    fn stop(&self, parcel: &Parcel, outcome: &Outcome) -> Stop {
+        // Another run has the same keys only where they are not random.
+        let keyed = self.plan.key.is_some() || self.plan.target.idempotency_header.is_none();
+        let harmless = self.plan.delivery.idempotent && keyed;
+        let maybe = outcome.verdict.again == Again::IfIdempotent && !harmless;
+        Stop {
+            maybe_taken: maybe.then_some(*parcel.span.end()),
+        }
+    }
+
+    /// Brings everything to disk, and says what the run came to.
+    fn end(mut self, stopped: Result<Option<Stop>>) -> Result<Exit> {
+        let kept = self.failed.as_mut().map_or(Ok(()), Failed::sync);
+        let stopped = match (stopped, kept) {
+            (Ok(stop), Ok(())) => stop,
+            (Err(error), _) | (Ok(_), Err(error)) => {
+                self.report.error(&error);
+                self.exit = self.exit.or_worse(error.kind().into());
+                Some(Stop { maybe_taken: None })
+            }
+        };
+        let again = stopped.map(|stop| (self.settled, stop.maybe_taken));
+        self.report
+            .end(&self.tally, self.clock.elapsed(), self.exit, again);
+        Ok(self.exit)
+    }
+}
+
+/// The file of the lines that were not accepted.
+struct Failed {
+    file: File,
+    path: PathBuf,
+}
+
+impl Failed {
+    fn open(path: &Path, stream: &Stream) -> Result<Failed> {
+        // It may hold what the API must know and nobody else.
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|why| Failed::error(path, "opening", &why))?;
+        if stream.comes_from(&file) {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "opening '{}': --lines and --failed are the same file",
+                    path.display()
+                ),
+            )
+            .hint("give --failed a file of its own"));
+        }
+        let path = path.to_owned();
+        Ok(Failed { file, path })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|why| Failed::error(&self.path, "writing", &why))
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        match self.file.sync_all() {
+            // A pipe or a terminal has no disk to be brought to.
+            Err(why) if why.kind() != io::ErrorKind::InvalidInput => {
+                Err(Failed::error(&self.path, "writing", &why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn error(path: &Path, doing: &str, why: &io::Error) -> Error {
+        let doing = format!("{doing} the file of failed lines '{}'", path.display());
+        Error::io(Kind::Output, doing, why)
+            .hint("give --failed a place that this user can write to, with room on it")
+    }
+}

@@ -1,0 +1,406 @@
+//! Looking after a spool: `list`, `show`, `retry` and `drop`.
+//!
+//! Reading needs no lock, since a message never changes; a lock only tells whether its sender still lives. Whatever
+//! moves or removes one holds it, as a flush does, so the two cannot meet.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::delivery::verdict::Exit;
+use crate::json;
+use crate::output::{self, page};
+use crate::request::Chosen;
+use crate::spool::{Flaw, Hint, Message, Place, Spool, Taken};
+use crate::system::error::{Error, Kind, Result};
+use crate::system::time::{self, Clock};
+
+/// What is said of a message in `active` that nobody holds.
+const ORPHAN: &str = "perhaps taken (its sender was stopped)";
+
+/// What is said of a message that is in two places.
+const DOUBLE: &str = "may have been accepted (it is in two places)";
+
+/// Of an id that is to be dropped or sent again, so much must be given: an empty variable would mean the only message.
+const LEAST: usize = 4;
+
+/// So much is printed at once.
+const PIECE: usize = 64 << 10;
+
+/// Lists the messages in `dir`, those that wait and then those that are dead; with `json`, one a line.
+///
+/// # Errors
+/// When the spool cannot be read, or standard output not written.
+pub fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
+    let spool = Spool::open(dir)?;
+    let now = clock.unix();
+    let mut text = String::new();
+    let mut entries = entries(&spool)?;
+    let dead = entries.split_off(entries.partition_point(|(place, ..)| *place != Place::Dead));
+    for (title, entries) in [("waiting", entries), ("dead", dead)] {
+        if !json {
+            let count = entries.len();
+            text.push_str(&format!("{title}: {count}\n"));
+            if count > 0 {
+                text.push_str(&format!("  {:<30}  AGE     TRIES  NEXT    TO\n", "ID"));
+            }
+        }
+        for (place, name, is_double) in entries {
+            let Some((bytes, message)) = spool.look(place, &name, Message::glance) else {
+                continue;
+            };
+            let doubt = doubt(&spool, place, &name, is_double);
+            let row = Row {
+                name: name.to_string_lossy().into_owned(),
+                // Wherever else it is.
+                place: doubt.map_or(place, |_| Place::Active),
+                bytes,
+                message,
+                hint: spool.hint(&name),
+                doubt,
+            };
+            text.push_str(&if json { row.json(now) } else { row.text(now) });
+            if text.len() > PIECE {
+                page(text.as_bytes())?;
+                text.clear();
+            }
+        }
+    }
+    page(text.as_bytes())
+}
+
+/// Every message, in the order of the list, and whether it is in two places; such a one is there only once.
+fn entries(spool: &Spool) -> Result<Vec<(Place, OsString, bool)>> {
+    let mut entries = Vec::new();
+    for place in Place::ALL {
+        let names = spool.names(place)?.into_iter();
+        entries.extend(names.map(|name| (place, name, false)));
+    }
+    let mut names: Vec<&OsString> = entries.iter().map(|(_, name, _)| name).collect();
+    names.sort();
+    // A message that is moved meanwhile may also be found twice.
+    let mut doubles: HashMap<OsString, bool> = names
+        .windows(2)
+        .filter(|pair| pair[0] == pair[1] && spool.is_double(pair[0]))
+        .map(|pair| (pair[0].clone(), false))
+        .collect();
+    entries.retain_mut(|(_, name, is_double)| {
+        doubles.get_mut(name).is_none_or(|was_here| {
+            *is_double = true;
+            !std::mem::replace(was_here, true)
+        })
+    });
+    Ok(entries)
+}
+
+/// Why the API may have accepted a message that nobody works on, if it may.
+fn doubt(spool: &Spool, place: Place, name: &OsStr, is_double: bool) -> Option<&'static str> {
+    match place {
+        _ if is_double => Some(DOUBLE),
+        Place::Active if spool.is_orphan(name) => Some(ORPHAN),
+        _ => None,
+    }
+}
+
+/// A length of time in whole seconds.
+fn spoken(seconds: u64) -> String {
+    match seconds {
+        0..10 => format!("{seconds} s"),
+        _ => time::spoken(Duration::from_secs(seconds)),
+    }
+}
+
+/// One message in a list.
+struct Row {
+    name: String,
+    place: Place,
+    bytes: u64,
+    message: std::result::Result<Message, Flaw>,
+    hint: Hint,
+    /// Why the API may have accepted it, though nobody is sending it.
+    doubt: Option<&'static str>,
+}
+
+impl Row {
+    /// What is wrong, or went wrong last.
+    fn error(&self) -> String {
+        match &self.message {
+            Err(flaw) if self.hint.error.is_empty() => flaw.to_string(),
+            Err(_) => self.hint.error.clone(),
+            Ok(_) => self
+                .doubt
+                .map_or_else(|| self.hint.error.clone(), str::to_owned),
+        }
+    }
+
+    fn text(&self, now: u64) -> String {
+        let next = match self.place {
+            Place::Dead => "-".to_owned(),
+            Place::Active if self.doubt.is_some() => "-".to_owned(),
+            Place::Active => "sending".to_owned(),
+            Place::Queue => match self.hint.left(now) {
+                0 => "now".to_owned(),
+                left => spoken(left),
+            },
+        };
+        let (age, to) = match &self.message {
+            Ok(message) => (
+                spoken(now.saturating_sub(message.created)),
+                message.target.url.to_string(),
+            ),
+            Err(_) => ("-".to_owned(), "-".to_owned()),
+        };
+        let error = match self.error() {
+            error if error.is_empty() => error,
+            error => format!("  ({error})"),
+        };
+        let (name, tries) = (&self.name, self.hint.tries);
+        output::printable(&format!(
+            "  {name:<30}  {age:<6}  {tries:<5}  {next:<6}  {to}{error}"
+        )) + "\n"
+    }
+
+    fn json(&self, now: u64) -> String {
+        let message = self.message.as_ref().ok();
+        let text =
+            |text: Option<String>| text.map_or("null".to_owned(), |text| json::string(&text));
+        let number = |number: Option<u64>| number.map_or("null".to_owned(), |it| it.to_string());
+        let created = message.map(|message| message.created);
+        let next = (self.place == Place::Queue).then(|| now + self.hint.left(now));
+        let error = Some(self.error()).filter(|error| !error.is_empty());
+        let members = [
+            ("id", json::string(&self.name)),
+            ("place", json::string(self.place.name())),
+            ("created", number(created)),
+            ("age", number(created.map(|then| now.saturating_sub(then)))),
+            ("tries", self.hint.tries.to_string()),
+            ("next", number(next)),
+            (
+                "method",
+                text(message.map(|it| it.target.method.as_str().to_owned())),
+            ),
+            ("url", text(message.map(|it| it.target.url.to_string()))),
+            (
+                "key",
+                text(
+                    message
+                        .and_then(|it| it.key.as_ref())
+                        .map(|key| key.0.clone()),
+                ),
+            ),
+            ("bytes", self.bytes.to_string()),
+            ("error", text(error)),
+        ];
+        let members = members.map(|(name, value)| format!("\"{name}\":{value}"));
+        format!("{{{}}}\n", members.join(","))
+    }
+}
+
+/// Shows one message: what is known of it, and then the request that it is.
+///
+/// # Errors
+/// When there is no such message, or it is damaged.
+pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
+    let spool = Spool::open(&chosen.dir)?;
+    let prefix = chosen.ids.iter().flatten().next();
+    let prefix = prefix.map_or("", String::as_str);
+    let (place, name, is_double) = find(&spool, &entries(&spool)?, prefix, 1)?;
+    let path = spool.path(place, &name);
+    let hint = spool.hint(&name);
+    let (message, body) = match spool.look(place, &name, Message::read) {
+        None => return Err(gone(&name)),
+        Some((_, Err(flaw))) => return Err(unusable(&path, &flaw)),
+        Some((_, Ok(whole))) => whole,
+    };
+    let now = clock.unix();
+    let state = match (doubt(&spool, place, &name, is_double), place) {
+        (Some(doubt), _) => doubt.to_owned(),
+        (_, Place::Queue) if hint.left(now) > 0 => {
+            let left = spoken(hint.left(now));
+            format!("waiting, due in {left}")
+        }
+        (_, Place::Queue) => "waiting, and due".to_owned(),
+        (_, Place::Active) => "being sent".to_owned(),
+        (_, Place::Dead) => "dead".to_owned(),
+    };
+    let mut text = format!(
+        "id: {}\nstate: {state}\naccepted: {}\ntries: {}\n",
+        message.id,
+        time::utc(message.created),
+        hint.tries
+    );
+    if !hint.error.is_empty() {
+        text.push_str(&format!("last error: {}\n", output::printable(&hint.error)));
+    }
+    page(format!("{text}\n").as_bytes())?;
+    output::dry_run(&message.job(body), false)
+}
+
+/// Makes messages due: the dead go back to the queue, those that wait do so no longer. What may have been taken becomes
+/// dead first, so that nobody sends it again who does not know that.
+///
+/// # Errors
+/// When the spool cannot be used.
+pub fn retry(chosen: &Chosen) -> Result<Exit> {
+    each(chosen, "due now", |spool, place, name| {
+        let held = match spool.hold(place, name)? {
+            Taken::Held(held) => held,
+            Taken::Busy => return Err(busy(name)),
+            Taken::Gone => return Err(gone(name)),
+            Taken::Strange(flaw) => return Err(unusable(&spool.path(place, name), &flaw)),
+        };
+        let (message, _) = held
+            .read()
+            .map_err(|flaw| unusable(&spool.path(place, name), &flaw))?;
+        if let Some(doubt) = held.doubt().filter(|_| !message.idempotent) {
+            let mut hint = spool.hint(name);
+            hint.error = doubt.to_owned();
+            spool.note(name, &hint);
+            held.bury()?;
+            let (id, dir) = (&message.id, spool.dir().display());
+            output::error(
+                &Error::new(Kind::Unreached, format!("{id}: {doubt}; dead now")).hint(format!(
+                    "'authpost retry {dir} {id}' sends it again all the same"
+                )),
+            );
+            return Ok(Exit::IoErr);
+        }
+        spool.forget(name)?;
+        held.keep().map(|()| Exit::Ok)
+    })
+}
+
+/// Removes messages.
+///
+/// # Errors
+/// When the spool cannot be used.
+pub fn drop(chosen: &Chosen) -> Result<Exit> {
+    each(chosen, "dropped", |spool, place, name| {
+        match spool.hold(place, name)? {
+            Taken::Held(held) => held.remove()?,
+            Taken::Busy => return Err(busy(name)),
+            Taken::Gone => return Err(gone(name)),
+            Taken::Strange(_) => spool.discard(place, name)?,
+        }
+        Ok(Exit::Ok)
+    })
+}
+
+/// Does it to each of the chosen; that one fails does not keep it from the others.
+fn each(
+    chosen: &Chosen,
+    done: &str,
+    act: impl Fn(&Spool, Place, &OsStr) -> Result<Exit>,
+) -> Result<Exit> {
+    let spool = Spool::open(&chosen.dir)?;
+    let found: Vec<Result<(Place, OsString)>> = match &chosen.ids {
+        Some(ids) => {
+            let there = entries(&spool)?;
+            let found = ids.iter().map(|prefix| {
+                find(&spool, &there, prefix, LEAST).map(|(place, name, _)| (place, name))
+            });
+            found.collect()
+        }
+        None => {
+            let names = spool.names(Place::Dead)?.into_iter();
+            names.map(|name| Ok((Place::Dead, name))).collect()
+        }
+    };
+    let (mut count, mut exit) = (0, Exit::Ok);
+    for found in found {
+        match found.and_then(|(place, name)| act(&spool, place, &name)) {
+            Ok(Exit::Ok) => count += 1,
+            Ok(other) => exit = exit.or_worse(other),
+            Err(error) => {
+                output::error(&error);
+                exit = exit.or_worse(error.kind().into());
+            }
+        }
+    }
+    if !chosen.quiet {
+        let messages = if count == 1 { "message" } else { "messages" };
+        output::note(&format!("{count} {messages} {done}"));
+    }
+    Ok(exit)
+}
+
+/// The one of `there` of that name, or whose name begins so, with as many characters as `least`.
+fn find(
+    spool: &Spool,
+    there: &[(Place, OsString, bool)],
+    prefix: &str,
+    least: usize,
+) -> Result<(Place, OsString, bool)> {
+    let found: Vec<_> = there
+        .iter()
+        .filter(|(_, name, _)| name.to_string_lossy().starts_with(prefix))
+        .collect();
+    let exact = found
+        .iter()
+        .find(|(_, name, _)| name.to_string_lossy() == prefix);
+    let dir = spool.dir().display();
+    match (found.len(), exact) {
+        (_, Some(exact)) => Ok((**exact).clone()),
+        _ if prefix.chars().count() < least => Err(Error::new(
+            Kind::Usage,
+            format!("looking for the message '{prefix}': that is too short for an id"),
+        )
+        .hint("give at least 4 characters of it")),
+        (1, _) => Ok(found[0].clone()),
+        (0, _) => Err(Error::new(
+            Kind::Input,
+            format!("looking for the message '{prefix}': it is not in the spool '{dir}'"),
+        )
+        .hint(format!("'authpost list {dir}' shows what is there"))),
+        (count, _) => Err(Error::new(
+            Kind::Usage,
+            format!("looking for the message '{prefix}': {count} messages begin so"),
+        )
+        .hint("give more of the id")),
+    }
+}
+
+fn busy(name: &OsStr) -> Error {
+    Error::new(
+        Kind::Unreached,
+        format!(
+            "taking the message '{}': another run is at work on it",
+            name.display()
+        ),
+    )
+    .hint("try again in a moment")
+}
+
+fn gone(name: &OsStr) -> Error {
+    Error::new(
+        Kind::Unreached,
+        format!(
+            "taking the message '{}': another run has moved it meanwhile",
+            name.display()
+        ),
+    )
+    .hint("list the spool again")
+}
+
+fn unusable(path: &Path, flaw: &Flaw) -> Error {
+    let kind = match flaw {
+        Flaw::NoMessage(_) | Flaw::Exposed | Flaw::Damaged(_) => Kind::Data,
+        Flaw::Version(_) => Kind::Config,
+        Flaw::Unreadable(_) => Kind::Input,
+    };
+    let error = Error::new(
+        kind,
+        format!("reading the message '{}': {flaw}", path.display()),
+    );
+    match flaw {
+        Flaw::NoMessage(_) => error.hint("look what it is, then drop it"),
+        Flaw::Exposed => error.hint(format!(
+            "look into it, then: chmod 600 '{}'",
+            path.display()
+        )),
+        Flaw::Damaged(_) => error.hint("save what can be read of that file, then drop the message"),
+        Flaw::Version(_) => error.hint("use the authpost that wrote it"),
+        Flaw::Unreadable(_) => error,
+    }
+}

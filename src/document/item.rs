@@ -1,0 +1,421 @@
+//! Items: `key=text` and its relatives on the command line, and the object that they make.
+//!
+//! Owns the syntax that HTTPie made common (the help has the whole of it) and the small tree in which
+//! items meet. It must not know arguments other than its own. What always holds: a `:=` value keeps its text, and is
+//! taken apart only as far as another item reaches into it; no item replaces what another gave; parsing opens nothing.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use super::{not_json, quoted};
+use crate::json;
+use crate::system::error::{Error, Kind, Result};
+
+/// How many keys deep an item may reach.
+const DEEPEST: usize = 128;
+
+/// The highest index, for a typing error must not make a billion of `null`.
+const HIGHEST: usize = 1000;
+
+/// What a backslash takes the meaning from. Before anything else it is a backslash.
+const SPECIAL: &[u8] = b"\\=:@[]";
+
+const FORMS: &str = "write KEY=TEXT, KEY:=JSON, KEY=@FILE or KEY:=@FILE";
+
+/// One item of the command line: where in the object it belongs, and what belongs there.
+#[derive(Debug)]
+pub struct Item {
+    /// The key as written, brackets and backslashes included.
+    name: String,
+    path: Vec<Step>,
+    value: Value,
+}
+
+/// One step from the whole object to the item's place.
+#[derive(Debug)]
+struct Step {
+    to: Place,
+    /// How much of the name leads up to here.
+    end: usize,
+}
+
+#[derive(Debug)]
+enum Place {
+    Key(String),
+    Index(usize),
+    /// Behind the last element.
+    Next,
+}
+
+#[derive(Debug)]
+enum Value {
+    Text(String),
+    /// Checked.
+    Json(String),
+    TextFile(PathBuf),
+    JsonFile(PathBuf),
+}
+
+impl Item {
+    /// Reads one argument. Nothing is opened.
+    ///
+    /// A backslash takes the meaning from a following `\ = : @ [ ]`, in the key and in a text. JSON and file names are
+    /// taken as written.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] when it is no item, [`Kind::Data`] when the value of `:=` is not JSON or has a key twice. They
+    /// name the key, not the value.
+    pub fn parse(argument: &str) -> Result<Item> {
+        let separator = unescaped(argument, b"=:").next();
+        let (name, rest) = argument.split_at(separator.unwrap_or(argument.len()));
+        let (form, value) = match (rest.strip_prefix(":="), rest.strip_prefix('=')) {
+            (Some(json), _) => (":=…", json),
+            (None, Some(text)) if !text.starts_with('=') => ("=…", text),
+            _ => return Err(stranger(argument, name, rest)),
+        };
+        let item = quoted(&format!("{name}{form}"));
+        if name.is_empty() {
+            return Err(misread(&item, "no key before it", FORMS));
+        }
+        let path = path(name)
+            .map_err(|why| misread(&item, why, "write \\[ and \\] for brackets in a key"))?;
+        if path.len() > DEEPEST {
+            let why = format!("more than {DEEPEST} keys deep");
+            return Err(misread(&item, &why, "give the inner part as JSON, with :="));
+        }
+        let too_high = |step: &Step| matches!(step.to, Place::Index(index) if index > HIGHEST);
+        if path.iter().any(too_high) {
+            let why = format!("an index above {HIGHEST}");
+            return Err(misread(&item, &why, "give the array as JSON, with :="));
+        }
+        let value = match (form, value.strip_prefix('@')) {
+            (_, Some("")) => return Err(misread(&item, "no file name behind the '@'", FORMS)),
+            (_, Some("-")) => {
+                let remedy = "write @/dev/stdin for standard input, @./- for a file named '-'";
+                return Err(misread(&item, "'-' is no file here", remedy));
+            }
+            (":=…", Some(file)) => Value::JsonFile(file.into()),
+            (_, Some(file)) => Value::TextFile(file.into()),
+            (":=…", None) if json::trim(value).is_empty() => {
+                let remedy = "write := null, or = for an empty text";
+                return Err(misread(&item, "no JSON behind it", remedy));
+            }
+            (":=…", None) => {
+                let json = distinct(value.as_bytes(), &format!("the item {item}"));
+                Value::Json(json.map_err(|why| match value.as_bytes() {
+                    [b'{' | b'[' | b'"', ..] => why,
+                    _ => why.hint("write = instead of := for a text"),
+                })?)
+            }
+            (_, None) => Value::Text(bare(value)),
+        };
+        Ok(Item {
+            name: name.to_owned(),
+            path,
+            value,
+        })
+    }
+
+    /// The value's JSON text.
+    fn load(&self) -> Result<String> {
+        let read = |file: &PathBuf| {
+            let origin = quoted(&file.to_string_lossy());
+            match fs::read(file) {
+                Ok(bytes) => Ok((origin, bytes)),
+                Err(why) => Err(Error::io(Kind::Input, format!("reading {origin}"), &why)),
+            }
+        };
+        match &self.value {
+            Value::Text(text) => Ok(json::string(text)),
+            Value::Json(json) => Ok(json.clone()),
+            Value::TextFile(file) => {
+                let (origin, bytes) = read(file)?;
+                let text = String::from_utf8(bytes).map_err(|why| {
+                    let at = why.utf8_error().valid_up_to();
+                    Error::new(
+                        Kind::Data,
+                        format!("checking {origin}: not UTF-8 after byte {at}"),
+                    )
+                })?;
+                let text = text
+                    .strip_suffix("\r\n")
+                    .or_else(|| text.strip_suffix('\n'))
+                    .unwrap_or(&text);
+                Ok(json::string(text))
+            }
+            Value::JsonFile(file) => {
+                let (origin, bytes) = read(file)?;
+                distinct(&bytes, &origin)
+            }
+        }
+    }
+}
+
+/// An argument that is no item, but which the syntax lets us see: `item` shows it.
+fn misread(item: &str, why: &str, remedy: &str) -> Error {
+    Error::new(Kind::Usage, format!("reading the item {item}: {why}")).hint(remedy)
+}
+
+/// An argument that belongs elsewhere. It may be anything, a token too: so it is shown far enough to know it by, and no
+/// further.
+fn stranger(argument: &str, name: &str, rest: &str) -> Error {
+    let glimpse = |text: &str| match text.char_indices().nth(8) {
+        Some((end, _)) => quoted(&format!("{}…", &text[..end])),
+        None => quoted(text),
+    };
+    match (argument.as_bytes().first(), rest) {
+        (Some(b'{' | b'['), _) => {
+            let what = "reading the items: one looks like a whole document";
+            Error::new(Kind::Usage, what).hint("give a whole document with --data")
+        }
+        (Some(b'@'), "") => {
+            let remedy = "write --data @FILE for a whole document";
+            misread(&glimpse(argument), "no key", remedy)
+        }
+        (_, "") => misread(&glimpse(argument), "no '=' in it", FORMS),
+        (_, rest) if rest.starts_with('=') => misread(
+            &glimpse(&format!("{name}==…")),
+            "it looks like a part of the URL",
+            "put it behind a '?' in the URL, or write =\\= for a text that begins with '='",
+        ),
+        _ => misread(
+            &quoted(&format!("{name}:…")),
+            "it looks like a header",
+            "give headers with -H, or write := for JSON",
+        ),
+    }
+}
+
+/// The JSON text of the object that the items make.
+pub(super) fn object(items: &[Item]) -> Result<String> {
+    let mut root = Node::Object(Members::default());
+    for item in items {
+        let json = item.load()?;
+        let mut node = &mut root;
+        let mut reached = 0;
+        for step in &item.path {
+            node = node.enter(&step.to).map_err(|kind| {
+                let place = quoted(&item.name[..reached]);
+                Error::new(
+                    Kind::Usage,
+                    format!("building the object: {place} is not {kind}"),
+                )
+            })?;
+            reached = step.end;
+        }
+        if !matches!(node, Node::Hole) {
+            let place = quoted(&item.name);
+            return Err(Error::new(
+                Kind::Usage,
+                format!("building the object: duplicate key {place}"),
+            )
+            .hint("leave one of them out"));
+        }
+        *node = Node::Raw(json);
+    }
+    let mut json = String::new();
+    root.write(&mut json);
+    Ok(json)
+}
+
+/// A value on its way into the object. It is nested no deeper than the items' keys, so its own recursion is bounded.
+enum Node {
+    /// Nothing yet: a member that was just made, or an element that others pushed in front of it.
+    Hole,
+    /// JSON as it was given.
+    Raw(String),
+    Object(Members),
+    Array(Vec<Node>),
+}
+
+#[derive(Default)]
+struct Members {
+    /// Each key's JSON text, and its value.
+    list: Vec<(String, Node)>,
+    /// Where in the list a key is.
+    places: HashMap<String, usize>,
+}
+
+impl Members {
+    /// The value of the key, which is written so where it is new.
+    fn at(&mut self, key: String, written: String) -> &mut Node {
+        let fresh = self.list.len();
+        let place = *self.places.entry(key).or_insert(fresh);
+        if place == fresh {
+            self.list.push((written, Node::Hole));
+        }
+        &mut self.list[place].1
+    }
+}
+
+impl Node {
+    /// What is at `place` in here, made if need be. The error is what this would have to be.
+    fn enter(&mut self, place: &Place) -> std::result::Result<&mut Node, &'static str> {
+        self.open(place);
+        match (self, place) {
+            (Node::Object(members), Place::Key(key)) => {
+                Ok(members.at(key.clone(), json::string(key)))
+            }
+            (Node::Array(elements), Place::Index(index)) => {
+                if *index >= elements.len() {
+                    elements.resize_with(index + 1, || Node::Hole);
+                }
+                Ok(&mut elements[*index])
+            }
+            (Node::Array(elements), Place::Next) => {
+                let fresh = elements.len();
+                elements.push(Node::Hole);
+                Ok(&mut elements[fresh])
+            }
+            (_, Place::Key(_)) => Err("an object"),
+            (_, Place::Index(_) | Place::Next) => Err("an array"),
+        }
+    }
+
+    /// Makes an object or an array out of what is not there yet, and out of JSON that is one.
+    fn open(&mut self, place: &Place) {
+        let opened = match (&*self, place) {
+            (Node::Hole, Place::Key(_)) => Node::Object(Members::default()),
+            (Node::Hole, Place::Index(_) | Place::Next) => Node::Array(Vec::new()),
+            (Node::Raw(json), _) if json.starts_with('{') => {
+                let mut members = Members::default();
+                for (written, value) in json::children(json) {
+                    let written = written.unwrap_or_default();
+                    // A key that cannot be decoded cannot be written as an item's either.
+                    let key = json::text_of(written).unwrap_or_else(|| written.to_owned());
+                    *members.at(key, written.to_owned()) = Node::Raw(value.to_owned());
+                }
+                Node::Object(members)
+            }
+            (Node::Raw(json), _) if json.starts_with('[') => {
+                let elements = json::children(json).map(|(_, value)| Node::Raw(value.to_owned()));
+                Node::Array(elements.collect())
+            }
+            _ => return,
+        };
+        *self = opened;
+    }
+
+    fn write(&self, out: &mut String) {
+        match self {
+            Node::Hole => out.push_str("null"),
+            Node::Raw(json) => out.push_str(json),
+            Node::Object(members) => {
+                out.push('{');
+                for (count, (key, value)) in members.list.iter().enumerate() {
+                    out.push_str(if count > 0 { "," } else { "" });
+                    out.push_str(key);
+                    out.push(':');
+                    value.write(out);
+                }
+                out.push('}');
+            }
+            Node::Array(elements) => {
+                out.push('[');
+                for (count, value) in elements.iter().enumerate() {
+                    out.push_str(if count > 0 { "," } else { "" });
+                    value.write(out);
+                }
+                out.push(']');
+            }
+        }
+    }
+}
+
+/// The JSON text without the white space around it, when it is one and no object in it has a key twice.
+fn distinct(json: &[u8], origin: &str) -> Result<String> {
+    json::check(json).map_err(|flaw| not_json(origin, &flaw))?;
+    let json = String::from_utf8_lossy(json); // it was checked: nothing is lost
+    json::check_keys(&json)
+        .map_err(|flaw| Error::new(Kind::Data, format!("checking {origin}: {flaw}")))?;
+    Ok(json::trim(&json).to_owned())
+}
+
+/// The steps that a key such as `a[b][0][]` names. The error says what is wrong with it.
+fn path(name: &str) -> std::result::Result<Vec<Step>, &'static str> {
+    let mut steps = Vec::new();
+    let mut open = None;
+    let mut end = 0;
+    for at in unescaped(name, b"[]") {
+        match (name.as_bytes()[at], open) {
+            (b'[', Some(_)) => return Err("a '[' within brackets"),
+            (b'[', None) => {
+                if steps.is_empty() {
+                    if at == 0 {
+                        return Err("no key before the '['");
+                    }
+                    steps.push(Step {
+                        to: Place::Key(bare(&name[..at])),
+                        end: at,
+                    });
+                } else if end != at {
+                    return Err("something between ']' and '['");
+                }
+                open = Some(at + 1);
+            }
+            (_, None) => return Err("a ']' without its '['"),
+            (_, Some(start)) => {
+                let digits = &name[start..at];
+                end = at + 1;
+                open = None;
+                steps.push(Step {
+                    to: match digits {
+                        "" => Place::Next,
+                        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                            Place::Index(digits.parse().unwrap_or(usize::MAX))
+                        }
+                        key => Place::Key(bare(key)),
+                    },
+                    end,
+                });
+            }
+        }
+    }
+    if open.is_some() {
+        return Err("a '[' without its ']'");
+    }
+    if steps.is_empty() {
+        steps.push(Step {
+            to: Place::Key(bare(name)),
+            end: name.len(),
+        });
+    } else if end != name.len() {
+        return Err("something behind the last ']'");
+    }
+    Ok(steps)
+}
+
+/// Where in `text` one of these bytes stands without a backslash that takes its meaning.
+fn unescaped(text: &str, wanted: &[u8]) -> impl Iterator<Item = usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let found = at;
+            match bytes.get(at..)? {
+                [b'\\', escaped, ..] if SPECIAL.contains(escaped) => at += 2,
+                [byte, ..] => {
+                    at += 1;
+                    if wanted.contains(byte) {
+                        return Some(found);
+                    }
+                }
+                [] => return None,
+            }
+        }
+    })
+}
+
+/// The text without the backslashes that took a meaning.
+fn bare(text: &str) -> String {
+    let mut bare = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let escaped = characters.next_if(|next| {
+            character == '\\' && u8::try_from(*next).is_ok_and(|next| SPECIAL.contains(&next))
+        });
+        bare.push(escaped.unwrap_or(character));
+    }
+    bare
+}

@@ -1,0 +1,234 @@
+//! A stream of lines, each of them one JSON text (NDJSON), as a stream of Jobs.
+//!
+//! Owns reading them, in memory that does not grow with the stream: one line of at most `--max-line` bytes and one group
+//! are held, whatever else comes. It must not know what becomes of a [`Parcel`], nor print. What always holds: lines are
+//! numbered as in the file, blank ones and those passed over included; every line that is not blank comes out once, in
+//! order, either in a Parcel or as a [`Next::Bad`] one; a line's bytes are those of the file up to its line feed.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::{Range, RangeInclusive};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::rc::Rc;
+
+use crate::document::{Array, Document};
+use crate::json::Flaw;
+use crate::request::job::Job;
+use crate::request::{self, Group, Target};
+use crate::system::error::{Error, Kind, Result};
+
+/// How much is read at a time.
+const PIECE: usize = 64 << 10;
+
+/// One Job, and the lines that it carries.
+#[derive(Debug)]
+pub struct Parcel {
+    /// The job.
+    pub job: Job,
+    /// From its first line to its last; blank ones may lie between.
+    pub span: RangeInclusive<u64>,
+    /// Where each line stands in the document.
+    places: Vec<Range<usize>>,
+}
+
+impl Parcel {
+    /// How many lines it carries.
+    pub fn count(&self) -> u64 {
+        self.places.len() as u64
+    }
+
+    /// The lines, as they were.
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let bytes = self.job.body.bytes().unwrap_or_default();
+        self.places.iter().map(|place| &bytes[place.clone()])
+    }
+}
+
+/// What comes next out of a stream of lines.
+#[derive(Debug)]
+pub enum Next {
+    /// Something to deliver.
+    Parcel(Parcel),
+    /// A line that cannot be sent. [`Stream::rest`] goes behind it.
+    Bad {
+        /// Its number.
+        number: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The lines of a file, and the Jobs that they become.
+#[derive(Debug)]
+pub struct Stream {
+    input: BufReader<File>,
+    /// How messages call the file.
+    origin: String,
+    max_line: u64,
+    group: Option<Group>,
+    target: Rc<Target>,
+    /// What the keys begin with.
+    key: Option<String>,
+    /// The line at hand, or as much of it as `max_line` lets in.
+    line: Vec<u8>,
+    /// How many lines were begun; so, the number of the line at hand.
+    number: u64,
+    /// The line at hand is still to be used.
+    pending: bool,
+    /// The line at hand goes on in the input.
+    cut: bool,
+}
+
+impl Stream {
+    /// Opens the file and passes over the lines to skip.
+    ///
+    /// # Errors
+    /// [`Kind::Input`] when it cannot be read.
+    pub fn open(lines: &request::Lines, target: Rc<Target>, key: Option<&str>) -> Result<Stream> {
+        let origin = match &lines.file {
+            Some(path) => format!("'{}'", path.display()),
+            None => "standard input".to_owned(),
+        };
+        let file = match &lines.file {
+            Some(path) => File::open(path),
+            None => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+        };
+        let file = file.map_err(|why| Error::io(Kind::Input, format!("opening {origin}"), &why))?;
+        let mut stream = Stream {
+            input: BufReader::with_capacity(PIECE, file),
+            origin,
+            max_line: lines.max_line,
+            group: lines.group,
+            target,
+            key: key.map(str::to_owned),
+            line: Vec::new(),
+            number: 0,
+            pending: false,
+            cut: false,
+        };
+        while stream.number < lines.skip && stream.advance()? {}
+        Ok(stream)
+    }
+
+    /// Whether `file` is the very file that the lines come from.
+    pub fn comes_from(&self, file: &File) -> bool {
+        let place = |file: &File| {
+            let metadata = file.metadata().ok().filter(|metadata| metadata.is_file())?;
+            Some((metadata.dev(), metadata.ino()))
+        };
+        place(file).is_some_and(|place_of| Some(place_of) == place(self.input.get_ref()))
+    }
+
+    /// What comes next; nothing at the end.
+    ///
+    /// # Errors
+    /// [`Kind::Input`] when the file cannot be read.
+    pub fn next(&mut self) -> Result<Option<Next>> {
+        if !self.read_line()? {
+            return Ok(None);
+        }
+        let first = self.number;
+        let mut last = first;
+        let (body, places) = match self.group {
+            None => match self.take(Document::from_text) {
+                Ok(body) => {
+                    let whole = 0..self.line.len();
+                    (body, vec![whole])
+                }
+                Err(why) => return Ok(Some(Next::Bad { number: first, why })),
+            },
+            Some(group) => {
+                let mut array = Array::new();
+                let mut places = Vec::new();
+                while places.len() < group.lines
+                    && self.read_line()?
+                    && (places.is_empty() || array.len_with(self.line.len()) <= group.bytes)
+                {
+                    match self.take(|line| array.push(line)) {
+                        Ok(place) => places.push(place),
+                        Err(why) if places.is_empty() => {
+                            return Ok(Some(Next::Bad { number: first, why }));
+                        }
+                        // The group ends before it, so that all is settled in the order of the lines.
+                        Err(_) => {
+                            self.pending = true;
+                            break;
+                        }
+                    }
+                    last = self.number;
+                }
+                (array.finish(), places)
+            }
+        };
+        let key = self.key.as_ref().map(|base| format!("{base}-{first}"));
+        Ok(Some(Next::Parcel(Parcel {
+            job: Job::new(self.target.clone(), key, body),
+            span: first..=last,
+            places,
+        })))
+    }
+
+    /// Goes behind the line at hand, and hands all of it to `sink`, piece by piece, without its line feed.
+    ///
+    /// # Errors
+    /// Those of `sink`, and [`Kind::Input`].
+    pub fn rest(&mut self, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        sink(&self.line)?;
+        while std::mem::take(&mut self.cut) {
+            self.read_piece(PIECE as u64)?;
+            sink(&self.line)?;
+        }
+        Ok(())
+    }
+
+    /// Makes something of the line at hand, which is used then; in words, why that cannot be.
+    fn take<T>(
+        &mut self,
+        make: impl FnOnce(&[u8]) -> std::result::Result<T, Flaw>,
+    ) -> std::result::Result<T, String> {
+        self.pending = false;
+        match self.cut {
+            true => Err(format!(
+                "it is longer than {} bytes (--max-line)",
+                self.max_line
+            )),
+            false => make(&self.line)
+                .map_err(|flaw| format!("not JSON: column {}: {}", flaw.column, flaw.what)),
+        }
+    }
+
+    /// Goes to the next line that is not blank, unless the one at hand is still to be used. Whether there is one.
+    fn read_line(&mut self) -> Result<bool> {
+        while !self.pending {
+            if !self.advance()? {
+                return Ok(false);
+            }
+            let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
+            self.pending = self.cut || !self.line.iter().all(space);
+        }
+        Ok(true)
+    }
+
+    /// Goes to the next line. Whether there is one.
+    fn advance(&mut self) -> Result<bool> {
+        self.rest(|_| Ok(()))?;
+        // One more than fits, so that a longer line shows.
+        let more = self.read_piece(self.max_line.saturating_add(1))?;
+        self.number += u64::from(more);
+        Ok(more)
+    }
+
+    /// Reads at most `most` bytes into `line`, up to a line feed. Whether there were any.
+    fn read_piece(&mut self, most: u64) -> Result<bool> {
+        self.line.clear();
+        let input = &mut self.input;
+        let count = input.take(most).read_until(b'\n', &mut self.line);
+        let count = count
+            .map_err(|why| Error::io(Kind::Input, format!("reading {}", self.origin), &why))?
+            as u64;
+        let ended = self.line.pop_if(|byte| *byte == b'\n').is_some();
+        self.cut = count == most && !ended;
+        Ok(count > 0)
+    }
+}

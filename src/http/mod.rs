@@ -1,0 +1,497 @@
+//! One attempt at a request: what went out, and what came back.
+//!
+//! The only room that names `ureq`, and where secrets go onto the wire. It follows no redirect, repeats nothing and
+//! judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request left.
+
+mod error;
+mod handshake;
+mod proxy;
+mod redact;
+mod tls;
+mod transport;
+
+use std::fmt;
+use std::io::Read;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
+use ureq::http::{self, HeaderMap, HeaderName, HeaderValue, Uri, Version};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, Connector, NextTimeout, RustlsConnector,
+};
+use ureq::{Agent, SendBody};
+
+use crate::dns;
+use crate::document::Document;
+use crate::request::{Connection, Url};
+use crate::system;
+use crate::system::error::{Error, Kind};
+use crate::system::secret::Secret;
+use crate::system::time::Budget;
+
+pub use error::{Fault, FaultKind, unfit_identity};
+use error::{Sent, UnknownFraming, explain, plain, refuses_our_certificate};
+use handshake::WatchConnector;
+pub use tls::Origin as TrustOrigin;
+pub use transport::Phase;
+use transport::{ExchangeConnector, Progress, Purpose, Ready, WireConnector};
+
+/// `authpost/VERSION`, as a User-Agent (RFC 9110, section 10.1.5).
+pub const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Requests and answers pass through buffers of this size. A request below it is one write.
+const BUFFER: usize = 16 * 1024;
+
+/// The head of an answer may be as long as this: that of the request may come back in it, cookies and all.
+const HEAD: usize = 64 * 1024;
+
+/// A kept connection that was idle for this long is not used again: the API may be about to close it.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What goes out.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The method on the wire.
+    pub method: &'a str,
+    /// Where to: the origin that the client was made for, whatever the path.
+    pub url: &'a Url,
+    /// Headers that anybody may see.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Headers that nobody may see.
+    pub secrets: &'a [(String, Secret)],
+    /// The body.
+    pub body: Body<'a>,
+}
+
+/// What a request carries.
+#[derive(Debug)]
+pub enum Body<'a> {
+    /// A JSON document, or nothing.
+    Json(&'a Document),
+    /// `application/x-www-form-urlencoded`, which holds secrets (RFC 6749).
+    Form(&'a Secret),
+}
+
+/// What one attempt came to.
+#[derive(Debug)]
+pub enum Attempt {
+    /// Not a byte of the request left.
+    Unsent(Fault),
+    /// Some of the request left, and no answer came back: the API may have taken it.
+    Unanswered(Fault),
+    /// The API answered.
+    Answered(Answer),
+}
+
+/// How far a connection gets when no request follows.
+#[derive(Debug)]
+pub struct Probe {
+    /// What was under way when it ended: [`Phase::Ready`] when the request could have followed.
+    pub phase: Phase,
+    /// The addresses of the API's host, or of the proxy's.
+    pub addresses: Vec<IpAddr>,
+    /// What is in the way.
+    pub fault: Option<Fault>,
+}
+
+/// What the API said.
+#[derive(Debug)]
+pub struct Answer {
+    /// `HTTP/1.1`, or what the API speaks.
+    pub version: &'static str,
+    /// The status code.
+    pub status: u16,
+    /// Its usual words; the API's own are not kept.
+    pub reason: &'static str,
+    /// All headers, in the order they came, fit to be seen: without the request's secrets.
+    pub headers: Vec<(String, String)>,
+    /// `Retry-After` (RFC 9110, section 10.2.3), as it came, to be acted upon and not to be seen.
+    pub retry_after: Option<String>,
+    /// The body, as far as it was kept.
+    pub body: Vec<u8>,
+    /// Whether that is all of it.
+    pub end: End,
+    /// Whether one of the request's secrets stands in the body.
+    pub repeats_secret: bool,
+}
+
+impl Answer {
+    /// The first value of the header `name`, given in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// `Retry-After`, as it came.
+    pub fn retry_after(&self) -> Option<&str> {
+        self.retry_after.as_deref()
+    }
+}
+
+/// How an answer's body ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// As the API said it would.
+    Whole,
+    /// We stopped reading at the limit.
+    OverLimit,
+    /// It broke off, for this reason.
+    Broken(String),
+}
+
+/// A connection to one API, kept between attempts.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    /// The URL that most requests are for, parsed once.
+    usual: (Url, Uri),
+    progress: Arc<Progress>,
+    max_response: u64,
+    origin: String,
+    proxy: Option<String>,
+    known: Known,
+}
+
+/// The addresses of the host that was looked up last.
+type Known = Arc<Mutex<Option<(String, ResolvedSocketAddrs)>>>;
+
+fn lock(known: &Known) -> MutexGuard<'_, Option<(String, ResolvedSocketAddrs)>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Client {
+    /// Prepares to reach `url`: chooses the proxy, and reads the trusted certificates when it is https. Connects to
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] or [`Kind::Usage`] when a proxy, certificate or key cannot be used.
+    pub fn new(connection: &Connection, url: &Url) -> system::error::Result<Client> {
+        let proxy = proxy::choose(connection, url)?;
+        let proxy_name = proxy
+            .as_ref()
+            .map(|proxy| format!("{}:{}", proxy.host(), proxy.port()));
+        let tls_proxy = proxy
+            .as_ref()
+            .is_some_and(|proxy| proxy.uri().scheme_str() == Some("https"));
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            .user_agent(USER_AGENT)
+            .input_buffer_size(HEAD)
+            .max_response_header_size(HEAD)
+            .output_buffer_size(BUFFER)
+            .max_idle_age(IDLE)
+            .timeout_resolve(Some(connection.connect_timeout))
+            .timeout_connect(Some(connection.connect_timeout));
+        if url.is_https() || tls_proxy {
+            config = config.tls_config(tls::settings(connection)?);
+        }
+        let progress = Progress::new();
+        let uri = uri(url)?;
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(WireConnector(progress.clone()))
+                .chain(WatchConnector(progress.clone()))
+                .chain(RustlsConnector::default())
+                .chain(ExchangeConnector {
+                    progress: progress.clone(),
+                    authority: uri.authority().map(ToString::to_string).unwrap_or_default(),
+                });
+        let names = Names {
+            resolver: dns::Resolver::system(connection.family),
+            progress: progress.clone(),
+            known: Known::default(),
+        };
+        let known = names.known.clone();
+        Ok(Client {
+            agent: Agent::with_parts(config.build(), connector, names),
+            usual: (url.clone(), uri),
+            progress,
+            max_response: connection.max_response,
+            origin: url.origin().to_owned(),
+            proxy: proxy_name,
+            known,
+        })
+    }
+
+    /// The proxy that stands before the API, as `HOST:PORT`.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
+    }
+
+    /// Does all that comes before a request, within `budget`, and sends not a byte of one.
+    pub fn probe(&self, budget: Budget) -> Probe {
+        self.progress.begin(budget, Purpose::Probe);
+        let nothing = Request {
+            method: "POST",
+            url: &self.usual.0,
+            headers: &[],
+            secrets: &[],
+            body: Body::Json(&Document::empty()),
+        };
+        let fault = match self.exchange(&nothing) {
+            Err(ureq::Error::Other(end)) if end.is::<Ready>() => {
+                self.progress.reach(Phase::Ready);
+                None
+            }
+            Err(error) => Some(self.fault(&error)),
+            Ok(_) => None,
+        };
+        let known = lock(&self.known);
+        Probe {
+            phase: self.progress.phase(),
+            addresses: known.as_ref().map_or(Vec::new(), |(_, addresses)| {
+                addresses.iter().map(|address| address.ip()).collect()
+            }),
+            fault,
+        }
+    }
+
+    /// Sends `request` once and reads the answer, all within `budget`.
+    pub fn attempt(&self, request: &Request, budget: Budget) -> Attempt {
+        let purpose = match &request.body {
+            Body::Json(document) if document.bytes().is_none() => Purpose::Stream,
+            _ => Purpose::Request,
+        };
+        self.progress.begin(budget, purpose);
+        match self.exchange(request) {
+            Ok(answer) => Attempt::Answered(answer),
+            Err(error) => {
+                // The name may have moved to another address.
+                *lock(&self.known) = None;
+                // In TLS 1.3 the request may have left by the time the API says what it thinks of our certificate. But
+                // it must have accepted that before it reads a byte of the request (RFC 8446, section 4.4.2.4), so
+                // nothing was processed.
+                if self.progress.phase() <= Phase::Waiting
+                    && self.progress.may_refuse_certificate()
+                    && refuses_our_certificate(&error)
+                {
+                    self.progress.reach(Phase::Securing);
+                }
+                let unsent = self.progress.phase() < Phase::Sending;
+                let fault = self.fault(&error);
+                if unsent {
+                    Attempt::Unsent(fault)
+                } else {
+                    Attempt::Unanswered(fault)
+                }
+            }
+        }
+    }
+
+    /// Whether the API went away before the request of the last attempt was written.
+    pub fn was_cut_short(&self) -> bool {
+        self.progress.is_cut_short()
+    }
+
+    fn exchange(&self, request: &Request) -> Result<Answer, ureq::Error> {
+        let uri = match *request.url == self.usual.0 {
+            true => self.usual.1.clone(),
+            false => Uri::try_from(request.url.as_str()).map_err(http::Error::from)?,
+        };
+        let mut head = http::Request::builder().method(request.method).uri(uri);
+        for (name, value) in request.headers {
+            head = head.header(*name, *value);
+        }
+        for (name, secret) in request.secrets {
+            let mut value =
+                HeaderValue::from_bytes(secret.expose().as_bytes()).map_err(http::Error::from)?;
+            value.set_sensitive(true);
+            head = head.header(name, value);
+        }
+        let given = |name| {
+            head.headers_ref()
+                .is_some_and(|headers| headers.contains_key(name))
+        };
+        let (typed, accepts) = (given(CONTENT_TYPE), given(ACCEPT));
+        if !accepts {
+            head = head.header(ACCEPT, JSON);
+        }
+        let response = match &request.body {
+            Body::Json(document) => {
+                if !document.is_empty() && !typed {
+                    head = head.header(CONTENT_TYPE, JSON);
+                }
+                match document.bytes() {
+                    Some(bytes) => self.agent.run(head.body(bytes)?),
+                    None => {
+                        let mut reader = Sent(document.reader());
+                        let head = head.header(CONTENT_LENGTH, document.len());
+                        self.agent
+                            .run(head.body(SendBody::from_reader(&mut reader))?)
+                    }
+                }
+            }
+            Body::Form(form) => {
+                let head = head.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+                self.agent.run(head.body(form.expose())?)
+            }
+        }?;
+        if !is_framed(&response) {
+            return Err(ureq::Error::Other(Box::new(UnknownFraming)));
+        }
+        let mut answer = self.read(response);
+        redact::conceal(&mut answer, request.secrets);
+        Ok(answer)
+    }
+
+    fn read(&self, mut response: http::Response<ureq::Body>) -> Answer {
+        let status = response.status();
+        let headers = texts(response.headers());
+        // Most answers are short, and this much is as cheap as none.
+        let mut body = Vec::with_capacity(1024);
+        let mut reader = response.body_mut().as_reader();
+        let end = match (&mut reader).take(self.max_response).read_to_end(&mut body) {
+            Err(why) => End::Broken(self.broken(&ureq::Error::from(why))),
+            Ok(_) if (body.len() as u64) < self.max_response => End::Whole,
+            Ok(_) => match reader.read(&mut [0]) {
+                Ok(0) => End::Whole,
+                _ => End::OverLimit,
+            },
+        };
+        let version = match response.version() {
+            Version::HTTP_10 => "HTTP/1.0",
+            _ => "HTTP/1.1",
+        };
+        let retry_after = headers
+            .iter()
+            .find(|(name, _)| *name == RETRY_AFTER.as_str());
+        Answer {
+            version,
+            status: status.as_u16(),
+            reason: status.canonical_reason().unwrap_or(""),
+            retry_after: retry_after.map(|(_, value)| value.clone()),
+            headers,
+            body,
+            end,
+            repeats_secret: false,
+        }
+    }
+
+    /// Why an answer broke off.
+    fn broken(&self, error: &ureq::Error) -> String {
+        match error {
+            ureq::Error::Timeout(_) => "out of time".to_owned(),
+            error => plain(error),
+        }
+    }
+
+    fn fault(&self, error: &ureq::Error) -> Fault {
+        let phase = self.progress.phase();
+        let origin = &self.origin;
+        let doing = match (phase, &self.proxy) {
+            (Phase::Resolving, None) => format!("looking up the host of {origin}"),
+            (Phase::Resolving | Phase::Connecting, Some(proxy)) => {
+                format!("connecting to the proxy {proxy}")
+            }
+            (Phase::Securing, Some(proxy)) => {
+                format!("connecting to {origin} through the proxy {proxy}")
+            }
+            (Phase::Connecting, None) => format!("connecting to {origin}"),
+            (Phase::Securing, None) => format!("setting up TLS with {origin}"),
+            (Phase::Ready | Phase::Sending, _) => format!("sending to {origin}"),
+            (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
+            (Phase::Receiving, _) => format!("reading the answer of {origin}"),
+        };
+        let reason = explain(error, phase >= Phase::Sending);
+        Fault {
+            kind: reason.kind,
+            what: match reason.kind {
+                FaultKind::Document => reason.why,
+                _ => format!("{doing}: {}", reason.why),
+            },
+            hint: reason.hint,
+        }
+    }
+}
+
+fn uri(url: &Url) -> system::error::Result<Uri> {
+    Uri::try_from(url.as_str())
+        .map_err(|why| Error::new(Kind::Usage, format!("reading the URL '{url}': {why}")))
+}
+
+/// Whether it is known where the body of `response` ends. ureq looks for `chunked` somewhere in Transfer-Encoding, and
+/// passes over all else, so that a body in a coding that we do not undo, chunks and all, would pass for the document.
+/// HTTP/1.0 knows no such header; where it comes all the same, the framing is faulty (RFC 9112, section 6.1).
+fn is_framed(response: &http::Response<ureq::Body>) -> bool {
+    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            response.version() == Version::HTTP_11
+                && coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    };
+    headers.iter().map(text).collect()
+}
+
+/// Our resolver, in the shape that ureq asks for. It remembers the addresses, so that the next document over a kept
+/// connection does not look them up again, until a connection fails.
+struct Names {
+    resolver: dns::Resolver,
+    progress: Arc<Progress>,
+    known: Known,
+}
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut known = lock(&self.known);
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        if let Some((name, addresses)) = &*known
+            && name == authority
+        {
+            return Ok(addresses.clone());
+        }
+        self.progress.reach(Phase::Resolving);
+        let host = uri.host().unwrap_or_default();
+        let port = uri
+            .port_u16()
+            .unwrap_or(if uri.scheme_str() == Some("https") {
+                443
+            } else {
+                80
+            });
+        let budget = self.progress.budget().at_most(*timeout.after);
+        let found = self
+            .resolver
+            .lookup(host, port, budget)
+            .map_err(|failure| ureq::Error::Other(Box::new(failure)))?;
+        let mut addresses = self.empty();
+        for address in found.into_iter().take(16) {
+            addresses.push(address);
+        }
+        *known = Some((authority.to_owned(), addresses.clone()));
+        Ok(addresses)
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}

@@ -1,0 +1,271 @@
+//! What is printed of a run over many lines: failures by their numbers, a progress line on a terminal, the count.
+//!
+//! What always holds: the progress line is wiped before anything else is printed, and never goes to a file or a pipe.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Record, Report, end_of, line, note, page, quote};
+use crate::delivery::Outcome;
+use crate::delivery::verdict::{Exit, Fate};
+use crate::document::ndjson::Parcel;
+use crate::request::{Output, Show, Target};
+use crate::system::error::{Error, Result};
+
+/// The progress line is drawn anew this often at most.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// How many lines came to what.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    accepted: u64,
+    refused: u64,
+    unsent: u64,
+    unavailable: u64,
+    unknown: u64,
+    spooled: u64,
+}
+
+impl Tally {
+    /// Adds so many lines of one fate.
+    pub fn add(&mut self, fate: Fate, lines: u64) {
+        *match fate {
+            Fate::Accepted => &mut self.accepted,
+            Fate::Refused => &mut self.refused,
+            Fate::Unsent => &mut self.unsent,
+            Fate::Unavailable => &mut self.unavailable,
+            Fate::Unknown => &mut self.unknown,
+            Fate::Spooled => &mut self.spooled,
+        } += lines;
+    }
+
+    fn total(&self) -> u64 {
+        self.accepted + self.refused + self.unsent + self.unavailable + self.unknown + self.spooled
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (accepted, refused, unsent) = (self.accepted, self.refused, self.unsent);
+        write!(
+            f,
+            "{accepted} accepted, {refused} refused, {unsent} not sent"
+        )?;
+        for (count, fate) in [
+            (self.unavailable, Fate::Unavailable),
+            (self.unknown, Fate::Unknown),
+            (self.spooled, Fate::Spooled),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {fate}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reports the deliveries of lines as one `Output` wants it.
+#[derive(Debug)]
+pub struct LineReport<'a> {
+    report: Report<'a>,
+    output: &'a Output,
+    target: &'a Target,
+    /// Whether there is a terminal for a progress line.
+    live: bool,
+    /// When the progress line may be drawn anew.
+    due: Duration,
+    drawn: bool,
+    /// The remedy told last: many lines may fail for one reason.
+    hint: Option<String>,
+}
+
+impl LineReport<'_> {
+    /// As `output` wants it, for lines on their way to `target`.
+    pub fn new<'a>(output: &'a Output, target: &'a Target) -> LineReport<'a> {
+        LineReport {
+            report: Report::new(output),
+            output,
+            target,
+            live: !output.quiet && io::stderr().is_terminal(),
+            due: REDRAW,
+            drawn: false,
+            hint: None,
+        }
+    }
+
+    /// A try that another one follows.
+    pub fn another_try(&mut self, parcel: &Parcel, text: &str) {
+        if self.output.verbose {
+            self.note(&parcel.span, text);
+        }
+    }
+
+    /// The request about to be sent.
+    pub fn request(&mut self, parcel: &Parcel) {
+        if self.output.verbose {
+            self.wipe();
+            self.report.request(&parcel.job);
+        }
+    }
+
+    /// A line that cannot be sent.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn bad_line(&mut self, number: u64, why: &str) -> Result<()> {
+        let span = number..=number;
+        self.note(&span, why);
+        match self.output.show {
+            Show::Report => self.record(&Record {
+                target: self.target,
+                key: None,
+                lines: Some(&span),
+                fate: Fate::Unsent,
+                exit: Exit::DataErr,
+                why,
+                outcome: None,
+            }),
+            Show::Body | Show::Pick(_) => Ok(()),
+        }
+    }
+
+    /// What a delivery came to.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn delivery(&mut self, parcel: &Parcel, outcome: &Outcome) -> Result<()> {
+        if let Some(text) = &outcome.note {
+            self.wipe();
+            self.report.remark(text);
+        }
+        let verdict = &outcome.verdict;
+        let success = verdict.exit == Exit::Ok;
+        if let Some(answer) = &outcome.answer {
+            if self.output.verbose {
+                self.wipe();
+                self.report.answer_head(answer);
+            }
+            if success
+                && !self.output.quiet
+                && let Some(why) = end_of(answer, verdict.fate)
+            {
+                self.note(&parcel.span, &why);
+            }
+        }
+        if !success {
+            self.note(&parcel.span, &verdict.why);
+            if verdict.hint.is_some() && verdict.hint != self.hint {
+                self.hint.clone_from(&verdict.hint);
+                line(&format!(
+                    "hint: {}",
+                    self.hint.as_deref().unwrap_or_default()
+                ));
+            }
+            if let Some(answer) = &outcome.answer
+                && !matches!(self.output.show, Show::Report)
+            {
+                quote(answer);
+            }
+        }
+        match &self.output.show {
+            Show::Report => self.record(&Record {
+                lines: Some(&parcel.span),
+                ..Record::of(&parcel.job, outcome)
+            }),
+            Show::Pick(pointer) if success && !self.output.quiet => {
+                self.wipe();
+                self.report.pick(pointer, outcome)
+            }
+            Show::Pick(_) | Show::Body => Ok(()),
+        }
+    }
+
+    /// That this parcel is kept in the spool in `dir`, and why; and that what follows will be.
+    pub fn given_up(&mut self, parcel: &Parcel, outcome: &Outcome, dir: &str) {
+        if self.output.quiet {
+            return;
+        }
+        // What is a failure all the same is told with its answer.
+        let why = match outcome.verdict.exit {
+            Exit::Ok => format!("{}; ", outcome.verdict.why),
+            _ => String::new(),
+        };
+        let kept = "kept in the spool, as all that follows";
+        self.note(
+            &parcel.span,
+            &format!("{why}{kept}: 'authpost flush {dir}' delivers it"),
+        );
+    }
+
+    /// What stopped us.
+    pub fn error(&mut self, error: &Error) {
+        self.wipe();
+        super::error(error);
+    }
+
+    /// Draws the progress line, unless it was drawn just now.
+    pub fn progress(&mut self, tally: &Tally, elapsed: Duration) {
+        if !self.live || elapsed < self.due {
+            return;
+        }
+        self.due = elapsed + REDRAW;
+        self.drawn = true;
+        let rate = tally.total() as f64 / elapsed.as_secs_f64();
+        draw(&format!("{tally}, {rate:.0} lines/s"));
+    }
+
+    /// What the run came to. Where it stopped early: the last line that was settled, and the last one of those that the
+    /// API may have taken.
+    pub fn end(
+        &mut self,
+        tally: &Tally,
+        elapsed: Duration,
+        exit: Exit,
+        stopped: Option<(u64, Option<u64>)>,
+    ) {
+        self.wipe();
+        if exit != Exit::Ok || !self.output.quiet {
+            line(&format!("{tally} in {:.1} s", elapsed.as_secs_f64()));
+        }
+        match stopped {
+            None => {}
+            Some((settled, None)) => {
+                line(&format!(
+                    "hint: the run stopped early: go on with --skip {settled}"
+                ));
+            }
+            Some((settled, Some(last))) => line(&format!(
+                "hint: the run stopped early: go on with --skip {last} if the API has taken what was under way, else with --skip {settled}"
+            )),
+        }
+    }
+
+    fn note(&mut self, span: &RangeInclusive<u64>, text: &str) {
+        self.wipe();
+        let (first, last) = (span.start(), span.end());
+        note(&match first == last {
+            true => format!("line {first}: {text}"),
+            false => format!("lines {first} to {last}: {text}"),
+        });
+    }
+
+    fn record(&mut self, record: &Record) -> Result<()> {
+        self.wipe();
+        page(record.line().as_bytes())
+    }
+
+    fn wipe(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            draw("");
+        }
+    }
+}
+
+/// Puts `text` in the place of the terminal's last line.
+fn draw(text: &str) {
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("\r\x1b[K{text}").as_bytes());
+}

@@ -1,0 +1,113 @@
+//! A [`Job`] is one document on its way to one target, under one [`Key`].
+//!
+//! Every mode is a stream of Jobs; they differ only in where the Jobs come from. The key belongs to the document: it
+//! is the same on every try, so an API that honours it takes the document once.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::rc::Rc;
+
+use crate::document::Document;
+use crate::request::{Input, Target};
+use crate::system::error::Result;
+
+/// One document to deliver.
+#[derive(Debug)]
+pub struct Job {
+    /// Where it goes.
+    pub target: Rc<Target>,
+    /// What tells the API that two requests are the same one; `None` where the target wants none.
+    pub key: Option<Key>,
+    /// The document.
+    pub body: Document,
+}
+
+impl Job {
+    /// The job of delivering `body` to `target`, under the caller's own `key` or a random one.
+    pub fn new(target: Rc<Target>, key: Option<String>, body: Document) -> Job {
+        let key = target
+            .idempotency_header
+            .is_some()
+            .then(|| key.map_or_else(Key::random, Key));
+        Job { target, key, body }
+    }
+
+    /// The headers that anybody may see.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let given = self.target.headers.iter();
+        let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
+        let key = self
+            .target
+            .idempotency_header
+            .as_deref()
+            .zip(self.key.as_ref());
+        given.chain(key.map(|(name, key)| (name, key.0.as_str())))
+    }
+}
+
+/// Reads the one document that `input` names, and checks it, before anything is connected.
+///
+/// # Errors
+/// As for the kinds of [`Document`].
+pub fn document(input: &Input) -> Result<Document> {
+    match input {
+        Input::Nothing => Ok(Document::empty()),
+        Input::Items(items) => Document::from_items(items),
+        Input::Text(text) => Document::from_bytes(text.clone().into_bytes(), "--data"),
+        Input::File(path) => Document::from_file(path),
+        Input::Stdin => Document::from_reader(io::stdin().lock(), "standard input"),
+    }
+}
+
+/// An idempotency key (draft-ietf-httpapi-idempotency-key-header).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key(pub String);
+
+impl Key {
+    /// A random UUID, version 4 (RFC 9562).
+    pub fn random() -> Key {
+        // The standard library seeds its hash maps from the system's generator; two values of that keyed function are
+        // 128 bits that nobody can guess, without another dependency.
+        let random = RandomState::new();
+        let high = random.hash_one(1u8) & !0xf000 | 0x4000;
+        let low = random.hash_one(2u8) & !(0xc000 << 48) | 0x8000 << 48;
+        let mut text = String::with_capacity(36);
+        for (digit, half) in (0..32).map(|digit| (digit, if digit < 16 { high } else { low })) {
+            if matches!(digit, 8 | 12 | 16 | 20) {
+                text.push('-');
+            }
+            let value = half >> (60 - digit % 16 * 4) & 0xf;
+            text.push(char::from(b"0123456789abcdef"[value as usize]));
+        }
+        Key(text)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_keys_are_uuids_of_version_4_and_differ() {
+        let keys: std::collections::HashSet<_> = (0..1000).map(|_| Key::random().0).collect();
+        assert_eq!(keys.len(), 1000);
+        for key in keys {
+            let shape: String = key
+                .chars()
+                .map(|c| if c.is_ascii_hexdigit() { 'x' } else { c })
+                .collect();
+            assert_eq!(shape, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+            assert!(
+                &key[14..15] == "4" && "89ab".contains(&key[19..20]),
+                "{key}"
+            );
+        }
+    }
+}

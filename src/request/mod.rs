@@ -1,0 +1,454 @@
+//! The nouns of intent: what to send, where, how long to try and how to print it.
+//!
+//! Nothing here does anything: no file is opened, no clock or environment read. A value of these types has been
+//! checked by whoever built it (`flags.rs`, or `spool.rs` from disk), so nobody below checks again. They hold where a
+//! secret is found, never a secret.
+
+pub mod job;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::dns::Family;
+use crate::document::Item;
+use crate::json::Pointer;
+
+/// One run that sends: the whole of what the command line and the config file ask for.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where it goes, and with which credentials.
+    pub target: Rc<Target>,
+    /// Where the documents come from.
+    pub documents: Documents,
+    /// How long and how often to try.
+    pub delivery: Delivery,
+    /// How the run fits in with others and with the time it may take.
+    pub run: Run,
+    /// What a 2xx answer must say to count as accepted; all of it.
+    pub expect: Vec<Expect>,
+    /// The directory where documents that could not be delivered wait.
+    pub spool: Option<PathBuf>,
+    /// How to tell what happened.
+    pub output: Output,
+    /// The caller's own idempotency key, or what those of many documents begin with; otherwise each gets a random one.
+    pub key: Option<String>,
+    /// Show the request and stop.
+    pub dry_run: bool,
+}
+
+/// Where a document goes: all that a message on disk must remember beside its body and its key.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The request's method.
+    pub method: Method,
+    /// The API's address.
+    pub url: Url,
+    /// Headers given on the command line; nothing in them is secret.
+    pub headers: Vec<(String, String)>,
+    /// Files of headers that may be secret.
+    pub header_files: Vec<PathBuf>,
+    /// Where the token comes from, and how it is sent.
+    pub auth: Auth,
+    /// The header that carries the idempotency key; `None` sends no key.
+    pub idempotency_header: Option<String>,
+    /// How to reach and trust the API.
+    pub connection: Connection,
+}
+
+/// The methods that carry a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The default.
+    Post,
+    /// Replace.
+    Put,
+    /// Change in part.
+    Patch,
+}
+
+impl Method {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+        }
+    }
+
+    /// From the word on the wire, in capitals.
+    pub fn parse(word: &str) -> Option<Method> {
+        [Method::Post, Method::Put, Method::Patch]
+            .into_iter()
+            .find(|method| method.as_str() == word)
+    }
+}
+
+/// An absolute `http` or `https` URL (RFC 3986) without user information and fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    text: String,
+    host: std::ops::Range<usize>,
+    path: usize,
+    port: u16,
+}
+
+impl Url {
+    /// Checks and keeps `text`. The error is a whole sentence's end, such as `it has no host`.
+    pub fn parse(text: &str) -> Result<Url, String> {
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or("it has no scheme, such as https://")?;
+        let default_port = match scheme {
+            "https" => 443,
+            "http" => 80,
+            _ => {
+                return Err(format!(
+                    "its scheme is '{scheme}', and only https and http are spoken here"
+                ));
+            }
+        };
+        if let Some(odd) = text
+            .chars()
+            .find(|c| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c))
+        {
+            return Err(format!(
+                "{odd:?} must be percent-encoded in it (a host name: in punycode)"
+            ));
+        }
+        if text.contains('#') {
+            return Err(
+                "it has a fragment ('#'), which is never sent: percent-encode it as %23".to_owned(),
+            );
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let authority = &rest[..end];
+        if authority.contains('@') {
+            return Err(
+                "it carries a user or a password, which every user of this machine can read"
+                    .to_owned(),
+            );
+        }
+        let start = scheme.len() + 3;
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(inner) => {
+                let close = inner
+                    .find(']')
+                    .ok_or("its IPv6 address has no closing bracket")?;
+                if inner[..close].parse::<std::net::Ipv6Addr>().is_err() {
+                    return Err(format!("'{}' is not an IPv6 address", &inner[..close]));
+                }
+                (start + 1..start + 1 + close, &inner[close + 1..])
+            }
+            None => {
+                let length = authority.find(':').unwrap_or(authority.len());
+                (start..start + length, &authority[length..])
+            }
+        };
+        if host.is_empty() {
+            return Err("it has no host".to_owned());
+        }
+        let port = match port.strip_prefix(':') {
+            Some(digits) => match digits.parse() {
+                Ok(port) if port > 0 && digits.bytes().all(|b| b.is_ascii_digit()) => port,
+                _ => return Err("its port is not a number from 1 to 65535".to_owned()),
+            },
+            None if port.is_empty() => default_port,
+            None => return Err("only a port may stand behind the host's ']'".to_owned()),
+        };
+        Ok(Url {
+            text: text.to_owned(),
+            host,
+            path: start + end,
+            port,
+        })
+    }
+
+    /// The URL as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether TLS protects it.
+    pub fn is_https(&self) -> bool {
+        self.text.starts_with("https:")
+    }
+
+    /// The host: a name, or an address without brackets.
+    pub fn host(&self) -> &str {
+        &self.text[self.host.clone()]
+    }
+
+    /// The port, the scheme's own where none is given.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Scheme, host and port as given: what is reached, whatever the path.
+    pub fn origin(&self) -> &str {
+        &self.text[..self.path]
+    }
+
+    /// Whether the host is this machine: 127.0.0.0/8, ::1, localhost and what is below it (RFC 6761).
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host().trim_end_matches('.').to_ascii_lowercase();
+        match host.parse::<std::net::IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        }
+    }
+}
+
+/// For people: without the query, which APIs are known to hide secrets in.
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text.split_once('?') {
+            Some((start, _)) => write!(f, "{start}?…"),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+/// How a request proves who sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// Where the token is found.
+    pub source: Source,
+    /// How it is put into a header.
+    pub form: Form,
+}
+
+/// The variable that a token comes from where no place is named.
+pub const DEFAULT_TOKEN: &str = "AUTHPOST_TOKEN";
+
+/// Where the token is found; never the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file that holds the token and nothing else.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// The output of `sh -c`.
+    Command(String),
+    /// A token endpoint, by the file that says how to ask it.
+    OAuth2(PathBuf),
+    /// No token at all, asked for in so many words.
+    None,
+}
+
+/// How the token is put into a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `Authorization: WORD token` (RFC 9110, section 11.6.2).
+    Scheme(String),
+    /// `NAME: token`.
+    Header(String),
+}
+
+/// How to reach and trust the API, and the token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Trust only the certificate authorities in this file.
+    pub cacert: Option<PathBuf>,
+    /// The client's certificate chain and its private key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Check no certificate.
+    pub insecure: bool,
+    /// Use plain http beyond this machine: there is nothing secret in the request, or the user says that it may be read.
+    pub allow_http: bool,
+    /// The proxy to use; `None` asks the usual environment variables.
+    pub proxy: Option<String>,
+    /// Which kind of addresses to use.
+    pub family: Family,
+    /// How long looking up the name may take, and then connecting.
+    pub connect_timeout: Duration,
+    /// How much of an answer is kept.
+    pub max_response: u64,
+}
+
+/// Where the documents come from.
+#[derive(Debug)]
+pub enum Documents {
+    /// There is one.
+    One(Input),
+    /// Each line of a file is one, or each group of lines.
+    Lines(Lines),
+}
+
+/// Where the one document comes from.
+#[derive(Debug)]
+pub enum Input {
+    /// Nothing to send but the request itself.
+    Nothing,
+    /// An object built from the command line.
+    Items(Vec<Item>),
+    /// A JSON text given on the command line.
+    Text(String),
+    /// The JSON text in a file.
+    File(PathBuf),
+    /// The JSON text on standard input.
+    Stdin,
+}
+
+/// A file with a JSON text in each line (NDJSON).
+#[derive(Debug)]
+pub struct Lines {
+    /// The file; `None` is standard input.
+    pub file: Option<PathBuf>,
+    /// How many lines at its start to pass over.
+    pub skip: u64,
+    /// The longest line that is sent, in bytes.
+    pub max_line: u64,
+    /// How much goes into one request, as an array; `None` sends each line by itself.
+    pub group: Option<Group>,
+    /// Where the lines are kept that were not accepted.
+    pub failed: Option<PathBuf>,
+    /// The least time from one delivery's start to the next one's.
+    pub interval: Duration,
+}
+
+/// The most that goes into one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// So many lines; at least one.
+    pub lines: usize,
+    /// So many bytes, the array's own included; but one line goes out whatever its size.
+    pub bytes: usize,
+}
+
+/// How long and how often to try one document.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The budget of one delivery, everything included.
+    pub timeout: Duration,
+    /// How many tries at most; at least one.
+    pub tries: u32,
+    /// The first wait between two tries; it doubles.
+    pub wait: Duration,
+    /// The longest such wait.
+    pub max_wait: Duration,
+    /// Whether sending the document twice is harmless.
+    pub idempotent: bool,
+    /// Whether an API that asks to slow down is waited for as long as the budget lasts, however many tries that takes.
+    pub patient: bool,
+}
+
+/// How a run fits in with other runs, and how long all of it may take.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// A random wait of up to this long comes first.
+    pub splay: Duration,
+    /// The file whose lock is held meanwhile.
+    pub lock: Option<PathBuf>,
+    /// The budget of the whole run.
+    pub max_time: Option<Duration>,
+}
+
+impl Run {
+    /// How long a delivery of at most `timeout` may take when the run began this long ago.
+    pub fn limit(&self, timeout: Duration, since_start: Duration) -> Duration {
+        match self.max_time {
+            Some(all) => timeout.min(all.saturating_sub(since_start)),
+            None => timeout,
+        }
+    }
+}
+
+/// One run that delivers what waits in a spool.
+#[derive(Debug)]
+pub struct Flush {
+    /// The spool.
+    pub dir: PathBuf,
+    /// The budget of one delivery, everything included.
+    pub timeout: Duration,
+    /// How it fits in with other runs.
+    pub run: Run,
+    /// How to tell what happened.
+    pub output: Output,
+}
+
+/// Messages of a spool that something is to be done with.
+#[derive(Debug)]
+pub struct Chosen {
+    /// The spool.
+    pub dir: PathBuf,
+    /// Their ids, or what these begin with; `None` is all that are dead.
+    pub ids: Option<Vec<String>>,
+    /// Print nothing on success.
+    pub quiet: bool,
+}
+
+/// What an answer must say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expect {
+    /// Where.
+    pub pointer: Pointer,
+    /// The JSON text of the value that must stand there.
+    pub value: String,
+}
+
+/// How to tell what happened.
+#[derive(Debug)]
+pub struct Output {
+    /// Print nothing on success.
+    pub quiet: bool,
+    /// Print the headers and every try.
+    pub verbose: bool,
+    /// Re-indent JSON; otherwise only on a terminal.
+    pub pretty: bool,
+    /// What goes to standard output.
+    pub show: Show,
+}
+
+/// What goes to standard output.
+#[derive(Debug)]
+pub enum Show {
+    /// The answer's body.
+    Body,
+    /// One value of it.
+    Pick(Pointer),
+    /// One line of JSON about the delivery.
+    Report,
+}
+
+/// Whether `name: value` can be a header (RFC 9110, section 5) that a caller may set. The error is a clause.
+pub fn check_header(name: &str, value: &str) -> Result<(), String> {
+    if !is_token(name) {
+        // Its start, for a value may have slipped in.
+        let start: String = name
+            .chars()
+            .take_while(|c| is_token(c.encode_utf8(&mut [0; 4])))
+            .collect();
+        return Err(format!("'{start}…' cannot be a header's name"));
+    }
+    let ours = [
+        "Connection",
+        "Content-Length",
+        "Expect",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+    ];
+    if ours.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return Err(format!("{name} is set by authpost itself"));
+    }
+    if value
+        .bytes()
+        .any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f)
+    {
+        return Err(format!("the value of {name} has a control character in it"));
+    }
+    Ok(())
+}
+
+/// Whether `word` is a token in the sense of RFC 9110, section 5.6.2: a header's name, an authentication scheme.
+pub fn is_token(word: &str) -> bool {
+    !word.is_empty()
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}

@@ -1,0 +1,577 @@
+//! Jobs at rest. The state is the directory, and a message is a file that is never changed, only moved:
+//!
+//! ```text
+//! DIR/tmp     being written; whatever lies here without a lock is left over, and removed
+//! DIR/queue   accepted: synced to the disk, and waiting
+//! DIR/active  a request with it may be under way; without a lock: it may have been taken
+//! DIR/dead    refused, perhaps taken, or damaged: a person decides
+//! DIR/state   hints for messages of the same name: tries, times, the last error
+//! DIR/lock    locked by the flush at work; made last: where it is, the directories above are on the disk
+//! ```
+//! Whoever works on a message holds a lock on its file (`flock`, which ends with the process) and has made sure that
+//! the name still means that file. A move is a rename, and counts once the moved file is synced: ext4, XFS and btrfs then
+//! have the new name on the disk, and the old one no more. After a sync of the new directory alone, btrfs can come back
+//! from a power cut with both names. A sync that fails is not repeated; the step has failed.
+//!
+//! This is the only room that locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
+
+mod doubles;
+mod layout;
+mod message;
+mod retry_state;
+
+use std::cell::Cell;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::mem::ManuallyDrop;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::document::Document;
+use crate::system::error::{Error, Kind, Result};
+use crate::system::guard;
+pub use message::{Flaw, Id, Message};
+pub use retry_state::Hint;
+
+/// The most messages, and the most bytes of them, that a spool takes in. What is in it stays.
+const MOST_MESSAGES: u64 = 10_000;
+const MOST_BYTES: u64 = 256 << 20;
+
+/// What is known of a message that somebody marked and nobody holds.
+pub const STOPPED: &str =
+    "the run that sent it was stopped before the answer, so the API may have taken it";
+
+/// And of one that was found in two places.
+const DOUBLED: &str = "it was in two places of the spool, as a power cut or a restored backup leaves it, \
+                       so the API may have accepted it";
+
+const NO_NAME: Flaw = Flaw::NoMessage("its name is not that of a message");
+
+/// Where a message lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Queue,
+    Active,
+    Dead,
+}
+
+impl Place {
+    /// All of them.
+    pub const ALL: [Place; 3] = [Place::Queue, Place::Active, Place::Dead];
+
+    /// The directory's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Place::Queue => "queue",
+            Place::Active => "active",
+            Place::Dead => "dead",
+        }
+    }
+}
+
+/// A directory of messages.
+#[derive(Debug)]
+pub struct Spool {
+    dir: PathBuf,
+    /// The user whose spool it is: us.
+    owner: u32,
+    /// How many messages there are, and how many bytes, as far as we know: when we counted, and what we took in since.
+    counted: Cell<Option<(u64, u64)>>,
+}
+
+/// What came of reaching for a message.
+#[derive(Debug)]
+pub enum Taken<'a> {
+    /// It is ours until the value is dropped.
+    Held(Held<'a>),
+    /// Somebody else works on it.
+    Busy,
+    /// It is not there any more.
+    Gone,
+    /// It is no message, or none to be trusted.
+    Strange(Flaw),
+}
+
+/// The names in a directory.
+fn entries(dir: &Path) -> io::Result<Vec<OsString>> {
+    // The standard library panics when a directory cannot be closed, so it stays open until the process ends. What calls
+    // this must not do so for each message.
+    let mut entries = ManuallyDrop::new(fs::read_dir(dir)?);
+    entries
+        .by_ref()
+        .map(|entry| Ok(entry?.file_name()))
+        .collect()
+}
+
+/// Brings it to the disk. An XFS that shuts itself down meanwhile may call the `fsync` a success, but then answers no
+/// question about a file.
+fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()?;
+    file.metadata().map(drop)
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    sync(&File::open(dir)?)
+}
+
+/// What a person would look at after such a failure.
+fn remedy(why: &io::Error) -> &'static str {
+    match why.kind() {
+        ErrorKind::NotFound => "it was removed or moved away meanwhile: look for it ('ls -l')",
+        ErrorKind::PermissionDenied => {
+            "run authpost as the user whose spool it is, or give that user the right to write to it ('ls -ld')"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "mount its file system writable again ('dmesg' may say why it is not)"
+        }
+        _ => "look at the disk: room, quota, errors ('df', 'dmesg')",
+    }
+}
+
+impl Spool {
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the message `name` lies, or would.
+    pub fn path(&self, place: Place, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.join(place.name()).join(name)
+    }
+
+    fn failed(&self, doing: &str, path: &Path, why: &io::Error) -> Error {
+        Error::io(
+            Kind::Output,
+            format_args!("{doing} '{}' in the spool", path.display()),
+            why,
+        )
+        .hint(remedy(why))
+    }
+
+    /// Takes in a message: when this returns, it is on the disk, in the place `to`, and held.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; the message is then not in the spool.
+    pub fn accept(&self, message: &Message, body: &Document, to: Place) -> Result<Held<'_>> {
+        self.check_room(body.len())?;
+        let path = self.dir.join("tmp").join(&message.id);
+        let file = self
+            .draft(&path)
+            .map_err(|why| self.failed("making", &path, &why))?;
+        let written = message.write(body, &mut &file).and_then(|()| sync(&file));
+        if let Err(why) = written {
+            let _ = fs::remove_file(&path);
+            return Err(self.failed("writing", &path, &why));
+        }
+        let target = self.path(to, &message.id);
+        if let Err(why) = fs::rename(&path, &target) {
+            let _ = fs::remove_file(&path);
+            return Err(self.failed("moving", &path, &why));
+        }
+        if let Some((messages, bytes)) = self.counted.get() {
+            let length = file.metadata().map_or(0, |metadata| metadata.len());
+            self.counted.set(Some((messages + 1, bytes + length)));
+        }
+        if let Err(why) = sync(&file) {
+            let error = self.failed("syncing", &target, &why);
+            return Err(match fs::remove_file(&target) {
+                Ok(()) => error,
+                Err(_) => error.hint(format!(
+                    "it could not be removed either, and may still be delivered: look at '{}' first",
+                    target.display()
+                )),
+            });
+        }
+        Ok(Held {
+            spool: self,
+            id: message.id.clone(),
+            file,
+            place: to,
+            is_synced: true,
+            is_double: false,
+        })
+    }
+
+    /// A new file, locked. A sweep may find it before the lock is on it, and remove it: then another one.
+    fn draft(&self, path: &Path) -> io::Result<File> {
+        loop {
+            let file = private(OpenOptions::new().write(true).create_new(true)).open(path)?;
+            file.lock()?;
+            if file.metadata()?.nlink() > 0 {
+                return Ok(file);
+            }
+        }
+    }
+
+    fn check_room(&self, more: u64) -> Result<()> {
+        let has_room =
+            |counted: &(u64, u64)| counted.0 < MOST_MESSAGES && counted.1 + more <= MOST_BYTES;
+        // What others take out meanwhile is seen when we know of no room.
+        if self.counted.get().is_some_and(|counted| has_room(&counted)) {
+            return Ok(());
+        }
+        let counted = self.count()?;
+        self.counted.set(Some(counted));
+        if has_room(&counted) {
+            return Ok(());
+        }
+        let (messages, bytes) = counted;
+        let dir = self.dir.display();
+        Err(Error::new(
+            Kind::Output,
+            format!(
+                "writing to the spool '{dir}': it is full: {messages} messages, {} MiB",
+                bytes >> 20
+            ),
+        )
+        .hint(format!(
+            "'authpost list {dir}' shows what waits and what is dead; flush or drop it"
+        )))
+    }
+
+    /// How many messages there are, and how many bytes.
+    fn count(&self) -> Result<(u64, u64)> {
+        let (mut messages, mut bytes) = (0, 0);
+        for place in Place::ALL {
+            let dir = self.dir.join(place.name());
+            for name in entries(&dir).map_err(|why| self.failed("reading", &dir, &why))? {
+                messages += 1;
+                bytes += fs::symlink_metadata(dir.join(name)).map_or(0, |metadata| metadata.len());
+            }
+        }
+        Ok((messages, bytes))
+    }
+
+    /// The names in `place`, oldest first.
+    ///
+    /// # Errors
+    /// [`Kind::Input`] when the directory cannot be read.
+    pub fn names(&self, place: Place) -> Result<Vec<OsString>> {
+        let dir = self.dir.join(place.name());
+        let mut names = match entries(&dir) {
+            Err(why) if why.kind() == ErrorKind::NotFound => Vec::new(),
+            names => names.map_err(|why| {
+                Error::io(
+                    Kind::Input,
+                    format_args!("reading the spool's '{}'", dir.display()),
+                    &why,
+                )
+            })?,
+        };
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Reaches for the message called `name`. One that is in two places is first left in `active` alone.
+    ///
+    /// # Errors
+    /// [`Kind::Input`] when it cannot be opened or locked for a reason other than those in [`Taken`], [`Kind::Output`]
+    /// when it cannot be taken out of its second place.
+    pub fn hold(&self, place: Place, name: &OsStr) -> Result<Taken<'_>> {
+        let path = self.path(place, name);
+        match self.try_hold(place, name, &path) {
+            Ok(Taken::Held(held)) => held.unite(),
+            Ok(other) => Ok(other),
+            Err(why) if why.kind() == ErrorKind::NotFound => Ok(Taken::Gone),
+            Err(why) => Err(Error::io(
+                Kind::Input,
+                format_args!("opening the message '{}'", path.display()),
+                &why,
+            )),
+        }
+    }
+
+    /// Whether the message called `name` is in `active` and nobody works on it. Changes nothing.
+    pub fn is_orphan(&self, name: &OsStr) -> bool {
+        let path = self.path(Place::Active, name);
+        matches!(
+            self.try_hold(Place::Active, name, &path),
+            Ok(Taken::Held(_))
+        )
+    }
+
+    fn try_hold(&self, place: Place, name: &OsStr, path: &Path) -> io::Result<Taken<'_>> {
+        let Some(id) = Id::parse(name) else {
+            return Ok(Taken::Strange(NO_NAME));
+        };
+        let file = match guard::open_own(path, self.owner)? {
+            Ok((file, _)) => file,
+            Err(why) => return Ok(Taken::Strange(Flaw::NoMessage(why))),
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Taken::Busy),
+            Err(TryLockError::Error(why)) => return Err(why),
+        }
+        // Between the opening and the lock, somebody else may have finished with it.
+        let (ours, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+        if (ours.dev(), ours.ino()) != (named.dev(), named.ino()) {
+            return Ok(Taken::Gone);
+        }
+        // Not before: while somebody works on it, it is theirs, and good when they began.
+        if guard::is_exposed(&ours) {
+            return Ok(Taken::Strange(Flaw::Exposed));
+        }
+        Ok(Taken::Held(Held {
+            spool: self,
+            id,
+            file,
+            place,
+            is_synced: true,
+            is_double: false,
+        }))
+    }
+
+    /// Puts what is no message, or a damaged one, among the dead, for this reason. Whoever knows it as a message holds
+    /// it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn set_aside(&self, place: Place, name: &OsStr, why: &str) -> Result<()> {
+        let from = self.path(place, name);
+        let mut aside = name.to_owned();
+        if fs::symlink_metadata(self.path(Place::Dead, name)).is_ok() {
+            aside.push(format!("-{}", Id::new()));
+        }
+        self.note(
+            &aside,
+            &Hint {
+                error: why.to_owned(),
+                ..Hint::default()
+            },
+        );
+        fs::rename(&from, self.path(Place::Dead, &aside))
+            .and_then(|()| sync_dir(&self.dir.join("dead")))
+            .map_err(|why| self.failed("setting aside", &from, &why))
+    }
+
+    /// The turn of one flush at a time; `None` while another has it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn turn(&self) -> Result<Option<File>> {
+        if !self.has_lock() {
+            self.lay_out()?;
+        }
+        let path = self.dir.join("lock");
+        let turn = self.open_lock().and_then(|file| match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(why)) => Err(why),
+        });
+        turn.map_err(|why| self.failed("locking", &path, &why))
+    }
+
+    /// Removes what senders that were killed left half written. What cannot be removed now can be later.
+    pub fn sweep(&self) {
+        let dir = self.dir.join("tmp");
+        for name in entries(&dir).unwrap_or_default() {
+            let path = dir.join(&name);
+            if Id::parse(&name).is_some()
+                && let Ok(Ok((file, _))) = guard::open_own(&path, self.owner)
+                && file.try_lock().is_ok()
+                && file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+            {
+                let _ = fs::remove_file(&path);
+            }
+        }
+    }
+
+    /// What `read` finds in the message called `name`, and the file's length, without a lock; `None` when it is gone.
+    pub fn look<T>(
+        &self,
+        place: Place,
+        name: &OsStr,
+        read: impl FnOnce(&File, &Id) -> std::result::Result<T, Flaw>,
+    ) -> Option<(u64, std::result::Result<T, Flaw>)> {
+        let Some(id) = Id::parse(name) else {
+            return Some((0, Err(NO_NAME)));
+        };
+        match guard::open_own(&self.path(place, name), self.owner) {
+            Ok(Ok((file, metadata))) => {
+                let found = match guard::is_exposed(&metadata) {
+                    true => Err(Flaw::Exposed),
+                    false => read(&file, &id),
+                };
+                Some((metadata.len(), found))
+            }
+            Ok(Err(why)) => Some((0, Err(Flaw::NoMessage(why)))),
+            Err(why) if why.kind() == ErrorKind::NotFound => None,
+            Err(why) => Some((0, Err(why.into()))),
+        }
+    }
+
+    /// Removes what is no message.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn discard(&self, place: Place, name: &OsStr) -> Result<()> {
+        let path = self.path(place, name);
+        let _ = fs::remove_file(self.dir.join("state").join(name));
+        let removed = match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir(&path),
+            _ => fs::remove_file(&path),
+        };
+        removed
+            .and_then(|()| sync_dir(&self.dir.join(place.name())))
+            .map_err(|why| self.failed("removing", &path, &why))
+    }
+
+    /// What is remembered of the message called `name`.
+    pub fn hint(&self, name: &OsStr) -> Hint {
+        let mut text = Vec::new();
+        match guard::open_own(&self.dir.join("state").join(name), self.owner) {
+            Ok(Ok((file, metadata)))
+                if !guard::is_exposed(&metadata)
+                    && io::Read::read_to_end(&mut &file, &mut text).is_ok() =>
+            {
+                Hint::parse(&text).unwrap_or_default()
+            }
+            _ => Hint::default(),
+        }
+    }
+
+    /// Remembers it, if that can be done: losing it loses nothing. The file is a new one, so that no link is followed.
+    pub fn note(&self, name: impl AsRef<Path>, hint: &Hint) {
+        let path = self.dir.join("state").join(name);
+        let _ = fs::remove_file(&path);
+        let _ = private(OpenOptions::new().write(true).create_new(true))
+            .open(path)
+            .and_then(|mut file| io::Write::write_all(&mut file, hint.text().as_bytes()));
+    }
+
+    /// Remembers nothing any more.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub fn forget(&self, name: &OsStr) -> Result<()> {
+        let path = self.dir.join("state").join(name);
+        match fs::remove_file(&path) {
+            Err(why) if why.kind() != ErrorKind::NotFound => {
+                Err(self.failed("removing", &path, &why))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(0o600)
+}
+
+/// A message that is ours until this is dropped.
+pub struct Held<'a> {
+    spool: &'a Spool,
+    /// Its name.
+    pub id: Id,
+    file: File,
+    place: Place,
+    /// Whether the disk knows where it lies.
+    is_synced: bool,
+    /// Whether it was found in two places.
+    is_double: bool,
+}
+
+impl Held<'_> {
+    /// Why the API may have accepted it, if it may.
+    pub fn doubt(&self) -> Option<&'static str> {
+        match (self.place, self.is_double) {
+            (Place::Active, true) => Some(DOUBLED),
+            (Place::Active, false) => Some(STOPPED),
+            _ => None,
+        }
+    }
+
+    /// All of it, every byte checked.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&self) -> std::result::Result<(Message, Document), Flaw> {
+        Message::read(&self.file, &self.id)
+    }
+
+    /// Marks that a request with it is about to go out. The disk has taken a write when this returns, so it will
+    /// probably take the next one, which says how it ended.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; it must not be sent then.
+    pub fn begin(&mut self) -> Result<()> {
+        self.put(Place::Active)
+    }
+
+    /// Marks that the last request with it did nothing. Not synced: a power cut finds it in `active`, which only says
+    /// less.
+    pub fn undo(&mut self) {
+        let (from, to) = (
+            self.spool.path(self.place, &self.id),
+            self.spool.path(Place::Queue, &self.id),
+        );
+        if self.place == Place::Active && fs::rename(from, to).is_ok() {
+            (self.place, self.is_synced) = (Place::Queue, false);
+        }
+    }
+
+    /// Puts it into `queue`, where the next flush finds it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; it is still in the spool.
+    pub fn keep(mut self) -> Result<()> {
+        self.put(Place::Queue)
+    }
+
+    /// Puts it among the dead, under another name where another one of its name lies there.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; it is still in the spool.
+    pub fn bury(mut self) -> Result<()> {
+        if self.place != Place::Dead
+            && fs::symlink_metadata(self.spool.path(Place::Dead, &self.id)).is_ok()
+        {
+            let name = OsStr::new(self.id.as_str());
+            let why = self.spool.hint(name).error;
+            return self.spool.set_aside(self.place, name, &why);
+        }
+        self.put(Place::Dead)
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`]; it may still be in the spool.
+    pub fn remove(self) -> Result<()> {
+        let path = self.spool.path(self.place, &self.id);
+        let _ = fs::remove_file(self.spool.dir.join("state").join(&self.id));
+        fs::remove_file(&path)
+            .and_then(|()| sync_dir(&self.spool.dir.join(self.place.name())))
+            .map_err(|why| self.spool.failed("removing", &path, &why))
+    }
+
+    fn put(&mut self, to: Place) -> Result<()> {
+        let path = self.spool.path(self.place, &self.id);
+        let failed = |why: io::Error| {
+            let doing = format!("moving to {}", to.name());
+            self.spool.failed(&doing, &path, &why)
+        };
+        if self.place != to {
+            let target = self.spool.path(to, &self.id);
+            if fs::symlink_metadata(&target).is_ok() {
+                return Err(failed(ErrorKind::AlreadyExists.into()));
+            }
+            fs::rename(&path, target).map_err(failed)?;
+            (self.place, self.is_synced) = (to, false);
+        }
+        if !self.is_synced {
+            sync(&self.file).map_err(failed)?;
+            self.is_synced = true;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Held<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({} in {})", self.id, self.place.name())
+    }
+}

@@ -1,0 +1,230 @@
+//! Text that must not be seen, and the small files that hold it.
+//!
+//! A [`Secret`] has no `Display` and no `Clone`, and its `Debug` says nothing. It is exposed by the rooms that make
+//! headers, forms and files of it (`token.rs`, `oauth2.rs`) and by `http.rs`, which writes it on the wire; nobody else.
+//! Errors name the file and what is wrong with it, never what was found there.
+
+mod forms;
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::system::error::{Error, Kind, Result};
+use crate::system::time::{self, Budget};
+use forms::{Forms, Trace};
+
+/// More than any secret: whoever names a larger file named the wrong one.
+pub const TOO_LARGE: u64 = 64 * 1024;
+
+/// A piece of a secret below this many characters gives nothing away, and would be found in innocent text.
+const TELLING: usize = 6;
+
+/// Text that must not be seen.
+pub struct Secret {
+    text: String,
+    /// What would give it away, the longest first.
+    traces: Vec<Trace>,
+    /// All that these may look like, made when it is first looked for.
+    forms: OnceCell<Forms>,
+}
+
+impl Secret {
+    /// Takes `text` in. Each of its words, and the value of each `name=value`, gives it away as well.
+    pub fn new(text: String) -> Secret {
+        let traces = traces(&text);
+        Secret::traced(text, traces)
+    }
+
+    /// The `text` behind a `word` that is none, such as Bearer.
+    pub fn with_scheme(word: &str, text: &str) -> Secret {
+        let mut traces = traces(text);
+        let text = format!("{word} {text}");
+        traces.push(whole(text.clone()));
+        Secret::traced(text, traces)
+    }
+
+    /// A user and a password behind the `word` Basic (RFC 7617).
+    pub fn basic(word: &str, user: &str, password: &str) -> Secret {
+        let pair = format!("{user}:{password}");
+        let code = base64(pair.as_bytes());
+        let text = format!("{word} {code}");
+        // The user alone is no secret, and often told.
+        Secret::traced(
+            text,
+            vec![part(code), whole(pair), part(password.to_owned())],
+        )
+    }
+
+    fn traced(text: String, mut traces: Vec<Trace>) -> Secret {
+        traces.retain(|trace| trace.text.chars().count() >= TELLING);
+        let length = |trace: &Trace| std::cmp::Reverse(trace.text.len());
+        traces.sort_by(|a, b| (length(a), &a.text).cmp(&(length(b), &b.text)));
+        traces.dedup_by(|a, b| a.text == b.text);
+        Secret {
+            text,
+            traces,
+            forms: OnceCell::new(),
+        }
+    }
+
+    /// The text itself: whoever calls this gives it away.
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// The texts that give the secret away where they are found, for whoever keeps them out of sight; the longest
+    /// first.
+    pub fn traces(&self) -> impl Iterator<Item = &str> {
+        self.traces.iter().map(|trace| trace.text.as_str())
+    }
+
+    fn forms(&self) -> &Forms {
+        self.forms.get_or_init(|| Forms::of(&self.traces))
+    }
+}
+
+/// Whether one of `secrets` stands in `text`, in whatever form; `text` may have been cut off in the middle of it.
+pub fn are_repeated<'a>(
+    secrets: impl Iterator<Item = &'a Secret> + Clone,
+    text: &[u8],
+    is_cut: bool,
+) -> bool {
+    forms::are_in(secrets.map(Secret::forms), text, is_cut)
+}
+
+/// `text`, its words, and the values among them.
+fn traces(text: &str) -> Vec<Trace> {
+    let words = text.split([' ', ';', ',']);
+    let values = words.clone().filter_map(|word| word.split_once('='));
+    let values = values.map(|(_, value)| value.trim_matches('"'));
+    let all = std::iter::once(text).chain(words).chain(values);
+    all.map(|text| part(text.to_owned())).collect()
+}
+
+/// A text of which each part gives away as much.
+fn part(text: String) -> Trace {
+    Trace {
+        text,
+        is_whole: false,
+    }
+}
+
+/// A text that is none without the secret in it.
+fn whole(text: String) -> Trace {
+    Trace {
+        text,
+        is_whole: true,
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(redacted)")
+    }
+}
+
+/// Base64 with padding (RFC 4648, section 4).
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = group
+            .iter()
+            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - group.len()));
+        for digit in 0..4 {
+            text.push(match digit <= group.len() {
+                true => char::from(DIGITS[(bits >> (18 - 6 * digit)) as usize & 63]),
+                false => '=',
+            });
+        }
+    }
+    text
+}
+
+/// The text of `bytes`, found in `origin`, with white space at its ends dropped; the `remedy` is for what is none.
+///
+/// # Errors
+/// [`Kind::Config`].
+pub fn from_bytes(bytes: Vec<u8>, origin: &str, remedy: &str) -> Result<Secret> {
+    let unusable =
+        |why: &str| Error::new(Kind::Config, format!("reading {origin}: {why}")).hint(remedy);
+    let text = String::from_utf8(bytes).map_err(|_| unusable("it is not text in UTF-8"))?;
+    match text.trim() {
+        "" => Err(unusable("it is empty")),
+        text => Ok(Secret::new(text.to_owned())),
+    }
+}
+
+/// The text of the file at `path`, which messages call `what`, and which must hold `content`.
+///
+/// # Errors
+/// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time.
+pub fn from_file(what: &str, content: &str, path: &Path, budget: Budget) -> Result<Secret> {
+    let origin = format!("{what} '{}'", path.display());
+    let remedy = format!("put {content} into that file, readable by this user alone (chmod 600)");
+    let bytes = read_file(path, budget)
+        .map_err(|why| unreadable(&format!("reading {origin}"), &why, &remedy))?;
+    let remedy = format!("it must hold {content} and nothing else");
+    from_bytes(bytes, &origin, &remedy)
+}
+
+/// Why [`read_file`] failed; a pipe that nobody wrote to has a remedy of its own.
+pub fn unreadable(doing: &str, why: &io::Error, remedy: &str) -> Error {
+    match why.kind() {
+        ErrorKind::TimedOut => {
+            Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
+                .hint("see that somebody writes to this pipe, and closes it")
+        }
+        _ => Error::io(Kind::Config, doing, why).hint(remedy),
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const O_NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    0x80
+} else {
+    0o4000
+};
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const O_NONBLOCK: i32 = 0x4;
+
+/// How often to look again at a pipe that has nothing yet: only pipes and terminals ever wait.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// The whole of a small file. A FIFO is waited for, within `budget`: opening one the usual way would wait for ever.
+///
+/// # Errors
+/// [`ErrorKind::TimedOut`] when the budget is over; another when the file cannot be read or is not small.
+pub fn read_file(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path)?;
+    // Not so the pipe behind /dev/stdin, which has no name: its writer was there before us.
+    let awaits_writer = file.metadata()?.file_type().is_fifo() && path.canonicalize().is_ok();
+    let mut bytes = Vec::new();
+    loop {
+        match (&file).take(TOO_LARGE + 1).read_to_end(&mut bytes) {
+            // Without a writer yet, a FIFO reads as if it had ended.
+            Ok(_) if awaits_writer && bytes.is_empty() => {}
+            Ok(_) if bytes.len() as u64 > TOO_LARGE => {
+                return Err(io::Error::other(
+                    "it is larger than 64 KiB, so it is not what it is taken for",
+                ));
+            }
+            Ok(_) => return Ok(bytes),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        if budget.is_over() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        time::sleep(LOOK_AGAIN.min(budget.left()));
+    }
+}
