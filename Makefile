@@ -56,10 +56,10 @@ bench: build ## measure all figures beside curl, wrk and others, and draw tests/
 
 crash-test: build ## prove in full that the spool loses nothing: about 20 minutes, as root
 	AUTHPOST_CRASH=full AUTHPOST_NO_SKIP=1 AUTHPOST_BIN=$(CURDIR)/$(BINARY) \
-		$(CARGO) test --locked --test tests -- crash:: spool::a_hundred --nocapture
+		$(CARGO) test --locked --test tests -- spool::crash:: spool::messages::a_hundred --nocapture
 
 bless: toolchain ## rewrite tests/golden from what help, manual page and completions say now
-	AUTHPOST_BLESS=1 $(CARGO) test --locked --test tests docs::golden_files
+	AUTHPOST_BLESS=1 $(CARGO) test --locked --test tests cli::docs::golden_files
 
 lint: toolchain ## check format, lints and documentation
 	$(CARGO) fmt --check

@@ -9,41 +9,12 @@
     clippy::print_stderr
 )]
 
-mod cautions;
-mod check;
-mod config;
-mod crash;
-mod cron;
-mod docs;
+mod auth;
+mod cli;
+mod delivery;
 mod document;
-mod exits;
-mod figures;
-mod framing;
-mod http_only_loopback;
-mod kept;
+mod http;
 mod lines;
-mod lines_spool;
-mod names;
-mod never_twice;
-mod oauth2;
-mod oauth2_attacks;
-mod oauth2_cache;
-mod oidc;
-mod output;
-mod package;
-mod proxy;
-mod readme;
-mod retry;
-mod scale;
-mod secrets;
-mod secrets_echoed;
-mod selftest;
-mod selftest_tls;
-mod send;
+mod release;
 mod spool;
-mod spool_attacks;
 mod support;
-mod time;
-mod tls;
-mod token;
-mod usage;

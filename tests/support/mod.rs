@@ -11,6 +11,8 @@ pub mod http;
 pub mod names;
 pub mod run;
 pub mod script;
+mod selftest;
+mod selftest_tls;
 pub mod server;
 pub mod tls;
 pub mod unreachable;

@@ -284,7 +284,7 @@ impl Drop for Disk {
 /// In the mount tree that everybody shares: it waits for the loop device in vain.
 #[test]
 fn a_copy_of_the_mount_tree_keeps_no_disk_alive() {
-    let test = "crash::volume::a_copy_of_the_mount_tree_keeps_no_disk_alive";
+    let test = "spool::crash::volume::a_copy_of_the_mount_tree_keeps_no_disk_alive";
     if !EXT4.is_here() || !need("nsenter") || !in_private_mounts(test) {
         return;
     }

@@ -1,6 +1,6 @@
 //! The spool under hands that mean well or ill: foreign directories, links, copies, a directory that goes away while a
 //! request is out, and a sender that was killed.
-use crate::spool::{authpost, flush, lies, names, send, waiting};
+use crate::spool::messages::{authpost, flush, lies, names, send, waiting};
 use crate::support::{
     Dir, Response, Runner, Server, Unreachable, conn, dir, need, need_root, test,
 };

@@ -6,7 +6,7 @@ use crate::support::{
 };
 use std::os::unix::fs::symlink;
 
-const README: &str = include_str!("../README.md");
+const README: &str = include_str!("../../README.md");
 const API: &str = "https://api.example.com/data";
 const TOKEN: &str = "s3cr3t";
 const DOCUMENT: &str = r#"{"key1":"value1","key2":"value2"}"#;

@@ -1,6 +1,6 @@
 //! The spool: what is kept, where it comes to rest, what is said of it, and looking after it. That nothing is ever lost
 //! is proved under `crash/`.
-use crate::crash::sealed;
+use crate::spool::crash::sealed;
 use crate::support::{
     Dir, Ran, Response, Runner, Server, Unreachable, conn, dir, need, need_root, test,
 };
@@ -887,7 +887,11 @@ fn a_hundred_thousand_messages_are_listed_in_time_and_memory() {
         .into_string()
         .unwrap();
     let text = d.read(format!("{spool}/queue/{id}"));
-    let count = if crate::crash::full() { 100_000 } else { 2_000 };
+    let count = if crate::spool::crash::full() {
+        100_000
+    } else {
+        2_000
+    };
     for n in 1..count {
         let other = format!("{n:014x}{}", &id[14..]);
         let text = sealed(&text.replace(&id, &other));

@@ -1,8 +1,8 @@
 //! Through a proxy: which one, what it gets to see, and what it can do to us.
+use crate::http::tls::{free_port, listening};
 use crate::support::{
     Ca, Conn, Leaf, Runner, Server, Tls, Unreachable, conn, dir, find, need, test,
 };
-use crate::tls::{free_port, listening};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 

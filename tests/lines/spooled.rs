@@ -1,5 +1,5 @@
 //! Line mode with a spool: what the API does not take is kept, and the run goes on.
-use crate::spool::{lies, names};
+use crate::spool::messages::{lies, names};
 use crate::support::{Dir, Ran, Response, Runner, Server, Unreachable, conn, dir, test};
 
 fn lines(d: &Dir, lines: &str) -> Runner {

@@ -77,7 +77,7 @@ macro_rules! on {
 
             #[test]
             fn proof_4_the_power_goes_at_every_boundary_and_at_random() {
-                let name = concat!("crash::power::", stringify!($module),
+                let name = concat!("spool::crash::power::", stringify!($module),
                     "::proof_4_the_power_goes_at_every_boundary_and_at_random");
                 if $kind.is_here() && in_private_mounts(name) {
                     at_every_boundary_and_at_random($kind);
@@ -86,7 +86,7 @@ macro_rules! on {
 
             #[test]
             fn proof_5_without_any_one_sync_something_is_lost() {
-                let name = concat!("crash::power::", stringify!($module),
+                let name = concat!("spool::crash::power::", stringify!($module),
                     "::proof_5_without_any_one_sync_something_is_lost");
                 if $kind.is_here() && in_private_mounts(name) {
                     without_any_one_sync($kind);

@@ -1,6 +1,6 @@
 //! What others, or a run that was killed, left where OAuth2 keeps tokens and locks: none of it is believed blindly, and
 //! nothing holds a run up.
-use crate::oauth2::{api, client, issued, issuer, issuer_with, post};
+use crate::auth::oauth2::{api, client, issued, issuer, issuer_with, post};
 use crate::support::{Dir, Response, Runner, Server, binary, dir, find, need, need_root};
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, chown, lchown, symlink};

@@ -1,0 +1,7 @@
+//! The command line, the config file, help, and what is printed.
+
+mod check;
+mod config;
+mod docs;
+mod output;
+mod usage;

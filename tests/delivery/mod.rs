@@ -1,0 +1,8 @@
+//! Attempts, retries, deadlines and exit codes.
+
+mod acceptance;
+mod cron;
+mod deadline;
+mod exits;
+mod never_twice;
+mod retry;

@@ -1,0 +1,3 @@
+//! The JSON document.
+
+mod items;

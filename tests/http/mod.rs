@@ -1,0 +1,8 @@
+//! One attempt: names, connections, TLS, proxies.
+
+mod framing;
+mod kept_connection;
+mod names;
+mod proxy;
+mod send;
+mod tls;

@@ -1,0 +1,4 @@
+//! `--lines`: many documents in one run.
+
+mod ndjson;
+mod spooled;
