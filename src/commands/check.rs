@@ -6,9 +6,9 @@
 
 use crate::auth::oauth2;
 use crate::auth::{self, Credentials};
-use crate::delivery::verdict::{Exit, Terms, judge};
+use crate::delivery::verdict::Exit;
 use crate::document::ndjson::Stream;
-use crate::http::{Attempt, Client, Phase, Probe, TrustOrigin};
+use crate::http::{Client, Phase, Probe, TrustOrigin};
 use crate::output::{Mark, Report};
 use crate::request::job;
 use crate::request::{Documents, Plan, Source};
@@ -187,7 +187,7 @@ impl Findings<'_> {
         let Probe {
             phase,
             addresses,
-            fault,
+            error,
         } = client.probe(budget);
         let peer = match client.proxy() {
             Some(proxy) => format!("the proxy {proxy}"),
@@ -200,13 +200,8 @@ impl Findings<'_> {
         if phase > Phase::Connecting {
             self.good(&format!("{peer} takes connections"))?;
         }
-        if let Some(fault) = fault {
-            let terms = Terms {
-                expect: &[],
-                show: &plan.output.show,
-            };
-            let verdict = judge(&Attempt::Unsent(fault), 1, terms);
-            return self.bad(&verdict.why, verdict.hint.as_deref(), verdict.exit);
+        if let Some(error) = error {
+            return self.error(&error);
         }
         if client.proxy().is_some() {
             self.good(&format!("it lets us through to {}", url.origin()))?;

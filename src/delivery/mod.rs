@@ -15,7 +15,7 @@ use crate::delivery::verdict::{Again, Exit, Fate, Terms, Verdict, judge};
 use crate::http::{Answer, Attempt, Body, Client, Request};
 use crate::request::job::Job;
 use crate::request::{Delivery, Target};
-use crate::system::error::{Error, Kind, Result};
+use crate::system::error::{Kind, Result};
 use crate::system::time::{self, Budget, Clock};
 
 /// What a delivery came to.
@@ -162,7 +162,9 @@ pub fn deliver(
             Ok(tried) => tried,
             // The token's own source was not reached: nothing was sent, and a later try may reach it. And after a try
             // that the API may have taken, no error of ours is all there is to say.
-            Err(error) if error.kind() == Kind::Unreached || maybe_taken => (unsent(&error), None),
+            Err(error) if error.kind() == Kind::Unreached || maybe_taken => {
+                (judge(&Attempt::Unsent(error), number, terms), None)
+            }
             Err(error) => return Err(error),
         };
         if verdict.again == Again::WithNewToken && !renewed && number < tries {
@@ -255,20 +257,6 @@ fn one_try(
         Attempt::Answered(answer) => (verdict, Some(answer)),
         Attempt::Unsent(_) | Attempt::Unanswered(_) => (verdict, None),
     })
-}
-
-/// The verdict on a try that was not made because of this error.
-fn unsent(error: &Error) -> Verdict {
-    Verdict {
-        fate: Fate::Unsent,
-        exit: error.kind().into(),
-        again: match error.kind() {
-            Kind::Unreached => Again::Yes,
-            _ => Again::No,
-        },
-        why: error.to_string(),
-        hint: error.remedy().map(str::to_owned),
-    }
 }
 
 /// A try in no more time than this could only hide what the one before it came to.

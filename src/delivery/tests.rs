@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::*;
 use crate::dns::Family;
 use crate::document::Document;
-use crate::http::{End, Fault, FaultKind};
+use crate::http::End;
 use crate::request::{Auth, Connection, Form, Method, Show, Source, Url};
 use crate::system::error::Error;
 
@@ -95,20 +95,16 @@ fn answered_with(status: u16, headers: &[(&str, &str)]) -> Attempt {
     })
 }
 
-fn fault(kind: FaultKind) -> Fault {
-    Fault {
-        kind,
-        what: "a fault".to_owned(),
-        hint: None,
-    }
+fn fault(kind: Kind) -> Error {
+    Error::new(kind, "a fault")
 }
 
 fn unsent() -> Attempt {
-    Attempt::Unsent(fault(FaultKind::Passing))
+    Attempt::Unsent(fault(Kind::Unreached))
 }
 
 fn unanswered() -> Attempt {
-    Attempt::Unanswered(fault(FaultKind::Passing))
+    Attempt::Unanswered(fault(Kind::Unreached))
 }
 
 /// What a delivery is told, and what came of it.
@@ -266,9 +262,9 @@ fn what_was_not_sent_is_sent_again() {
 #[test]
 fn a_bad_certificate_and_its_like_end_the_run() {
     for (kind, exit) in [
-        (FaultKind::Lasting, Exit::TempFail),
-        (FaultKind::ProxyDenied, Exit::NoPerm),
-        (FaultKind::Document, Exit::NoInput),
+        (Kind::Untrusted, Exit::TempFail),
+        (Kind::Denied, Exit::NoPerm),
+        (Kind::Input, Exit::NoInput),
     ] {
         let ended = given().idempotent().deliver([Attempt::Unsent(fault(kind))]);
         ended.ends(Fate::Unsent, exit, 1);

@@ -8,10 +8,10 @@ mod tests;
 
 use std::fmt;
 
-use crate::http::{Answer, Attempt, End, Fault, FaultKind};
+use crate::http::{Answer, Attempt, End};
 use crate::json;
 use crate::request::{Expect, Show};
-use crate::system::error;
+use crate::system::error::{Error, Kind};
 
 /// How a run ends, by the names and numbers of sysexits(3). Ordered as in [`EXITS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,16 +168,16 @@ impl Exit {
     }
 }
 
-impl From<error::Kind> for Exit {
-    fn from(kind: error::Kind) -> Exit {
+impl From<Kind> for Exit {
+    fn from(kind: Kind) -> Exit {
         match kind {
-            error::Kind::Usage => Exit::Usage,
-            error::Kind::Data => Exit::DataErr,
-            error::Kind::Input => Exit::NoInput,
-            error::Kind::Output => Exit::CantCreat,
-            error::Kind::Unreached | error::Kind::Untrusted => Exit::TempFail,
-            error::Kind::Denied => Exit::NoPerm,
-            error::Kind::Config => Exit::Config,
+            Kind::Usage => Exit::Usage,
+            Kind::Data => Exit::DataErr,
+            Kind::Input => Exit::NoInput,
+            Kind::Output => Exit::CantCreat,
+            Kind::Unreached | Kind::Untrusted => Exit::TempFail,
+            Kind::Denied => Exit::NoPerm,
+            Kind::Config => Exit::Config,
         }
     }
 }
@@ -252,34 +252,33 @@ pub struct Terms<'a> {
 /// Judges one attempt, the `number`th of its delivery (from 1).
 pub fn judge(attempt: &Attempt, number: u32, terms: Terms) -> Verdict {
     match attempt {
-        Attempt::Unsent(fault) => judge_unsent(fault),
-        Attempt::Unanswered(fault) => Verdict {
+        Attempt::Unsent(error) => judge_unsent(error),
+        Attempt::Unanswered(error) => Verdict {
             fate: Fate::Unknown,
             exit: Exit::IoErr,
             again: Again::IfIdempotent,
-            why: fault.what.clone(),
-            hint: Some(fault.hint.clone().unwrap_or_else(|| {
-                "the API may have taken it: look before sending it again, or say --idempotent"
-                    .to_owned()
-            })),
+            why: error.to_string(),
+            hint: Some(
+                error
+                    .remedy()
+                    .unwrap_or("the API may have taken it: look before sending it again, or say --idempotent")
+                    .to_owned(),
+            ),
         },
         Attempt::Answered(answer) => judge_answer(answer, number, terms),
     }
 }
 
-fn judge_unsent(fault: &Fault) -> Verdict {
-    let (exit, again) = match fault.kind {
-        FaultKind::Passing => (Exit::TempFail, Again::Yes),
-        FaultKind::Lasting => (Exit::TempFail, Again::No),
-        FaultKind::ProxyDenied => (Exit::NoPerm, Again::No),
-        FaultKind::Document => (Exit::NoInput, Again::No),
-    };
+fn judge_unsent(error: &Error) -> Verdict {
     Verdict {
         fate: Fate::Unsent,
-        exit,
-        again,
-        why: fault.what.clone(),
-        hint: fault.hint.clone(),
+        exit: error.kind().into(),
+        again: match error.kind() {
+            Kind::Unreached => Again::Yes,
+            _ => Again::No,
+        },
+        why: error.to_string(),
+        hint: error.remedy().map(str::to_owned),
     }
 }
 

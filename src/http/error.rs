@@ -12,39 +12,15 @@ use crate::system::time;
 
 use super::transport;
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub struct Fault {
-    /// What kind of thing went wrong.
-    pub kind: FaultKind,
-    /// Doing what, on what: why.
-    pub what: String,
-    /// The remedy, where there is one.
-    pub hint: Option<String>,
-}
-
-/// What kind of thing went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// It may well work in a moment: no name server, no route, refused, reset, out of time.
-    Passing,
-    /// It will not work again in this run: a certificate that does not hold.
-    Lasting,
-    /// A proxy refuses our credentials.
-    ProxyDenied,
-    /// Our own document could not be read while it was being sent.
-    Document,
-}
-
 /// Why, and what to do about it.
 pub struct Reason {
-    pub kind: FaultKind,
+    pub kind: Kind,
     pub why: String,
     pub hint: Option<String>,
 }
 
 impl Reason {
-    fn new(kind: FaultKind, why: impl Into<String>, hint: &str) -> Reason {
+    fn new(kind: Kind, why: impl Into<String>, hint: &str) -> Reason {
         Reason {
             kind,
             why: why.into(),
@@ -88,39 +64,38 @@ impl std::error::Error for UnknownFraming {}
 
 /// Why `error` came up, before a byte of the request was `sent` or after.
 pub fn explain(error: &ureq::Error, sent: bool) -> Reason {
-    use FaultKind::{Document, Passing, ProxyDenied};
     match error {
         ureq::Error::Other(inner) if inner.is::<dns::Failure>() => {
             let remedy = inner.downcast_ref().map_or("", dns::Failure::remedy);
-            Reason::new(Passing, inner.to_string(), remedy)
+            Reason::new(Kind::Unreached, inner.to_string(), remedy)
         }
-        ureq::Error::Timeout(_) => Reason::new(Passing, "out of time", ""),
-        ureq::Error::HostNotFound => Reason::new(Passing, "it has no address", ""),
+        ureq::Error::Timeout(_) => Reason::new(Kind::Unreached, "out of time", ""),
+        ureq::Error::HostNotFound => Reason::new(Kind::Unreached, "it has no address", ""),
         ureq::Error::ConnectProxyFailed(why) => {
             // ureq says `proxy server responded 407/407`.
             match why.rsplit('/').next().filter(|last| last.len() == 3) {
                 // 401 is what tinyproxy says to a wrong password.
                 Some(status @ ("407" | "401")) => Reason::new(
-                    ProxyDenied,
+                    Kind::Denied,
                     format!(
                         "the proxy asks for a user and a password, or refuses the ones given ({status})"
                     ),
                     "give them as http://USER:PASSWORD@HOST:PORT, in HTTPS_PROXY rather than in --proxy",
                 ),
                 Some(status) => Reason::new(
-                    Passing,
+                    Kind::Unreached,
                     format!("the proxy answered {status}"),
                     "see whether the proxy lets anybody through to that host and port",
                 ),
-                None => Reason::new(Passing, "the proxy did not answer", ""),
+                None => Reason::new(Kind::Unreached, "the proxy did not answer", ""),
             }
         }
         ureq::Error::Io(why) if why.get_ref().is_some_and(|why| why.is::<Unreadable>()) => {
-            Reason::new(Document, why.to_string(), "")
+            Reason::new(Kind::Input, why.to_string(), "")
         }
         error => {
             let text = plain(error);
-            tls(&text, sent).unwrap_or_else(|| Reason::new(Passing, text, ""))
+            tls(&text, sent).unwrap_or_else(|| Reason::new(Kind::Unreached, text, ""))
         }
     }
 }
@@ -197,19 +172,18 @@ pub fn refuses_our_certificate(error: &ureq::Error) -> bool {
 
 /// What is wrong with TLS; `None` when `text` is about something else.
 fn tls(text: &str, sent: bool) -> Option<Reason> {
-    use FaultKind::{Lasting, Passing};
     if let Some(alert) = alert(text) {
         // After the request an alert may mean anything: what it says of certificates would be taken for the remedy.
         let known = ALERTS.iter().find(|(known, ..)| !sent && *known == alert);
         return Some(match (known, alert) {
-            (Some((_, why, hint)), _) => Reason::new(Lasting, *why, hint),
+            (Some((_, why, hint)), _) => Reason::new(Kind::Untrusted, *why, hint),
             (None, "UnrecognisedName") => Reason::new(
-                Passing,
+                Kind::Unreached,
                 "it does not know that host name",
                 "check the host in the URL",
             ),
             (None, "HandshakeFailure" | "ProtocolVersion") => incompatible(),
-            _ => Reason::new(Passing, format!("it broke TLS off ({alert})"), ""),
+            _ => Reason::new(Kind::Unreached, format!("it broke TLS off ({alert})"), ""),
         });
     }
     if let Some(flaw) = text.strip_prefix("invalid peer certificate: ") {
@@ -220,7 +194,7 @@ fn tls(text: &str, sent: bool) -> Option<Reason> {
     }
     text.starts_with("received corrupt message").then(|| {
         Reason::new(
-            Passing,
+            Kind::Unreached,
             "what answers there does not speak TLS",
             "check the port in the URL, and whether it should begin with http:// instead",
         )
@@ -229,7 +203,7 @@ fn tls(text: &str, sent: bool) -> Option<Reason> {
 
 fn incompatible() -> Reason {
     Reason::new(
-        FaultKind::Passing,
+        Kind::Unreached,
         "it has no version of TLS or no cipher in common with us (1.2 and 1.3 are spoken here)",
         "tell the API's owner to switch on TLS 1.2 or 1.3",
     )
@@ -280,7 +254,7 @@ fn certificate(flaw: &str) -> Reason {
             "tell the API's owner",
         )
     };
-    Reason::new(FaultKind::Lasting, why, hint)
+    Reason::new(Kind::Untrusted, why, hint)
 }
 
 /// ` (2001-01-01 00:00:00 UTC)`: the seconds since 1970 behind `marker`.

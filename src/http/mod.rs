@@ -33,7 +33,7 @@ use crate::system::error::{Error, Kind};
 use crate::system::secret::Secret;
 use crate::system::time::Budget;
 
-pub use error::{Fault, FaultKind, unfit_identity};
+pub use error::unfit_identity;
 use error::{Sent, UnknownFraming, explain, plain, refuses_our_certificate};
 use handshake::WatchConnector;
 pub use tls::Origin as TrustOrigin;
@@ -82,9 +82,9 @@ pub enum Body<'a> {
 #[derive(Debug)]
 pub enum Attempt {
     /// Not a byte of the request left.
-    Unsent(Fault),
+    Unsent(Error),
     /// Some of the request left, and no answer came back: the API may have taken it.
-    Unanswered(Fault),
+    Unanswered(Error),
     /// The API answered.
     Answered(Answer),
 }
@@ -97,7 +97,7 @@ pub struct Probe {
     /// The addresses of the API's host, or of the proxy's.
     pub addresses: Vec<IpAddr>,
     /// What is in the way.
-    pub fault: Option<Fault>,
+    pub error: Option<Error>,
 }
 
 /// What the API said.
@@ -239,12 +239,12 @@ impl Client {
             secrets: &[],
             body: Body::Json(&Document::empty()),
         };
-        let fault = match self.exchange(&nothing) {
+        let error = match self.exchange(&nothing) {
             Err(ureq::Error::Other(end)) if end.is::<Ready>() => {
                 self.progress.reach(Phase::Ready);
                 None
             }
-            Err(error) => Some(self.fault(&error)),
+            Err(error) => Some(self.error(&error)),
             Ok(_) => None,
         };
         let known = lock(&self.known);
@@ -253,7 +253,7 @@ impl Client {
             addresses: known.as_ref().map_or(Vec::new(), |(_, addresses)| {
                 addresses.iter().map(|address| address.ip()).collect()
             }),
-            fault,
+            error,
         }
     }
 
@@ -279,11 +279,11 @@ impl Client {
                     self.progress.reach(Phase::Securing);
                 }
                 let unsent = self.progress.phase() < Phase::Sending;
-                let fault = self.fault(&error);
+                let error = self.error(&error);
                 if unsent {
-                    Attempt::Unsent(fault)
+                    Attempt::Unsent(error)
                 } else {
-                    Attempt::Unanswered(fault)
+                    Attempt::Unanswered(error)
                 }
             }
         }
@@ -386,7 +386,7 @@ impl Client {
         }
     }
 
-    fn fault(&self, error: &ureq::Error) -> Fault {
+    fn error(&self, error: &ureq::Error) -> Error {
         let phase = self.progress.phase();
         let origin = &self.origin;
         let doing = match (phase, &self.proxy) {
@@ -404,13 +404,13 @@ impl Client {
             (Phase::Receiving, _) => format!("reading the answer of {origin}"),
         };
         let reason = explain(error, phase >= Phase::Sending);
-        Fault {
-            kind: reason.kind,
-            what: match reason.kind {
-                FaultKind::Document => reason.why,
-                _ => format!("{doing}: {}", reason.why),
-            },
-            hint: reason.hint,
+        let what = match reason.kind {
+            Kind::Input => reason.why,
+            _ => format!("{doing}: {}", reason.why),
+        };
+        match reason.hint {
+            Some(hint) => Error::new(reason.kind, what).hint(hint),
+            None => Error::new(reason.kind, what),
         }
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::http::{Answer, Attempt, Body, Client, End, Fault, FaultKind, Request};
+use crate::http::{Answer, Attempt, Body, Client, End, Request};
 use crate::request::Connection;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::secret::Secret;
@@ -194,7 +194,7 @@ impl Exchange<'_> {
         };
         match client.attempt(&request, budget) {
             Attempt::Answered(answer) => self.issued(&answer),
-            Attempt::Unsent(fault) | Attempt::Unanswered(fault) => Err(unreached(fault)),
+            Attempt::Unsent(error) | Attempt::Unanswered(error) => Err(unreached(&error)),
         }
     }
 
@@ -325,12 +325,7 @@ fn lifetime(said: &Value) -> Option<u64> {
     seconds.is_finite().then_some(seconds as u64)
 }
 
-fn unreached(fault: Fault) -> Error {
-    let kind = match fault.kind {
-        FaultKind::Passing | FaultKind::Document => Kind::Unreached,
-        FaultKind::Lasting => Kind::Untrusted,
-        FaultKind::ProxyDenied => Kind::Denied,
-    };
-    Error::new(kind, format!("fetching a token: {}", fault.what))
-        .hint(fault.hint.unwrap_or(LATER.to_owned()))
+fn unreached(error: &Error) -> Error {
+    Error::new(error.kind(), format!("fetching a token: {error}"))
+        .hint(error.remedy().unwrap_or(LATER))
 }

@@ -18,11 +18,11 @@ fn answer(status: u16, body: &str) -> Answer {
     }
 }
 
-fn fault(kind: FaultKind, hint: Option<&str>) -> Fault {
-    Fault {
-        kind,
-        what: "connecting: refused".to_owned(),
-        hint: hint.map(str::to_owned),
+fn fault(kind: Kind, hint: Option<&str>) -> Error {
+    let error = Error::new(kind, "connecting: refused");
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
     }
 }
 
@@ -66,10 +66,10 @@ fn is(verdict: &Verdict, fate: Fate, exit: Exit, again: Again) {
 #[test]
 fn what_was_not_sent() {
     for (kind, exit, again) in [
-        (FaultKind::Passing, Exit::TempFail, Again::Yes),
-        (FaultKind::Lasting, Exit::TempFail, Again::No),
-        (FaultKind::ProxyDenied, Exit::NoPerm, Again::No),
-        (FaultKind::Document, Exit::NoInput, Again::No),
+        (Kind::Unreached, Exit::TempFail, Again::Yes),
+        (Kind::Untrusted, Exit::TempFail, Again::No),
+        (Kind::Denied, Exit::NoPerm, Again::No),
+        (Kind::Input, Exit::NoInput, Again::No),
     ] {
         let verdict = plainly(&Attempt::Unsent(fault(kind, Some("do this"))), 1);
         is(&verdict, Fate::Unsent, exit, again);
@@ -80,7 +80,7 @@ fn what_was_not_sent() {
 
 #[test]
 fn what_was_not_answered() {
-    for kind in [FaultKind::Passing, FaultKind::Lasting, FaultKind::Document] {
+    for kind in [Kind::Unreached, Kind::Untrusted, Kind::Input] {
         let verdict = plainly(&Attempt::Unanswered(fault(kind, None)), 1);
         is(&verdict, Fate::Unknown, Exit::IoErr, Again::IfIdempotent);
         assert!(verdict.hint.unwrap().contains("may have taken it"));
@@ -220,13 +220,13 @@ fn every_exit_has_a_row_and_every_row_a_code_of_its_own() {
         assert_eq!(row.exit.code(), row.code);
     }
     for (kind, code) in [
-        (error::Kind::Usage, 64),
-        (error::Kind::Data, 65),
-        (error::Kind::Input, 66),
-        (error::Kind::Output, 73),
-        (error::Kind::Unreached, 75),
-        (error::Kind::Denied, 77),
-        (error::Kind::Config, 78),
+        (Kind::Usage, 64),
+        (Kind::Data, 65),
+        (Kind::Input, 66),
+        (Kind::Output, 73),
+        (Kind::Unreached, 75),
+        (Kind::Denied, 77),
+        (Kind::Config, 78),
     ] {
         assert_eq!(Exit::from(kind).code(), code);
     }
