@@ -18,15 +18,10 @@ mod system;
 use std::process::ExitCode;
 
 use cli::{Command, help};
-use commands::{check, flush, lines, queue};
-use delivery::verdict::{Exit, Terms};
-use delivery::{Api, deliver, journal};
-use output::Report;
-use request::job::{self, Job};
-use request::{Documents, Flush, Input, Plan, Run};
+use commands::{check, flush, queue, send};
+use delivery::exit::Exit;
 use system::error::Result;
-use system::lock::Lock;
-use system::time::{Clock, SystemClock};
+use system::time::SystemClock;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
@@ -43,11 +38,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<Exit> {
     match command {
-        Command::Send(plan) => return send(*plan),
-        Command::Check(plan) => {
-            return check::check(&plan, Report::new(&plan.output), &SystemClock::start());
-        }
-        Command::Flush(plan) => return flush(&plan),
+        Command::Send(plan) => return send::run(&plan),
+        Command::Check(plan) => return check::run(&plan),
+        Command::Flush(plan) => return flush::run(&plan),
         Command::List { dir, json } => queue::list(&dir, json, &SystemClock::start())?,
         Command::Show(chosen) => queue::show(&chosen, &SystemClock::start())?,
         Command::Retry(chosen) => return queue::retry(&chosen),
@@ -60,71 +53,6 @@ fn run(command: Command) -> Result<Exit> {
         Command::Version => output::page(help::version().as_bytes())?,
     }
     Ok(Exit::Ok)
-}
-
-/// One document to one API, or many.
-fn send(plan: Plan) -> Result<Exit> {
-    let clock = SystemClock::start();
-    let report = Report::new(&plan.output);
-    let _lock = match plan.dry_run {
-        true => None,
-        false => begin(&plan.run, &clock, report)?,
-    };
-    if plan.target.connection.insecure && !plan.dry_run {
-        report.insecure();
-    }
-    match &plan.documents {
-        Documents::One(input) => send_one(&plan, input, report, &clock),
-        Documents::Lines(lines) => lines::run(&plan, lines, &clock),
-    }
-}
-
-fn send_one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<Exit> {
-    let body = job::document(input)?;
-    let key_is_random = plan.key.is_none();
-    let job = Job::new(plan.target.clone(), plan.key.clone(), body);
-    if plan.dry_run {
-        return output::dry_run(&job, key_is_random).map(|()| Exit::Ok);
-    }
-    let terms = Terms {
-        expect: &plan.expect,
-        show: &plan.output.show,
-    };
-    let limit = plan.run.limit(plan.delivery.timeout, clock.elapsed());
-    if let Some(dir) = &plan.spool {
-        return journal::send(dir, &job, &plan.delivery, limit, terms, report, clock);
-    }
-    let mut api = Api::new(&job.target)?;
-    report.request(&job);
-    let outcome = deliver(
-        &job,
-        &mut api,
-        &plan.delivery,
-        limit,
-        terms,
-        clock,
-        &mut |text| report.another_try(text),
-    )?;
-    report.outcome(&job, &outcome)
-}
-
-/// What waits in a spool.
-fn flush(plan: &Flush) -> Result<Exit> {
-    let clock = SystemClock::start();
-    let report = Report::new(&plan.output);
-    let _lock = begin(&plan.run, &clock, report)?;
-    flush::run(plan, report, &clock)
-}
-
-/// The lock, to be held for the rest of the run, and then the random wait.
-fn begin(run: &Run, clock: &SystemClock, report: Report) -> Result<Option<Lock>> {
-    let lock = run.lock.as_deref().map(Lock::take).transpose()?;
-    if !run.splay.is_zero() {
-        let wait = run.splay.mul_f64(clock.chance());
-        report.splay(wait);
-        clock.sleep(wait);
-    }
-    Ok(lock)
 }
 
 /// The one line for a panic: nobody is helped by a backtrace in a cron mail.

@@ -4,7 +4,7 @@
 //! under `tests/golden` hold the results; `make bless` rewrites them.
 
 use crate::cli::{FLAGS, Flag, Group, VERBS, Verb, VerbRow, usage};
-use crate::delivery::verdict::{EXITS, ExitRow};
+use crate::delivery::exit::{EXITS, ExitRow};
 
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) const ABOUT: &str = env!("CARGO_PKG_DESCRIPTION");

@@ -5,7 +5,7 @@ use super::help::{
     options, paragraphs, sentence,
 };
 use crate::cli::{FLAGS, Flag, Group, VERBS, VerbRow};
-use crate::delivery::verdict::EXITS;
+use crate::delivery::exit::EXITS;
 
 /// The manual page.
 pub fn man() -> String {

@@ -6,7 +6,7 @@
 
 use crate::auth::oauth2;
 use crate::auth::{self, Credentials};
-use crate::delivery::verdict::Exit;
+use crate::delivery::exit::Exit;
 use crate::document::ndjson::Stream;
 use crate::http::{Client, Phase, Probe, TrustOrigin};
 use crate::output::{Mark, Report};
@@ -15,13 +15,15 @@ use crate::request::{Documents, Plan, Source};
 use crate::spool::Spool;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::lock::Lock;
-use crate::system::time::{self, Budget, Clock};
+use crate::system::time::{self, Budget, Clock, SystemClock};
 
 /// Tests what `plan` says. How a run would end.
 ///
 /// # Errors
 /// What keeps us from printing the findings.
-pub fn check(plan: &Plan, report: Report, clock: &dyn Clock) -> Result<Exit> {
+pub fn run(plan: &Plan) -> Result<Exit> {
+    let clock = &SystemClock::start();
+    let report = Report::new(&plan.output);
     let mut findings = Findings { report, exit: None };
     let target = &plan.target;
     findings.good(&format!("{} {}", target.method.as_str(), target.url))?;

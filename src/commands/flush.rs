@@ -10,23 +10,29 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::delivery::journal::{Marked, Rest, although, asked, exit_although, exit_of_dead};
-use crate::delivery::verdict::{Again, Exit, Fate, Terms, Verdict};
-use crate::delivery::{Api, Endpoint, Outcome, deliver};
+use super::begin;
+use crate::delivery::api::Api;
+use crate::delivery::exit::Exit;
+use crate::delivery::journal::{self, SpoolJournal};
+use crate::delivery::verdict::{Disposition, Fate, Terms};
+use crate::delivery::{Context, Outcome, Spooling, deliver};
 use crate::document::Document;
 use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::request::{Delivery, Flush, Show, Target};
 use crate::spool::{Flaw, Held, Hint, Message, Place, STOPPED, Spool, Taken};
 use crate::system::error::{Error, Kind, Result};
-use crate::system::time::{self, Budget, Clock};
+use crate::system::time::{self, Clock, SystemClock};
 
 /// Delivers what `flush` says. How the run is to end: well, when nothing that is due is left waiting, else by the most
 /// severe reason.
 ///
 /// # Errors
 /// When the spool cannot be used.
-pub fn run(flush: &Flush, report: Report, clock: &dyn Clock) -> Result<Exit> {
+pub fn run(flush: &Flush) -> Result<Exit> {
+    let clock = &SystemClock::start();
+    let report = Report::new(&flush.output);
+    let _lock = begin(&flush.run, clock, report)?;
     // A crontab has both lines from the start: a directory that was made for the spool may still be empty.
     if Spool::is_prepared(&flush.dir)? {
         report.remark(&Counts::default().summary(&flush.dir));
@@ -44,7 +50,7 @@ pub fn run(flush: &Flush, report: Report, clock: &dyn Clock) -> Result<Exit> {
         spool: &spool,
         report,
         clock,
-        line: None,
+        session: None,
         unreached: Vec::new(),
         unusable: Vec::new(),
         told: HashSet::new(),
@@ -71,7 +77,7 @@ pub fn run(flush: &Flush, report: Report, clock: &dyn Clock) -> Result<Exit> {
 }
 
 /// A connection and a token, kept as long as one message after the other can use them.
-struct Line {
+struct Session {
     target: Rc<Target>,
     api: Api,
 }
@@ -117,7 +123,7 @@ struct Run<'a> {
     spool: &'a Spool,
     report: Report<'a>,
     clock: &'a dyn Clock,
-    line: Option<Line>,
+    session: Option<Session>,
     /// Origins that could not be reached in this run.
     unreached: Vec<String>,
     /// Targets whose token, certificate or the like cannot be used in this run.
@@ -245,17 +251,13 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let job = message.job(body);
-        let outcome = self.deliver(&job, &message, &mut held, limit);
-        let again = hint.tries > 0;
-        let mut failed = |why: &str, asked| {
-            hint.failed(message.created, self.clock.unix(), asked, why);
-            hint.clone()
-        };
-        let mut outcome = match outcome {
+        let now = self.clock.unix();
+        let outcome = match self.deliver(&job, &message, &mut held, &hint, limit) {
             Ok(outcome) => outcome,
             Err(error) => {
-                self.spool.note(name, &failed(&error.to_string(), None));
-                self.line = None;
+                hint.failed(message.created, now, None, &error.to_string());
+                self.spool.note(name, &hint);
+                self.session = None;
                 self.leave(&error);
                 if error.kind() != Kind::Output {
                     self.unusable.push(target);
@@ -266,48 +268,27 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
         };
-        let verdict = &mut outcome.verdict;
-        let conflict = outcome.answer.as_ref().is_some_and(|it| it.status == 409);
-        let rest = match Rest::of(verdict, message.idempotent) {
-            // The request of an earlier run is still at work.
-            Rest::Dead if conflict && again && message.idempotent => Rest::Waits,
-            rest => rest,
-        };
-        if rest == Rest::Gone {
-            let removed = held.remove();
-            self.counts.delivered += 1;
-            self.settled(&outcome.verdict, removed);
-            return self.report.flushed(&job, &outcome);
-        }
-        let passing = verdict.again != Again::No && verdict.exit != Exit::NoPerm;
-        if rest == Rest::Dead {
-            verdict.exit = exit_of_dead(verdict);
-        }
-        let mut hint = failed(&outcome.verdict.why, asked(&outcome, self.clock));
-        let verdict = &outcome.verdict;
-        if verdict.fate == Fate::Unsent {
-            self.line = None;
+        if outcome.verdict.fate == Fate::Unsent {
+            self.session = None;
             self.unreached.push(origin.to_owned());
         }
-        let remedy = verdict.hint.as_deref();
-        let given_up = rest == Rest::Waits && passing && hint.is_given_up();
-        if given_up {
-            hint.error = format!("given up after {} tries: {}", hint.tries, hint.error);
-        }
-        let put = match rest == Rest::Dead || given_up {
-            true => self.bury(held, &message, &hint, verdict.exit, remedy),
-            false => self.wait(held, &message, &hint, verdict.exit, remedy),
+        let asked = outcome.retry_after(self.clock);
+        hint.failed(message.created, self.clock.unix(), asked, &outcome.why());
+        let put = match outcome.verdict.disposition {
+            Disposition::Delivered => {
+                self.counts.delivered += 1;
+                held.remove()
+            }
+            Disposition::Requeue => self.wait(held, &message, &hint, &outcome),
+            Disposition::DeadLetter => {
+                self.bury(held, &message, &hint, outcome.exit(), outcome.hint())
+            }
         };
-        self.settled(&outcome.verdict, put);
-        self.report.flushed(&job, &outcome)
-    }
-
-    /// Tells what the spool did not do for a message after the API had its say.
-    fn settled(&mut self, verdict: &Verdict, put: Result<()>) {
         if let Err(error) = put {
-            let exit = exit_although(verdict, &error);
-            self.tell(&although(verdict, error), exit);
+            let exit = journal::exit_with_spool_error(&outcome, &error);
+            self.tell(&journal::spool_error_context(&outcome.verdict, error), exit);
         }
+        self.report.flushed(&job, &outcome)
     }
 
     fn deliver(
@@ -315,46 +296,42 @@ impl<'a> Run<'a> {
         job: &Job,
         message: &Message,
         held: &mut Held,
+        hint: &Hint,
         limit: Duration,
     ) -> Result<Outcome> {
-        let line = match self.line.take() {
-            Some(line) if share(&line.target, &job.target) => line,
+        let session = match self.session.take() {
+            Some(session) if share(&session.target, &job.target) => session,
             _ => {
                 if job.target.connection.insecure {
                     self.report.insecure();
                 }
                 let target = job.target.clone();
                 let api = Api::new(&target)?;
-                Line { target, api }
+                Session { target, api }
             }
         };
-        let mut marked = Marked {
-            api: &mut self.line.insert(line).api,
-            held,
-            expect: &message.expect,
+        let context = Context {
+            // One try: the next run is the next one.
+            rules: &Delivery {
+                timeout: limit,
+                tries: 1,
+                wait: Duration::ZERO,
+                max_wait: Duration::ZERO,
+                idempotent: message.idempotent,
+                patient: false,
+            },
+            limit,
+            terms: Terms {
+                expect: &message.expect,
+                show: &Show::Body,
+            },
+            clock: self.clock,
+            earlier_attempts: if message.idempotent { hint.tries } else { 0 },
+            last_of: hint.last_try(message.created, self.clock.unix()),
         };
-        // One try: the next run is the next one.
-        let rules = Delivery {
-            timeout: limit,
-            tries: 1,
-            wait: Duration::ZERO,
-            max_wait: Duration::ZERO,
-            idempotent: message.idempotent,
-            patient: false,
-        };
-        let terms = Terms {
-            expect: &message.expect,
-            show: &Show::Body,
-        };
-        let tell = &mut |_: &str| {};
-        let outcome = deliver(job, &mut marked, &rules, limit, terms, self.clock, tell)?;
-        let left = limit.saturating_sub(outcome.took);
-        // A token that went out of date since it was fetched, perhaps for an earlier message, says nothing of a new one.
-        if outcome.verdict.again == Again::WithNewToken
-            && marked.renew(job, Budget::of(left)).unwrap_or(false)
-        {
-            return deliver(job, &mut marked, &rules, left, terms, self.clock, tell);
-        }
+        let api = &mut self.session.insert(session).api;
+        let mut outcome = deliver(job, api, &context, &mut SpoolJournal(held), &mut |_| {})?;
+        outcome.spool = Spooling::Flushed;
         Ok(outcome)
     }
 
@@ -363,18 +340,17 @@ impl<'a> Run<'a> {
         held: Held,
         message: &Message,
         hint: &Hint,
-        exit: Exit,
-        remedy: Option<&str>,
+        outcome: &Outcome,
     ) -> Result<()> {
         self.spool.note(&held.id, hint);
         let put = held.keep();
         self.counts.waiting += 1;
-        self.exit = self.exit.or_worse(exit);
+        self.exit = self.exit.or_worse(outcome.exit());
         let why = format!("to {}: {}", message.target.url, hint.error);
         let wait = time::spoken(Duration::from_secs(hint.wait));
         if self.told.insert(why.clone()) {
             let text = format!("{} {why}; next try in {wait} at the earliest", message.id);
-            self.report.failure(&text, remedy);
+            self.report.failure(&text, outcome.hint());
         }
         put
     }

@@ -11,9 +11,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::delivery::journal::{self, exit_of_dead};
-use crate::delivery::verdict::{Again, Exit, Fate, Terms};
-use crate::delivery::{Api, Outcome, deliver};
+use crate::delivery::api::Api;
+use crate::delivery::exit::Exit;
+use crate::delivery::journal;
+use crate::delivery::verdict::{Disposition, Fate, Terms};
+use crate::delivery::{Context, NoJournal, Outcome, deliver};
 use crate::document::Document;
 use crate::document::ndjson::{Next, Parcel, Stream};
 use crate::output::{self, LineReport, Tally};
@@ -76,6 +78,13 @@ struct Stop {
     maybe_taken: Option<u64>,
 }
 
+fn terms(plan: &Plan) -> Terms<'_> {
+    Terms {
+        expect: &plan.expect,
+        show: &plan.output.show,
+    }
+}
+
 struct Run<'a> {
     plan: &'a Plan,
     interval: Duration,
@@ -112,11 +121,11 @@ impl Run<'_> {
                 Next::Parcel(parcel) => {
                     let mut outcome = self.deliver(&parcel)?;
                     let kept = self.keep(&parcel, &mut outcome);
-                    self.tally.add(outcome.verdict.fate, parcel.count());
+                    self.tally.add(outcome.fate(), parcel.count());
                     if let Err(error) = kept {
                         return Ok(Some(self.not_kept(&parcel, &outcome, &error)));
                     }
-                    self.exit = self.exit.or_worse(outcome.verdict.exit);
+                    self.exit = self.exit.or_worse(outcome.exit());
                     let told = self.report.delivery(&parcel, &outcome);
                     // Told or not, what was accepted must not be sent again.
                     let settled = self.settle(&parcel, &outcome)?;
@@ -134,29 +143,36 @@ impl Run<'_> {
     /// Sends a parcel. With a spool, what keeps us from that stops nothing; and nothing is sent any more once the API is
     /// down.
     fn deliver(&mut self, parcel: &Parcel) -> Result<Outcome> {
+        let idempotent = self.plan.delivery.idempotent;
+        let not_sent = |error| Outcome::not_sent(error, idempotent, terms(self.plan));
         match &self.given_up {
-            Some(why) => Ok(Outcome::not_tried(why.clone(), Exit::TempFail)),
+            Some(why) => Ok(not_sent(Error::new(Kind::Unreached, why))),
             None if self.spool.is_none() => self.send(parcel),
             None => Ok(self.send(parcel).unwrap_or_else(|error| {
                 self.report.error(&error);
                 self.exit = self.exit.or_worse(error.kind().into());
-                Outcome::not_tried(error.to_string(), error.kind().into())
+                Outcome::not_sent(error, idempotent, terms(self.plan))
             })),
         }
     }
 
     /// Puts a parcel that the API did not accept into the spool, where there is one.
     fn keep(&mut self, parcel: &Parcel, outcome: &mut Outcome) -> Result<()> {
-        let exit = outcome.verdict.exit;
-        let Some(spool) = self.spool.as_ref().filter(|_| exit != Exit::Ok) else {
+        let is_delivered = outcome.verdict.disposition == Disposition::Delivered;
+        let Some(spool) = self.spool.as_ref().filter(|_| !is_delivered) else {
             return Ok(());
         };
-        let (delivery, expect) = (&self.plan.delivery, &self.plan.expect);
-        journal::keep(spool, &parcel.job, outcome, delivery, expect, self.clock)?;
+        let exit = outcome.exit();
+        let (idempotent, expect) = (self.plan.delivery.idempotent, &self.plan.expect);
+        Message::new(&parcel.job, idempotent, expect, self.clock.unix())
+            .and_then(|message| {
+                journal::accept_after(spool, &message, &parcel.job.body, outcome, self.clock)
+            })
+            .map_err(|error| journal::spool_error_context(&outcome.verdict, error))?;
         if self.given_up.is_none() && exit != Exit::Protocol {
             let dir = spool.dir().display().to_string();
             self.report.given_up(parcel, outcome, &dir);
-            self.given_up = Some(outcome.verdict.why.clone());
+            self.given_up = Some(outcome.why());
         }
         Ok(())
     }
@@ -172,10 +188,12 @@ impl Run<'_> {
         }
         self.report.error(error);
         // That the API may have accepted it comes before the disk.
-        self.exit = self.exit.or_worse(match exit_of_dead(&outcome.verdict) {
-            Exit::IoErr => Exit::IoErr,
-            _ => error.kind().into(),
-        });
+        self.exit = self
+            .exit
+            .or_worse(match outcome.verdict.may_have_been_accepted() {
+                true => Exit::IoErr,
+                false => error.kind().into(),
+            });
         self.stop(parcel, outcome)
     }
 
@@ -183,20 +201,19 @@ impl Run<'_> {
         self.pace();
         let report = &mut self.report;
         report.request(parcel);
-        deliver(
-            &parcel.job,
-            &mut self.api,
-            &self.plan.delivery,
-            self.plan
+        let context = Context {
+            rules: &self.plan.delivery,
+            limit: self
+                .plan
                 .run
                 .limit(self.plan.delivery.timeout, self.clock.elapsed()),
-            Terms {
-                expect: &self.plan.expect,
-                show: &self.plan.output.show,
-            },
-            self.clock,
-            &mut |text| report.another_try(parcel, text),
-        )
+            terms: terms(self.plan),
+            clock: self.clock,
+            earlier_attempts: 0,
+            last_of: None,
+        };
+        let tell = &mut |text: &str| report.another_try(parcel, text);
+        deliver(&parcel.job, &mut self.api, &context, &mut NoJournal, tell)
     }
 
     /// Waits until the next delivery may begin, by `--rate`.
@@ -214,7 +231,7 @@ impl Run<'_> {
 
     /// What follows from a delivery: a refusal concerns its lines alone, anything else would befall the next ones too.
     fn settle(&mut self, parcel: &Parcel, outcome: &Outcome) -> Result<ControlFlow<Stop>> {
-        match outcome.verdict.exit {
+        match outcome.exit() {
             Exit::Ok => {}
             _ if self.spool.is_some() => {}
             // A --pick that is not met makes it no less accepted.
@@ -237,7 +254,7 @@ impl Run<'_> {
         // Another run has the same keys only where they are not random.
         let keyed = self.plan.key.is_some() || self.plan.target.idempotency_header.is_none();
         let harmless = self.plan.delivery.idempotent && keyed;
-        let maybe = outcome.verdict.again == Again::IfIdempotent && !harmless;
+        let maybe = outcome.verdict.may_have_been_accepted() && !harmless;
         Stop {
             maybe_taken: maybe.then_some(*parcel.span.end()),
         }

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::delivery::verdict::Exit;
+use crate::delivery::exit::Exit;
 use crate::json;
 use crate::output::{self, page};
 use crate::request::Chosen;

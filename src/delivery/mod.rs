@@ -1,8 +1,11 @@
-//! One Job to its Outcome: when to try again, and when to stop.
+//! One job to its outcome: when to try again, and when to stop.
 //!
-//! The loop draws everything from one budget: fetching the token, every attempt and every wait. It is told the time
-//! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `outcome.rs`.
+//! The loop draws everything from one time limit: fetching the token, every attempt and every wait. It is told the time
+//! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `verdict.rs`;
+//! a spool takes part through a [`Journal`].
 
+pub mod api;
+pub mod exit;
 pub mod journal;
 #[cfg(test)]
 mod tests;
@@ -10,19 +13,22 @@ pub mod verdict;
 
 use std::time::Duration;
 
-use crate::auth::Credentials;
-use crate::delivery::verdict::{Again, Exit, Fate, Terms, Verdict, judge};
-use crate::http::{Answer, Attempt, Body, Client, Request};
+use crate::http::{Answer, Attempt};
+use crate::request::Delivery;
 use crate::request::job::Job;
-use crate::request::{Delivery, Target};
-use crate::system::error::{Kind, Result};
+use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Budget, Clock};
+use api::Endpoint;
+use exit::Exit;
+use verdict::{Again, Circumstances, Disposition, Fate, Terms, Verdict, judge};
 
 /// What a delivery came to.
 #[derive(Debug)]
 pub struct Outcome {
     /// The judgement on the last attempt.
     pub verdict: Verdict,
+    /// Why no attempt follows, where the verdict does not say it.
+    ending: Option<Ending>,
     /// The last answer, if the last attempt had one.
     pub answer: Option<Answer>,
     /// How many attempts were made.
@@ -31,161 +37,216 @@ pub struct Outcome {
     pub took: Duration,
     /// What stopped nothing, but should be mended.
     pub note: Option<String>,
+    /// What a spool has to do with it.
+    pub spool: Spooling,
+}
+
+/// What a spool has to do with a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spooling {
+    /// Nothing.
+    None,
+    /// This run took the document in, and put it where its disposition says.
+    Accepted,
+    /// It was a pending message before.
+    Flushed,
+}
+
+/// Why no attempt follows.
+#[derive(Debug)]
+enum Ending {
+    /// There are no attempts or no time left.
+    Exhausted(String),
+    /// The API wants another token, and there is none.
+    NoNewToken(Error),
 }
 
 impl Outcome {
-    /// Of a delivery that was not even tried, for this reason, and ends the run like this.
-    pub fn not_tried(why: String, exit: Exit) -> Outcome {
+    /// Of a document that was not sent, because of this error.
+    pub fn not_sent(error: Error, idempotent: bool, terms: Terms) -> Outcome {
+        let circumstances = Circumstances {
+            idempotent,
+            ..Circumstances::default()
+        };
         Outcome {
-            verdict: Verdict {
-                fate: Fate::Unsent,
-                exit,
-                again: Again::Yes,
-                why,
-                hint: None,
-            },
+            verdict: judge(&Attempt::Unsent(error), &circumstances, terms),
+            ending: None,
             answer: None,
             tries: 0,
             took: Duration::ZERO,
             note: None,
+            spool: Spooling::None,
         }
+    }
+
+    /// What became of the document.
+    pub fn fate(&self) -> Fate {
+        match (self.spool, self.verdict.disposition) {
+            (Spooling::Accepted, Disposition::Requeue) => Fate::Spooled,
+            _ => self.verdict.fate,
+        }
+    }
+
+    /// How a run with this delivery alone ends.
+    pub fn exit(&self) -> Exit {
+        match (self.spool, self.verdict.disposition) {
+            // All is well, unless somebody has to mend the token, or whatever keeps the document from being read.
+            (Spooling::Accepted, Disposition::Requeue)
+                if !matches!(self.verdict.exit, Exit::NoPerm | Exit::NoInput) =>
+            {
+                Exit::Ok
+            }
+            (Spooling::Accepted | Spooling::Flushed, _) => self.exit_in_spool(),
+            (Spooling::None, _) => self.verdict.exit,
+        }
+    }
+
+    /// How a run ends for the sake of a message: that the API keeps failing is not all there is to say of a
+    /// dead-lettered one that it may have accepted.
+    fn exit_in_spool(&self) -> Exit {
+        match self.verdict.disposition {
+            Disposition::DeadLetter if self.verdict.may_have_been_accepted() => Exit::IoErr,
+            _ => self.verdict.exit,
+        }
+    }
+
+    /// What went wrong; empty when nothing did.
+    pub fn why(&self) -> String {
+        let why = &self.verdict.why;
+        let mut why = match &self.ending {
+            None => why.clone(),
+            Some(Ending::Exhausted(because)) => format!("{why} ({because})"),
+            Some(Ending::NoNewToken(error)) => {
+                format!("{why}; a new token could not be had: {error}")
+            }
+        };
+        if self.verdict.hides_earlier {
+            why.push_str("; an earlier try may have been taken");
+        }
+        why
+    }
+
+    /// The remedy, where there is one.
+    pub fn hint(&self) -> Option<&str> {
+        match &self.ending {
+            Some(Ending::NoNewToken(error)) if !self.verdict.hides_earlier => error.remedy(),
+            _ => None,
+        }
+        .or(self.verdict.hint.as_deref())
+    }
+
+    /// How long the API asks to wait.
+    pub fn retry_after(&self, clock: &dyn Clock) -> Option<Duration> {
+        self.answer.as_ref().and_then(|it| asked_to_wait(it, clock))
     }
 }
 
-/// Where attempts are made.
-pub trait Endpoint {
-    /// Fetches the token, unless one that lasts is at hand.
-    fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()>;
-    /// Fetches another token. Whether it differs from the one refused.
-    fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool>;
-    /// Sends the job once.
-    fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt;
-    /// When the token ends, in seconds since 1970, where that is known.
-    fn expiry(&self) -> Option<u64>;
-    /// What the user should know about the last attempt, or once about the token.
-    fn note(&mut self) -> Option<String>;
+fn asked_to_wait(answer: &Answer, clock: &dyn Clock) -> Option<Duration> {
+    time::retry_after(answer.retry_after()?, clock.unix())
 }
 
-/// The API of one target: a connection, and the credentials for it.
-#[derive(Debug)]
-pub struct Api {
-    client: Client,
-    credentials: Option<Credentials>,
-    /// The last attempt was accepted before the document was written.
-    hasty: bool,
+/// What a delivery goes by.
+pub struct Context<'a> {
+    /// How often to try, and when.
+    pub rules: &'a Delivery,
+    /// How long it may take, everything included.
+    pub limit: Duration,
+    /// What an answer has to satisfy.
+    pub terms: Terms<'a>,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// How many attempts earlier runs made, as in [`Circumstances`].
+    pub earlier_attempts: u64,
+    /// As in [`Circumstances`].
+    pub last_of: Option<u64>,
 }
 
-impl Api {
-    /// Gets ready to reach `target`; connects to nothing yet.
+/// Who keeps a record of attempts, so that a run that is killed leaves a trace of what it had under way.
+pub trait Journal {
+    /// A request is about to go out.
     ///
     /// # Errors
-    /// As for [`Client::new`].
-    pub fn new(target: &Target) -> Result<Api> {
-        Ok(Api {
-            client: Client::new(&target.connection, &target.url)?,
-            credentials: None,
-            hasty: false,
-        })
-    }
+    /// It must not.
+    fn before_send(&mut self) -> Result<()>;
+    /// It came to this.
+    fn after(&mut self, verdict: &Verdict);
 }
 
-impl Endpoint for Api {
-    fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()> {
-        match &mut self.credentials {
-            None => self.credentials = Some(Credentials::obtain(&job.target, budget)?),
-            Some(stale) if stale.are_stale() => drop(stale.renew(&job.target, budget)?),
-            Some(_) => {}
-        }
+/// Keeps no record: a run without a spool.
+pub struct NoJournal;
+
+impl Journal for NoJournal {
+    fn before_send(&mut self) -> Result<()> {
         Ok(())
     }
 
-    fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool> {
-        match &mut self.credentials {
-            Some(credentials) => credentials.renew(&job.target, budget),
-            None => Ok(false),
-        }
-    }
-
-    fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt {
-        let secrets = self
-            .credentials
-            .as_ref()
-            .map_or(&[][..], Credentials::headers);
-        let headers: Vec<_> = job.headers().collect();
-        let request = Request {
-            method: job.target.method.as_str(),
-            url: &job.target.url,
-            headers: &headers,
-            secrets,
-            body: Body::Json(&job.body),
-        };
-        let attempt = self.client.attempt(&request, budget);
-        self.hasty = self.client.was_cut_short()
-            && matches!(&attempt, Attempt::Answered(answer) if answer.status / 100 == 2);
-        attempt
-    }
-
-    fn expiry(&self) -> Option<u64> {
-        self.credentials.as_ref().and_then(Credentials::expiry)
-    }
-
-    fn note(&mut self) -> Option<String> {
-        let hasty = self.hasty.then(|| {
-            "the API accepted the document before it had read all of it: see that nothing is missing"
-                .to_owned()
-        });
-        hasty.or_else(|| self.credentials.as_mut().and_then(Credentials::note))
-    }
+    fn after(&mut self, _: &Verdict) {}
 }
 
-/// Delivers `job` within `limit`, and `tell`s of every try but the last in one line.
+/// Delivers `job`, and `tell`s of every attempt but the last in one line.
 ///
 /// # Errors
 /// What keeps us from making the first attempt, a token that cannot be used above all.
 pub fn deliver(
     job: &Job,
-    endpoint: &mut dyn Endpoint,
-    rules: &Delivery,
-    limit: Duration,
-    terms: Terms,
-    clock: &dyn Clock,
+    api: &mut dyn Endpoint,
+    context: &Context,
+    journal: &mut dyn Journal,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Outcome> {
+    let Context { rules, clock, .. } = *context;
     let start = clock.elapsed();
-    let left = || limit.saturating_sub(clock.elapsed() - start);
+    let left = || context.limit.saturating_sub(clock.elapsed() - start);
+    let mut circumstances = Circumstances {
+        attempts: context.earlier_attempts,
+        idempotent: rules.idempotent,
+        last_of: context.last_of,
+        ..Circumstances::default()
+    };
     let mut renewed = false;
     let mut tries = rules.tries;
-    let mut maybe_taken = false;
     for number in 1.. {
-        let limit = Budget::of(left());
-        let (mut verdict, answer) = match one_try(job, endpoint, number, terms, limit, clock) {
-            Ok(tried) => tried,
-            // The token's own source was not reached: nothing was sent, and a later try may reach it. And after a try
-            // that the API may have taken, no error of ours is all there is to say.
-            Err(error) if error.kind() == Kind::Unreached || maybe_taken => {
-                (judge(&Attempt::Unsent(error), number, terms), None)
+        let budget = Budget::of(left());
+        let ready = api.prepare(job, budget);
+        let attempt = match ready.and_then(|()| journal.before_send()) {
+            Ok(()) => api.attempt(job, budget),
+            // The token's own source was not reached: nothing was sent, and a later attempt may reach it. And after an
+            // attempt that may have been accepted, no error of ours is all there is to say.
+            Err(error) if error.kind() == Kind::Unreached || circumstances.outcome_unknown => {
+                Attempt::Unsent(error)
             }
             Err(error) => return Err(error),
         };
-        if verdict.again == Again::WithNewToken && !renewed && number < tries {
+        if matches!(&attempt, Attempt::Answered(answer) if answer.status == 401) {
+            let now = clock.unix();
+            let expired = api.expiry().filter(|end| *end <= now);
+            circumstances.token_expired = expired.map(|end| time::ago(end, now));
+        }
+        let verdict = judge(&attempt, &circumstances, context.terms);
+        journal.after(&verdict);
+        let answer = match attempt {
+            Attempt::Answered(answer) => Some(answer),
+            Attempt::Unsent(_) | Attempt::Unanswered(_) => None,
+        };
+        let mut ending = None;
+        if verdict.again == Again::WithNewToken && !renewed {
             renewed = true;
-            match endpoint.renew(job, Budget::of(left())) {
+            match api.renew(job, Budget::of(left())) {
                 Ok(true) => {
                     tell(&format!(
                         "try {number}: {}; trying again with a new token",
                         verdict.why
                     ));
+                    // The refused request did nothing, so it is none of those that are counted.
+                    tries = tries.saturating_add(1);
+                    circumstances.attempts += 1;
                     continue;
                 }
                 Ok(false) => {}
-                Err(error) => {
-                    verdict.why = format!("{}; a new token could not be had: {error}", verdict.why);
-                    verdict.hint = error.remedy().map(str::to_owned).or(verdict.hint);
-                }
+                Err(error) => ending = Some(Ending::NoNewToken(error)),
             }
         }
-        let asked = answer.as_ref().and_then(Answer::retry_after);
-        let asked = asked.and_then(|text| time::retry_after(text, clock.unix()));
+        let asked = answer.as_ref().and_then(|it| asked_to_wait(it, clock));
         let slower = asked.is_some() || answer.as_ref().is_some_and(|answer| answer.status == 429);
         if rules.patient && slower {
             tries = tries.saturating_add(1);
@@ -197,66 +258,28 @@ pub fn deliver(
                     verdict.why,
                     time::spoken(wait)
                 ));
-                maybe_taken |= verdict.again == Again::IfIdempotent;
                 clock.sleep(wait);
                 // A busy machine may wake us late.
                 if left() > LEAST {
+                    circumstances.attempts += 1;
+                    circumstances.outcome_unknown |= verdict.may_have_been_accepted();
                     continue;
                 }
                 Some(no_time(number))
             }
             Next::Stop(because) => because,
         };
-        if let Some(because) = because {
-            verdict.why = format!("{} ({because})", verdict.why);
-        }
-        // The last try tells nothing of those before it, unless it is the API's word on the document.
-        let taken = answer
-            .as_ref()
-            .is_some_and(|answer| answer.status / 100 == 2);
-        if maybe_taken && !taken && verdict.again != Again::IfIdempotent {
-            verdict.fate = Fate::Unknown;
-            verdict.exit = Exit::IoErr;
-            verdict.again = Again::IfIdempotent;
-            verdict.why = format!("{}; an earlier try may have been taken", verdict.why);
-        }
-        if rules.idempotent && verdict.again == Again::IfIdempotent {
-            verdict.hint = Some(
-                "the API may have taken it: look before sending it under another key".to_owned(),
-            );
-        }
         return Ok(Outcome {
             verdict,
+            ending: ending.or(because.map(Ending::Exhausted)),
             answer,
             tries: number,
             took: clock.elapsed() - start,
-            note: endpoint.note(),
+            note: api.note(),
+            spool: Spooling::None,
         });
     }
-    unreachable!("the last of all tries ends the loop")
-}
-
-/// Fetches the token where that is needed, sends the document once, and judges what came of it.
-fn one_try(
-    job: &Job,
-    endpoint: &mut dyn Endpoint,
-    number: u32,
-    terms: Terms,
-    budget: Budget,
-    clock: &dyn Clock,
-) -> Result<(Verdict, Option<Answer>)> {
-    endpoint.prepare(job, budget)?;
-    let attempt = endpoint.attempt(job, budget);
-    let mut verdict = judge(&attempt, number, terms);
-    let ended = endpoint.expiry().filter(|end| *end <= clock.unix());
-    if let (Again::WithNewToken, Some(end)) = (verdict.again, ended) {
-        let ago = time::ago(end, clock.unix());
-        verdict.why = format!("{}: the token expired {ago}", verdict.why);
-    }
-    Ok(match attempt {
-        Attempt::Answered(answer) => (verdict, Some(answer)),
-        Attempt::Unsent(_) | Attempt::Unanswered(_) => (verdict, None),
-    })
+    unreachable!("the last of all attempts ends the loop")
 }
 
 /// A try in no more time than this could only hide what the one before it came to.

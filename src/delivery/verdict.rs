@@ -1,186 +1,19 @@
-//! What a delivery came to: the exit codes, and the one judgement that leads to them.
+//! The one judgement on an attempt.
 //!
-//! [`judge`] is pure: it maps one [`Attempt`] to a [`Verdict`], which says what the API did as far as anybody can
-//! know, and whether trying again is safe. Where in doubt, the document may have been processed.
+//! [`judge`] is pure: it maps an [`Attempt`], in view of what came before it, to a [`Verdict`]. The verdict says what
+//! the API did as far as anybody can know, whether another attempt is safe, and where a message in a spool goes next.
+//! It is made once; nothing changes it afterwards. Where the outcome is unknown, the document may have been processed.
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
+use super::exit::Exit;
 use crate::http::{Answer, Attempt, End};
 use crate::json;
 use crate::request::{Expect, Show};
 use crate::system::error::{Error, Kind};
-
-/// How a run ends, by the names and numbers of sysexits(3). Ordered as in [`EXITS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    Ok,
-    Usage,
-    DataErr,
-    NoInput,
-    Unavailable,
-    Software,
-    CantCreat,
-    IoErr,
-    TempFail,
-    Protocol,
-    NoPerm,
-    Config,
-}
-
-/// One row of the table of exit codes.
-#[derive(Debug)]
-pub struct ExitRow {
-    /// Which.
-    pub exit: Exit,
-    /// The process's exit status.
-    pub code: u8,
-    /// sysexits's name, without `EX_`.
-    pub name: &'static str,
-    /// What happened.
-    pub meaning: &'static str,
-    /// What a person would do next.
-    pub advice: &'static str,
-}
-
-/// Every exit code, by number. Help, manual page and README are rendered from or held to it.
-pub const EXITS: &[ExitRow] = &[
-    ExitRow {
-        exit: Exit::Ok,
-        code: 0,
-        name: "OK",
-        meaning: "accepted: the API answered 2xx, and --expect matches; or stored in the spool",
-        advice: "nothing to do",
-    },
-    ExitRow {
-        exit: Exit::Usage,
-        code: 64,
-        name: "USAGE",
-        meaning: "the command line is wrong; nothing was sent",
-        advice: "fix the command line",
-    },
-    ExitRow {
-        exit: Exit::DataErr,
-        code: 65,
-        name: "DATAERR",
-        meaning: "the document is not valid JSON; nothing was sent",
-        advice: "fix the data",
-    },
-    ExitRow {
-        exit: Exit::NoInput,
-        code: 66,
-        name: "NOINPUT",
-        meaning: "an input cannot be read; nothing was sent",
-        advice: "fix the path",
-    },
-    ExitRow {
-        exit: Exit::Unavailable,
-        code: 69,
-        name: "UNAVAILABLE",
-        meaning: "the API answers, but keeps failing: 408, 425, 429 or 5xx",
-        advice: "try later",
-    },
-    ExitRow {
-        exit: Exit::Software,
-        code: 70,
-        name: "SOFTWARE",
-        meaning: "a bug in authpost",
-        advice: "report it",
-    },
-    ExitRow {
-        exit: Exit::CantCreat,
-        code: 73,
-        name: "CANTCREAT",
-        meaning: "the output, a lock, a cache or the spool cannot be written",
-        advice: "check disk space and permissions",
-    },
-    ExitRow {
-        exit: Exit::IoErr,
-        code: 74,
-        name: "IOERR",
-        meaning: "outcome unknown: sent, but no complete answer came; the API may have processed it",
-        advice: "check the API before you send it again",
-    },
-    ExitRow {
-        exit: Exit::TempFail,
-        code: 75,
-        name: "TEMPFAIL",
-        meaning: "nothing was sent: DNS, connection, TLS or proxy failed, or another run holds the lock",
-        advice: "try later; a retry is safe",
-    },
-    ExitRow {
-        exit: Exit::Protocol,
-        code: 76,
-        name: "PROTOCOL",
-        meaning: "refused: 3xx or another 4xx; or --expect or --pick does not match",
-        advice: "fix the request",
-    },
-    ExitRow {
-        exit: Exit::NoPerm,
-        code: 77,
-        name: "NOPERM",
-        meaning: "the token or the proxy password is refused: 401, 403, 407, or by the token endpoint",
-        advice: "fix the token or the password",
-    },
-    ExitRow {
-        exit: Exit::Config,
-        code: 78,
-        name: "CONFIG",
-        meaning: "a token, certificate or config file cannot be used; nothing was sent",
-        advice: "fix that file",
-    },
-];
-
-impl Exit {
-    /// The process's exit status.
-    pub fn code(self) -> u8 {
-        EXITS
-            .iter()
-            .find(|row| row.exit == self)
-            .map_or(70, |row| row.code)
-    }
-
-    /// The more severe of two, for a run of many deliveries: what keeps all documents from going out outranks what is
-    /// wrong with one of them, and what a person must mend outranks what may pass.
-    pub fn or_worse(self, other: Exit) -> Exit {
-        const RANKS: [Exit; 12] = [
-            Exit::Ok,
-            Exit::DataErr,
-            Exit::Protocol,
-            Exit::TempFail,
-            Exit::Unavailable,
-            Exit::IoErr,
-            Exit::NoPerm,
-            Exit::Config,
-            Exit::NoInput,
-            Exit::CantCreat,
-            Exit::Usage,
-            Exit::Software,
-        ];
-        let rank = |exit| RANKS.iter().position(|ranked| *ranked == exit);
-        if rank(other) > rank(self) {
-            other
-        } else {
-            self
-        }
-    }
-}
-
-impl From<Kind> for Exit {
-    fn from(kind: Kind) -> Exit {
-        match kind {
-            Kind::Usage => Exit::Usage,
-            Kind::Data => Exit::DataErr,
-            Kind::Input => Exit::NoInput,
-            Kind::Output => Exit::CantCreat,
-            Kind::Unreached | Kind::Untrusted => Exit::TempFail,
-            Kind::Denied => Exit::NoPerm,
-            Kind::Config => Exit::Config,
-        }
-    }
-}
 
 /// What became of a document, as far as anybody can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,6 +58,17 @@ pub enum Again {
     WithNewToken,
 }
 
+/// Where a message in a spool goes after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// The API has it: it is removed.
+    Delivered,
+    /// It was not processed, or repeating it is harmless: it stays pending, and a flush tries again.
+    Requeue,
+    /// Another attempt is unsafe or pointless: it is set aside for a person.
+    DeadLetter,
+}
+
 /// The judgement on one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -232,12 +76,23 @@ pub struct Verdict {
     pub fate: Fate,
     /// How the run ends if this attempt is the last.
     pub exit: Exit,
-    /// Whether to try again.
+    /// Whether another attempt is safe.
     pub again: Again,
-    /// What went wrong, and the remedy, for people; empty when nothing did.
+    /// What went wrong, for people; empty when nothing did.
     pub why: String,
     /// The remedy, where there is one.
     pub hint: Option<String>,
+    /// Whether an earlier attempt may have been accepted, of which this one tells nothing.
+    pub hides_earlier: bool,
+    /// Where the message goes, if the document is one of a spool's.
+    pub disposition: Disposition,
+}
+
+impl Verdict {
+    /// Whether the API may have processed the document without saying so.
+    pub fn may_have_been_accepted(&self) -> bool {
+        self.again == Again::IfIdempotent || self.fate == Fate::Unknown
+    }
 }
 
 /// What an answer has to satisfy beyond its status.
@@ -249,40 +104,110 @@ pub struct Terms<'a> {
     pub show: &'a Show,
 }
 
-/// Judges one attempt, the `number`th of its delivery (from 1).
-pub fn judge(attempt: &Attempt, number: u32, terms: Terms) -> Verdict {
-    match attempt {
+/// What a verdict takes into account beside the attempt itself.
+#[derive(Clone, Debug, Default)]
+pub struct Circumstances {
+    /// How many attempts came before it. Those of earlier runs count where repeating the document is harmless.
+    pub attempts: u64,
+    /// One of them may have been accepted.
+    pub outcome_unknown: bool,
+    /// Sending the document twice is harmless.
+    pub idempotent: bool,
+    /// When the token expired, if it has: `2 h ago (…)`.
+    pub token_expired: Option<String>,
+    /// If this attempt fails, it is the last of so many: the message has been retried often and long enough.
+    pub last_of: Option<u64>,
+}
+
+/// Judges one attempt.
+pub fn judge(attempt: &Attempt, circumstances: &Circumstances, terms: Terms) -> Verdict {
+    let mut verdict = match attempt {
         Attempt::Unsent(error) => judge_unsent(error),
         Attempt::Unanswered(error) => Verdict {
-            fate: Fate::Unknown,
-            exit: Exit::IoErr,
-            again: Again::IfIdempotent,
-            why: error.to_string(),
             hint: Some(
                 error
                     .remedy()
                     .unwrap_or("the API may have taken it: look before sending it again, or say --idempotent")
                     .to_owned(),
             ),
+            ..verdict(Fate::Unknown, Exit::IoErr, Again::IfIdempotent, error.to_string())
         },
-        Attempt::Answered(answer) => judge_answer(answer, number, terms),
+        Attempt::Answered(answer) => judge_answer(answer, circumstances.attempts, terms),
+    };
+    if let (Again::WithNewToken, Some(ago)) = (verdict.again, &circumstances.token_expired) {
+        verdict.why.push_str(&format!(": the token expired {ago}"));
+    }
+    verdict.disposition = disposition(&verdict, circumstances);
+    if let (Disposition::DeadLetter, Some(attempts)) = (verdict.disposition, circumstances.last_of)
+        && may_pass(&verdict, circumstances)
+    {
+        verdict.why = format!("given up after {attempts} tries: {}", verdict.why);
+    }
+    // A later attempt tells nothing of an earlier one, unless the API accepted it.
+    verdict.hides_earlier = circumstances.outcome_unknown
+        && !is_success(attempt)
+        && verdict.again != Again::IfIdempotent;
+    if verdict.hides_earlier {
+        verdict.fate = Fate::Unknown;
+        verdict.exit = Exit::IoErr;
+    }
+    if circumstances.idempotent && (verdict.again == Again::IfIdempotent || verdict.hides_earlier) {
+        verdict.hint =
+            Some("the API may have taken it: look before sending it under another key".to_owned());
+    }
+    verdict
+}
+
+/// A verdict without a remedy; [`judge`] decides its disposition when all else is known.
+fn verdict(fate: Fate, exit: Exit, again: Again, why: String) -> Verdict {
+    Verdict {
+        fate,
+        exit,
+        again,
+        why,
+        hint: None,
+        hides_earlier: false,
+        disposition: Disposition::DeadLetter,
+    }
+}
+
+fn is_success(attempt: &Attempt) -> bool {
+    matches!(attempt, Attempt::Answered(answer) if answer.status / 100 == 2)
+}
+
+fn disposition(verdict: &Verdict, circumstances: &Circumstances) -> Disposition {
+    // A person can mend a token or a file, and the message is good.
+    let is_ours_to_mend = verdict.fate == Fate::Unsent || verdict.exit == Exit::NoPerm;
+    match may_pass(verdict, circumstances) {
+        _ if verdict.fate == Fate::Accepted => Disposition::Delivered,
+        true if circumstances.last_of.is_none() => Disposition::Requeue,
+        false if is_ours_to_mend => Disposition::Requeue,
+        _ => Disposition::DeadLetter,
+    }
+}
+
+/// Whether another attempt is safe, and may succeed although nobody mends anything.
+fn may_pass(verdict: &Verdict, circumstances: &Circumstances) -> bool {
+    match verdict.again {
+        _ if verdict.exit == Exit::NoPerm => false,
+        Again::Yes | Again::WithNewToken => true,
+        Again::IfIdempotent => circumstances.idempotent,
+        Again::No => false,
     }
 }
 
 fn judge_unsent(error: &Error) -> Verdict {
+    let again = match error.kind() {
+        Kind::Unreached => Again::Yes,
+        _ => Again::No,
+    };
     Verdict {
-        fate: Fate::Unsent,
-        exit: error.kind().into(),
-        again: match error.kind() {
-            Kind::Unreached => Again::Yes,
-            _ => Again::No,
-        },
-        why: error.to_string(),
         hint: error.remedy().map(str::to_owned),
+        ..verdict(Fate::Unsent, error.kind().into(), again, error.to_string())
     }
 }
 
-fn judge_answer(answer: &Answer, number: u32, terms: Terms) -> Verdict {
+fn judge_answer(answer: &Answer, earlier_attempts: u64, terms: Terms) -> Verdict {
     let (fate, exit, again, hint) = match answer.status {
         200..=299 => return judge_success(answer, terms),
         401 => (
@@ -310,7 +235,8 @@ fn judge_answer(answer: &Answer, number: u32, terms: Terms) -> Verdict {
             Again::IfIdempotent,
             "the API may have taken it; say --idempotent to have it sent again",
         ),
-        409 if number > 1 => (Fate::Refused, Exit::Protocol, Again::Yes, ""),
+        // An earlier request with the document is still being processed.
+        409 if earlier_attempts > 0 => (Fate::Refused, Exit::Protocol, Again::Yes, ""),
         300..=399 => (
             Fate::Refused,
             Exit::Protocol,
@@ -328,15 +254,13 @@ fn judge_answer(answer: &Answer, number: u32, terms: Terms) -> Verdict {
     let location = answer
         .header("location")
         .filter(|_| (300..400).contains(&answer.status));
+    let why = match location {
+        Some(to) => format!("the API answered {} and points to {to}", status(answer)),
+        None => format!("the API answered {}", status(answer)),
+    };
     Verdict {
-        fate,
-        exit,
-        again,
-        why: match location {
-            Some(to) => format!("the API answered {} and points to {to}", status(answer)),
-            None => format!("the API answered {}", status(answer)),
-        },
         hint: (!hint.is_empty()).then(|| hint.to_owned()),
+        ..verdict(fate, exit, again, why)
     }
 }
 
@@ -348,13 +272,7 @@ fn status(answer: &Answer) -> String {
 
 /// A 2xx answer counts as accepted unless `--expect` or `--pick` says otherwise.
 fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
-    let accepted = Verdict {
-        fate: Fate::Accepted,
-        exit: Exit::Ok,
-        again: Again::No,
-        why: String::new(),
-        hint: None,
-    };
+    let accepted = verdict(Fate::Accepted, Exit::Ok, Again::No, String::new());
     let picked = match terms.show {
         Show::Pick(pointer) => Some(pointer),
         _ => None,

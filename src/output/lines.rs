@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::{Record, Report, end_of, line, note, page, quote};
 use crate::delivery::Outcome;
-use crate::delivery::verdict::{Exit, Fate};
+use crate::delivery::exit::Exit;
+use crate::delivery::verdict::Fate;
 use crate::document::ndjson::Parcel;
 use crate::request::{Output, Show, Target};
 use crate::system::error::{Error, Result};
@@ -124,7 +125,7 @@ impl LineReport<'_> {
                 lines: Some(&span),
                 fate: Fate::Unsent,
                 exit: Exit::DataErr,
-                why,
+                why: why.to_owned(),
                 outcome: None,
             }),
             Show::Body | Show::Pick(_) => Ok(()),
@@ -140,8 +141,7 @@ impl LineReport<'_> {
             self.wipe();
             self.report.remark(text);
         }
-        let verdict = &outcome.verdict;
-        let success = verdict.exit == Exit::Ok;
+        let success = outcome.exit() == Exit::Ok;
         if let Some(answer) = &outcome.answer {
             if self.output.verbose {
                 self.wipe();
@@ -149,15 +149,16 @@ impl LineReport<'_> {
             }
             if success
                 && !self.output.quiet
-                && let Some(why) = end_of(answer, verdict.fate)
+                && let Some(why) = end_of(answer, outcome.fate())
             {
                 self.note(&parcel.span, &why);
             }
         }
         if !success {
-            self.note(&parcel.span, &verdict.why);
-            if verdict.hint.is_some() && verdict.hint != self.hint {
-                self.hint.clone_from(&verdict.hint);
+            self.note(&parcel.span, &outcome.why());
+            let hint = outcome.hint().map(str::to_owned);
+            if hint.is_some() && hint != self.hint {
+                self.hint = hint;
                 line(&format!(
                     "hint: {}",
                     self.hint.as_deref().unwrap_or_default()
@@ -188,8 +189,8 @@ impl LineReport<'_> {
             return;
         }
         // What is a failure all the same is told with its answer.
-        let why = match outcome.verdict.exit {
-            Exit::Ok => format!("{}; ", outcome.verdict.why),
+        let why = match outcome.exit() {
+            Exit::Ok => format!("{}; ", outcome.why()),
             _ => String::new(),
         };
         let kept = "kept in the spool, as all that follows";

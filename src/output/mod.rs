@@ -15,7 +15,8 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use crate::delivery::Outcome;
-use crate::delivery::verdict::{Exit, Fate, json_of};
+use crate::delivery::exit::Exit;
+use crate::delivery::verdict::{Fate, json_of};
 use crate::http::{Answer, End, USER_AGENT};
 use crate::json::{self, Pointer};
 use crate::request::job::{Job, Key};
@@ -319,7 +320,7 @@ impl Report<'_> {
     pub fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
         self.remark(text);
         self.flushed(job, outcome)?;
-        Ok(outcome.verdict.exit)
+        Ok(outcome.exit())
     }
 
     /// That no certificate is checked.
@@ -337,7 +338,7 @@ impl Report<'_> {
         if let Some(text) = &outcome.note {
             self.remark(text);
         }
-        let success = outcome.verdict.exit == Exit::Ok;
+        let success = outcome.exit() == Exit::Ok;
         let silent = self.output.quiet && success;
         let is_report = matches!(self.output.show, Show::Report);
         if let Some(answer) = &outcome.answer
@@ -347,8 +348,8 @@ impl Report<'_> {
             self.answer_head(answer);
         }
         if !success {
-            line(&format!("authpost: {}", outcome.verdict.why));
-            if let Some(hint) = &outcome.verdict.hint {
+            line(&format!("authpost: {}", outcome.why()));
+            if let Some(hint) = outcome.hint() {
                 line(&format!("hint: {hint}"));
             }
         }
@@ -369,16 +370,16 @@ impl Report<'_> {
             if !success && !told {
                 quote(answer);
             }
-            if !silent && let Some(why) = end_of(answer, outcome.verdict.fate) {
+            if !silent && let Some(why) = end_of(answer, outcome.fate()) {
                 note(&why);
             }
         }
-        Ok(outcome.verdict.exit)
+        Ok(outcome.exit())
     }
 
     /// Writes to standard output what is wanted there. Whether it need not be quoted on standard error any more.
     fn show(self, job: &Job, outcome: &Outcome) -> Result<bool> {
-        let success = outcome.verdict.exit == Exit::Ok;
+        let success = outcome.exit() == Exit::Ok;
         match &self.output.show {
             Show::Report if self.output.quiet && success => Ok(true),
             Show::Report => {
@@ -509,7 +510,7 @@ struct Record<'a> {
     fate: Fate,
     exit: Exit,
     /// What went wrong; empty when nothing did.
-    why: &'a str,
+    why: String,
     /// The delivery, where there was one.
     outcome: Option<&'a Outcome>,
 }
@@ -520,9 +521,9 @@ impl Record<'_> {
             target: &job.target,
             key: job.key.as_ref(),
             lines: None,
-            fate: outcome.verdict.fate,
-            exit: outcome.verdict.exit,
-            why: &outcome.verdict.why,
+            fate: outcome.fate(),
+            exit: outcome.exit(),
+            why: outcome.why(),
             outcome: Some(outcome),
         }
     }
@@ -535,7 +536,7 @@ impl Record<'_> {
             .outcome
             .map_or_else(Default::default, |outcome| (outcome.tries, outcome.took));
         let status = answer.map(|answer| answer.status.to_string());
-        let error = (!self.why.is_empty()).then(|| json::string(self.why));
+        let error = (!self.why.is_empty()).then(|| json::string(&self.why));
         let mut members = vec![
             ("outcome", json::string(&self.fate.to_string())),
             ("exit", self.exit.code().to_string()),

@@ -78,8 +78,16 @@ impl Hint {
         self.error = error.to_owned();
     }
 
+    /// How many tries there will have been with one more, if a message of this age was then tried often enough, for long
+    /// enough.
+    pub fn last_try(&self, created: u64, now: u64) -> Option<u64> {
+        let mut after = self.clone();
+        after.failed(created, now, None, "");
+        after.is_given_up().then_some(after.tries)
+    }
+
     /// Whether it was tried often enough, for long enough.
-    pub fn is_given_up(&self) -> bool {
+    fn is_given_up(&self) -> bool {
         self.tries >= TRIES && self.waited >= AGE
     }
 }

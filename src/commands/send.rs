@@ -1,0 +1,123 @@
+//! Sending one document, by way of a spool or without one.
+
+use std::path::Path;
+
+use super::begin;
+use super::lines;
+use crate::delivery::api::Api;
+use crate::delivery::exit::Exit;
+use crate::delivery::journal::{self, SpoolJournal};
+use crate::delivery::verdict::{Disposition, Terms};
+use crate::delivery::{Context, NoJournal, deliver};
+use crate::output::{self, Report};
+use crate::request::job::{self, Job};
+use crate::request::{Documents, Input, Plan};
+use crate::spool::{Hint, Message, Place, Spool};
+use crate::system::error::Result;
+use crate::system::time::{Clock, SystemClock};
+
+/// One document to one API, or many.
+///
+/// # Errors
+/// What keeps us from beginning.
+pub fn run(plan: &Plan) -> Result<Exit> {
+    let clock = SystemClock::start();
+    let report = Report::new(&plan.output);
+    let _lock = match plan.dry_run {
+        true => None,
+        false => begin(&plan.run, &clock, report)?,
+    };
+    if plan.target.connection.insecure && !plan.dry_run {
+        report.insecure();
+    }
+    match &plan.documents {
+        Documents::One(input) => one(plan, input, report, &clock),
+        Documents::Lines(lines) => lines::run(plan, lines, &clock),
+    }
+}
+
+fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<Exit> {
+    let body = job::document(input)?;
+    let job = Job::new(plan.target.clone(), plan.key.clone(), body);
+    if plan.dry_run {
+        let key_is_random = plan.key.is_none();
+        return output::dry_run(&job, key_is_random).map(|()| Exit::Ok);
+    }
+    let context = Context {
+        rules: &plan.delivery,
+        limit: plan.run.limit(plan.delivery.timeout, clock.elapsed()),
+        terms: Terms {
+            expect: &plan.expect,
+            show: &plan.output.show,
+        },
+        clock,
+        earlier_attempts: 0,
+        last_of: None,
+    };
+    if let Some(dir) = &plan.spool {
+        return by_way_of_spool(dir, &job, &context, report);
+    }
+    let mut api = Api::new(&job.target)?;
+    report.request(&job);
+    let tell = &mut |text: &str| report.another_try(text);
+    let outcome = deliver(&job, &mut api, &context, &mut NoJournal, tell)?;
+    report.outcome(&job, &outcome)
+}
+
+/// Takes `job` into the spool in `dir`, and then delivers it. How the run is to end.
+fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> Result<Exit> {
+    let Context {
+        rules,
+        terms,
+        clock,
+        ..
+    } = *context;
+    let message = Message::new(job, rules.idempotent, terms.expect, clock.unix())?;
+    let spool = Spool::make(dir)?;
+    let mut held = spool.accept(&message, &job.body, Place::Queue)?;
+    report.request(job);
+    let outcome = Api::new(&job.target).and_then(|mut api| {
+        let tell = &mut |text: &str| report.another_try(text);
+        deliver(job, &mut api, context, &mut SpoolJournal(&mut held), tell)
+    });
+    let (dir, id) = (spool.dir().display(), &message.id);
+    let kept = format!("kept in the spool as {id}");
+    let flush = format!("'authpost flush {dir}' delivers it");
+    let mut outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            output::error(&error);
+            let mut hint = Hint::default();
+            hint.failed(message.created, clock.unix(), None, &error.to_string());
+            spool.note(&message.id, &hint);
+            held.keep()?;
+            output::note(&format!("{kept}; {flush}"));
+            return Ok(error.kind().into());
+        }
+    };
+    if let Err(error) = journal::dispose(&spool, held, &message, &mut outcome, clock) {
+        let exit = journal::exit_with_spool_error(&outcome, &error);
+        let told = report.outcome(job, &outcome);
+        output::error(&error);
+        return told.map(|_| exit);
+    }
+    match outcome.verdict.disposition {
+        Disposition::Delivered => report.outcome(job, &outcome),
+        Disposition::DeadLetter => {
+            let exit = report.outcome(job, &outcome)?;
+            output::note(&format!(
+                "dead in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
+            ));
+            Ok(exit)
+        }
+        Disposition::Requeue if outcome.exit() == Exit::Ok => {
+            let why = outcome.why();
+            report.spooled(job, &outcome, &format!("{kept}: {why}; {flush}"))
+        }
+        Disposition::Requeue => {
+            let exit = report.outcome(job, &outcome)?;
+            output::note(&format!("{kept}; {flush}"));
+            Ok(exit)
+        }
+    }
+}

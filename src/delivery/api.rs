@@ -1,0 +1,94 @@
+//! Where attempts are made: one API, its connection and the credentials for it.
+
+use crate::auth::Credentials;
+use crate::http::{Attempt, Body, Client, Request};
+use crate::request::Target;
+use crate::request::job::Job;
+use crate::system::error::Result;
+use crate::system::time::Budget;
+
+/// Where attempts are made.
+pub trait Endpoint {
+    /// Fetches the token, unless one that lasts is at hand.
+    fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()>;
+    /// Fetches another token. Whether it differs from the one refused.
+    fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool>;
+    /// Sends the job once.
+    fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt;
+    /// When the token ends, in seconds since 1970, where that is known.
+    fn expiry(&self) -> Option<u64>;
+    /// What the user should know about the last attempt, or once about the token.
+    fn note(&mut self) -> Option<String>;
+}
+
+/// The API of one target: a connection, and the credentials for it.
+#[derive(Debug)]
+pub struct Api {
+    client: Client,
+    credentials: Option<Credentials>,
+    /// The last attempt was accepted before the document was written.
+    answered_early: bool,
+}
+
+impl Api {
+    /// Gets ready to reach `target`; connects to nothing yet.
+    ///
+    /// # Errors
+    /// As for [`Client::new`].
+    pub fn new(target: &Target) -> Result<Api> {
+        Ok(Api {
+            client: Client::new(&target.connection, &target.url)?,
+            credentials: None,
+            answered_early: false,
+        })
+    }
+}
+
+impl Endpoint for Api {
+    fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()> {
+        match &mut self.credentials {
+            None => self.credentials = Some(Credentials::obtain(&job.target, budget)?),
+            Some(stale) if stale.are_stale() => drop(stale.renew(&job.target, budget)?),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool> {
+        match &mut self.credentials {
+            Some(credentials) => credentials.renew(&job.target, budget),
+            None => Ok(false),
+        }
+    }
+
+    fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt {
+        let secrets = self
+            .credentials
+            .as_ref()
+            .map_or(&[][..], Credentials::headers);
+        let headers: Vec<_> = job.headers().collect();
+        let request = Request {
+            method: job.target.method.as_str(),
+            url: &job.target.url,
+            headers: &headers,
+            secrets,
+            body: Body::Json(&job.body),
+        };
+        let attempt = self.client.attempt(&request, budget);
+        self.answered_early = self.client.was_cut_short()
+            && matches!(&attempt, Attempt::Answered(answer) if answer.status / 100 == 2);
+        attempt
+    }
+
+    fn expiry(&self) -> Option<u64> {
+        self.credentials.as_ref().and_then(Credentials::expiry)
+    }
+
+    fn note(&mut self) -> Option<String> {
+        let early = self.answered_early.then(|| {
+            "the API accepted the document before it had read all of it: see that nothing is missing"
+                .to_owned()
+        });
+        early.or_else(|| self.credentials.as_mut().and_then(Credentials::note))
+    }
+}
