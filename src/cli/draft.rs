@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use super::{Command, Flag, Group, Shell, VERBS, Verb, shown, verb_row};
 use crate::auth;
-use crate::dns::Family;
 use crate::document::Item;
+use crate::document::ndjson::Group as LineGroup;
 use crate::json::{self, Pointer};
+use crate::request::Family;
 use crate::request::{
     self, Auth, Chosen, Connection, Delivery, Documents, Expect, Flush, Form, Input, Lines, Method,
     Output, Plan, Run, Show, Source, Target, Url,
@@ -374,7 +375,7 @@ impl Draft {
     fn lines(&mut self) -> Result<Lines> {
         const MIB: u64 = 1 << 20;
         let bytes = self.group_bytes.unwrap_or(MIB);
-        let group = self.group.map(|lines| request::Group {
+        let group = self.group.map(|lines| LineGroup {
             lines: lines as usize,
             bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
         });

@@ -2,7 +2,7 @@
 
 use super::draft::Page;
 use super::{Flag, Group, Shell, Verb, VerbRow};
-use crate::dns::Family;
+use crate::request::Family;
 use crate::request::{self, Input, Method, Source};
 
 /// What authpost can be told to do, in the order of the help.

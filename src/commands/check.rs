@@ -7,10 +7,8 @@
 use crate::auth::oauth2;
 use crate::auth::{self, Credentials};
 use crate::delivery::exit::Exit;
-use crate::document::ndjson::Stream;
 use crate::http::{Client, Phase, Probe, TrustOrigin};
 use crate::output::{Mark, Report};
-use crate::request::job;
 use crate::request::{Documents, Plan, Source};
 use crate::spool::Spool;
 use crate::system::error::{Error, Kind, Result};
@@ -34,14 +32,15 @@ pub fn run(plan: &Plan) -> Result<Exit> {
     }
     match &plan.documents {
         Documents::One(input) => {
-            findings.of(job::document(input), |document| match document.is_empty() {
-                true => "there is no document: the request has no body".to_owned(),
-                false => format!("the document is JSON, {} bytes", document.len()),
+            findings.of(super::read_document(input), |document| {
+                match document.is_empty() {
+                    true => "there is no document: the request has no body".to_owned(),
+                    false => format!("the document is JSON, {} bytes", document.len()),
+                }
             })?;
         }
         Documents::Lines(lines) => {
-            let stream = Stream::open(lines, plan.target.clone(), plan.key.as_deref());
-            findings.of(stream, |_| {
+            findings.of(super::read_lines(lines), |_| {
                 "the lines can be read; each is checked when its turn comes".to_owned()
             })?;
         }

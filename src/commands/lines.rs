@@ -17,7 +17,7 @@ use crate::delivery::journal;
 use crate::delivery::verdict::{Disposition, Fate, Terms};
 use crate::delivery::{Context, NoJournal, Outcome, deliver};
 use crate::document::Document;
-use crate::document::ndjson::{Next, Parcel, Stream};
+use crate::document::ndjson::{Batch, NdjsonReader, Next};
 use crate::output::{self, LineReport, Tally};
 use crate::request::job::Job;
 use crate::request::{Lines, Plan};
@@ -30,9 +30,9 @@ use crate::system::time::{Clock, SystemClock};
 /// # Errors
 /// What keeps us from beginning.
 pub fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
-    let mut stream = Stream::open(lines, plan.target.clone(), plan.key.as_deref())?;
+    let mut reader = super::read_lines(lines)?;
     if plan.dry_run {
-        return dry_run(plan, stream);
+        return dry_run(plan, reader);
     }
     if plan.spool.is_some() {
         // What no message can say is told before anything is sent.
@@ -43,7 +43,7 @@ pub fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
     let mut run = Run {
         plan,
         interval: lines.interval,
-        failed: failed.map(|path| Failed::open(path, &stream)).transpose()?,
+        failed: failed.map(|path| Failed::open(path, &reader)).transpose()?,
         spool: plan.spool.as_deref().map(Spool::make).transpose()?,
         given_up: None,
         api: Api::new(&plan.target)?,
@@ -54,16 +54,16 @@ pub fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
         settled: lines.skip,
         exit: Exit::Ok,
     };
-    let stopped = run.all(&mut stream);
+    let stopped = run.all(&mut reader);
     run.end(stopped)
 }
 
 /// The first request that would go out.
-fn dry_run(plan: &Plan, mut stream: Stream) -> Result<Exit> {
-    match stream.next()? {
+fn dry_run(plan: &Plan, mut reader: NdjsonReader) -> Result<Exit> {
+    match reader.next()? {
         None => Ok(Exit::Ok),
-        Some(Next::Parcel(parcel)) => {
-            output::dry_run(&parcel.job, plan.key.is_none()).map(|()| Exit::Ok)
+        Some(Next::Document(document, batch)) => {
+            output::dry_run(&job(plan, document, &batch), plan.key.is_none()).map(|()| Exit::Ok)
         }
         Some(Next::Bad { number, why }) => Err(Error::new(
             Kind::Data,
@@ -76,6 +76,13 @@ fn dry_run(plan: &Plan, mut stream: Stream) -> Result<Exit> {
 struct Stop {
     /// The last line of what it stopped at, where the API may have taken that.
     maybe_taken: Option<u64>,
+}
+
+/// The job of delivering a document that carries these lines. Of the user's own key, each gets a part of its own.
+fn job(plan: &Plan, document: Document, batch: &Batch) -> Job {
+    let first = batch.span.start();
+    let key = plan.key.as_ref().map(|base| format!("{base}-{first}"));
+    Job::new(plan.target.clone(), key, document)
 }
 
 fn terms(plan: &Plan) -> Terms<'_> {
@@ -104,31 +111,32 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Delivers one parcel after the other, until the end or until there is no point in going on.
-    fn all(&mut self, stream: &mut Stream) -> Result<Option<Stop>> {
-        while let Some(next) = stream.next()? {
+    /// Delivers one document after the other, until the end or until there is no point in going on.
+    fn all(&mut self, reader: &mut NdjsonReader) -> Result<Option<Stop>> {
+        while let Some(next) = reader.next()? {
             match next {
                 Next::Bad { number, why } => {
                     self.report.bad_line(number, &why)?;
                     self.tally.add(Fate::Unsent, 1);
                     self.exit = self.exit.or_worse(Exit::DataErr);
                     if let Some(failed) = &mut self.failed {
-                        stream.rest(|piece| failed.write(piece))?;
+                        reader.rest(|piece| failed.write(piece))?;
                         failed.write(b"\n")?;
                     }
                     self.settled = number;
                 }
-                Next::Parcel(parcel) => {
-                    let mut outcome = self.deliver(&parcel)?;
-                    let kept = self.keep(&parcel, &mut outcome);
-                    self.tally.add(outcome.fate(), parcel.count());
+                Next::Document(document, batch) => {
+                    let job = job(self.plan, document, &batch);
+                    let mut outcome = self.deliver(&job, &batch)?;
+                    let kept = self.keep(&job, &batch, &mut outcome);
+                    self.tally.add(outcome.fate(), batch.count());
                     if let Err(error) = kept {
-                        return Ok(Some(self.not_kept(&parcel, &outcome, &error)));
+                        return Ok(Some(self.not_kept(&job, &batch, &outcome, &error)));
                     }
                     self.exit = self.exit.or_worse(outcome.exit());
-                    let told = self.report.delivery(&parcel, &outcome);
+                    let told = self.report.delivery(&job, &batch.span, &outcome);
                     // Told or not, what was accepted must not be sent again.
-                    let settled = self.settle(&parcel, &outcome)?;
+                    let settled = self.settle(&job, &batch, &outcome)?;
                     told?;
                     if let ControlFlow::Break(stop) = settled {
                         return Ok(Some(stop));
@@ -140,15 +148,15 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Sends a parcel. With a spool, what keeps us from that stops nothing; and nothing is sent any more once the API is
+    /// Sends a document. With a spool, what keeps us from that stops nothing; and nothing is sent any more once the API is
     /// down.
-    fn deliver(&mut self, parcel: &Parcel) -> Result<Outcome> {
+    fn deliver(&mut self, job: &Job, batch: &Batch) -> Result<Outcome> {
         let idempotent = self.plan.delivery.idempotent;
         let not_sent = |error| Outcome::not_sent(error, idempotent, terms(self.plan));
         match &self.given_up {
             Some(why) => Ok(not_sent(Error::new(Kind::Unreached, why))),
-            None if self.spool.is_none() => self.send(parcel),
-            None => Ok(self.send(parcel).unwrap_or_else(|error| {
+            None if self.spool.is_none() => self.send(job, batch),
+            None => Ok(self.send(job, batch).unwrap_or_else(|error| {
                 self.report.error(&error);
                 self.exit = self.exit.or_worse(error.kind().into());
                 Outcome::not_sent(error, idempotent, terms(self.plan))
@@ -156,33 +164,33 @@ impl Run<'_> {
         }
     }
 
-    /// Puts a parcel that the API did not accept into the spool, where there is one.
-    fn keep(&mut self, parcel: &Parcel, outcome: &mut Outcome) -> Result<()> {
+    /// Puts a document that the API did not accept into the spool, where there is one.
+    fn keep(&mut self, job: &Job, batch: &Batch, outcome: &mut Outcome) -> Result<()> {
         let is_delivered = outcome.verdict.disposition == Disposition::Delivered;
         let Some(spool) = self.spool.as_ref().filter(|_| !is_delivered) else {
             return Ok(());
         };
         let exit = outcome.exit();
         let (idempotent, expect) = (self.plan.delivery.idempotent, &self.plan.expect);
-        Message::new(&parcel.job, idempotent, expect, self.clock.unix())
+        Message::new(job, idempotent, expect, self.clock.unix())
             .and_then(|message| {
-                journal::accept_after(spool, &message, &parcel.job.body, outcome, self.clock)
+                journal::accept_after(spool, &message, &job.body, outcome, self.clock)
             })
             .map_err(|error| journal::spool_error_context(&outcome.verdict, error))?;
         if self.given_up.is_none() && exit != Exit::Protocol {
             let dir = spool.dir().display().to_string();
-            self.report.given_up(parcel, outcome, &dir);
+            self.report.given_up(&batch.span, outcome, &dir);
             self.given_up = Some(outcome.why());
         }
         Ok(())
     }
 
-    /// Tells what the API did with a parcel that the spool did not take in, and stops the run: what else the API does not
+    /// Tells what the API did with a document that the spool did not take in, and stops the run: what else the API does not
     /// accept would be lost.
-    fn not_kept(&mut self, parcel: &Parcel, outcome: &Outcome, error: &Error) -> Stop {
+    fn not_kept(&mut self, job: &Job, batch: &Batch, outcome: &Outcome, error: &Error) -> Stop {
         // Why it was not tried was told before.
         if outcome.tries > 0
-            && let Err(untold) = self.report.delivery(parcel, outcome)
+            && let Err(untold) = self.report.delivery(job, &batch.span, outcome)
         {
             self.report.error(&untold);
         }
@@ -194,13 +202,13 @@ impl Run<'_> {
                 true => Exit::IoErr,
                 false => error.kind().into(),
             });
-        self.stop(parcel, outcome)
+        self.stop(batch, outcome)
     }
 
-    fn send(&mut self, parcel: &Parcel) -> Result<Outcome> {
+    fn send(&mut self, job: &Job, batch: &Batch) -> Result<Outcome> {
         self.pace();
         let report = &mut self.report;
-        report.request(parcel);
+        report.request(job);
         let context = Context {
             rules: &self.plan.delivery,
             limit: self
@@ -212,8 +220,8 @@ impl Run<'_> {
             earlier_attempts: 0,
             last_of: None,
         };
-        let tell = &mut |text: &str| report.another_try(parcel, text);
-        deliver(&parcel.job, &mut self.api, &context, &mut NoJournal, tell)
+        let tell = &mut |text: &str| report.another_try(&batch.span, text);
+        deliver(job, &mut self.api, &context, &mut NoJournal, tell)
     }
 
     /// Waits until the next delivery may begin, by `--rate`.
@@ -230,7 +238,7 @@ impl Run<'_> {
     }
 
     /// What follows from a delivery: a refusal concerns its lines alone, anything else would befall the next ones too.
-    fn settle(&mut self, parcel: &Parcel, outcome: &Outcome) -> Result<ControlFlow<Stop>> {
+    fn settle(&mut self, job: &Job, batch: &Batch, outcome: &Outcome) -> Result<ControlFlow<Stop>> {
         match outcome.exit() {
             Exit::Ok => {}
             _ if self.spool.is_some() => {}
@@ -238,25 +246,25 @@ impl Run<'_> {
             Exit::Protocol if outcome.verdict.fate == Fate::Accepted => {}
             Exit::Protocol => {
                 if let Some(failed) = &mut self.failed {
-                    for line in parcel.lines() {
+                    for line in batch.lines(&job.body) {
                         failed.write(&[line, b"\n"].concat())?;
                     }
                 }
             }
-            _ => return Ok(ControlFlow::Break(self.stop(parcel, outcome))),
+            _ => return Ok(ControlFlow::Break(self.stop(batch, outcome))),
         }
-        self.settled = *parcel.span.end();
+        self.settled = *batch.span.end();
         Ok(ControlFlow::Continue(()))
     }
 
     /// A stop at this parcel.
-    fn stop(&self, parcel: &Parcel, outcome: &Outcome) -> Stop {
+    fn stop(&self, batch: &Batch, outcome: &Outcome) -> Stop {
         // Another run has the same keys only where they are not random.
         let keyed = self.plan.key.is_some() || self.plan.target.idempotency_header.is_none();
         let harmless = self.plan.delivery.idempotent && keyed;
         let maybe = outcome.verdict.may_have_been_accepted() && !harmless;
         Stop {
-            maybe_taken: maybe.then_some(*parcel.span.end()),
+            maybe_taken: maybe.then_some(*batch.span.end()),
         }
     }
 
@@ -285,7 +293,7 @@ struct Failed {
 }
 
 impl Failed {
-    fn open(path: &Path, stream: &Stream) -> Result<Failed> {
+    fn open(path: &Path, reader: &NdjsonReader) -> Result<Failed> {
         // It may hold what the API must know and nobody else.
         let file = OpenOptions::new()
             .append(true)
@@ -293,7 +301,7 @@ impl Failed {
             .mode(0o600)
             .open(path)
             .map_err(|why| Failed::error(path, "opening", &why))?;
-        if stream.comes_from(&file) {
+        if reader.comes_from(&file) {
             return Err(Error::new(
                 Kind::Usage,
                 format!(

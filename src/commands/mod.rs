@@ -6,8 +6,12 @@ pub mod lines;
 pub mod queue;
 pub mod send;
 
+use std::io;
+
+use crate::document::Document;
+use crate::document::ndjson::NdjsonReader;
 use crate::output::Report;
-use crate::request::Run;
+use crate::request::{Input, Lines, Run};
 use crate::system::error::Result;
 use crate::system::lock::Lock;
 use crate::system::time::{Clock, SystemClock};
@@ -21,4 +25,31 @@ fn begin(run: &Run, clock: &SystemClock, report: Report) -> Result<Option<Lock>>
         clock.sleep(wait);
     }
     Ok(lock)
+}
+
+/// Reads the one document that `input` names, and checks it, before anything is connected.
+///
+/// # Errors
+/// As for the kinds of [`Document`].
+fn read_document(input: &Input) -> Result<Document> {
+    match input {
+        Input::Nothing => Ok(Document::empty()),
+        Input::Items(items) => Document::from_items(items),
+        Input::Text(text) => Document::from_bytes(text.clone().into_bytes(), "--data"),
+        Input::File(path) => Document::from_file(path),
+        Input::Stdin => Document::from_reader(io::stdin().lock(), "standard input"),
+    }
+}
+
+/// Opens what `--lines` names.
+///
+/// # Errors
+/// As for [`NdjsonReader::open`].
+fn read_lines(lines: &Lines) -> Result<NdjsonReader> {
+    NdjsonReader::open(
+        lines.file.as_deref(),
+        lines.skip,
+        lines.max_line,
+        lines.group,
+    )
 }

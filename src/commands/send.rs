@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use super::begin;
-use super::lines;
+use super::{begin, lines, read_document};
 use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal::{self, SpoolJournal};
 use crate::delivery::verdict::{Disposition, Terms};
 use crate::delivery::{Context, NoJournal, deliver};
 use crate::output::{self, Report};
-use crate::request::job::{self, Job};
+use crate::request::job::Job;
 use crate::request::{Documents, Input, Plan};
 use crate::spool::{Hint, Message, Place, Spool};
 use crate::system::error::Result;
@@ -37,7 +36,7 @@ pub fn run(plan: &Plan) -> Result<Exit> {
 }
 
 fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<Exit> {
-    let body = job::document(input)?;
+    let body = read_document(input)?;
     let job = Job::new(plan.target.clone(), plan.key.clone(), body);
     if plan.dry_run {
         let key_is_random = plan.key.is_none();

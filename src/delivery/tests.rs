@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::*;
-use crate::dns::Family;
 use crate::document::Document;
 use crate::http::End;
+use crate::request::Family;
 use crate::request::{Auth, Connection, Form, Method, Show, Source, Target, Url};
 use crate::system::error::Error;
 

@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::message::{A, AAAA, MAX_ADDRESSES, Query, Reply};
+use crate::request::Family;
 use crate::system::error::reason;
 use crate::system::time::Budget;
 
@@ -39,17 +40,6 @@ const MAX_DATAGRAM: usize = 4096;
 /// With addresses of one family in hand, how long the other family's are waited for. Some firewalls let through only one
 /// of two answers; the time that this would cost belongs to the connection.
 const STRAGGLER: Duration = Duration::from_secs(1);
-
-/// Which addresses are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Both, IPv6 first where it has a route.
-    Any,
-    /// Only IPv4 (`-4`).
-    V4,
-    /// Only IPv6 (`-6`).
-    V6,
-}
 
 impl Family {
     fn takes(self, address: &SocketAddr) -> bool {

@@ -1,56 +1,61 @@
-//! A stream of lines, each of them one JSON text (NDJSON), as a stream of Jobs.
+//! Lines, each of them one JSON text (NDJSON), as documents.
 //!
 //! Owns reading them, in memory that does not grow with the stream: one line of at most `--max-line` bytes and one group
-//! are held, whatever else comes. It must not know what becomes of a [`Parcel`], nor print. What always holds: lines are
+//! are held, whatever else comes. It must not know what becomes of a document, nor print. What always holds: lines are
 //! numbered as in the file, blank ones and those passed over included; every line that is not blank comes out once, in
-//! order, either in a Parcel or as a [`Next::Bad`] one; a line's bytes are those of the file up to its line feed.
+//! order, either in a [`Batch`] or as a [`Next::Bad`] one; a line's bytes are those of the file up to its line feed.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::{Range, RangeInclusive};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::rc::Rc;
+use std::path::Path;
 
 use crate::document::{Array, Document};
 use crate::json::Flaw;
-use crate::request::job::Job;
-use crate::request::{self, Group, Target};
 use crate::system::error::{Error, Kind, Result};
 
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;
 
-/// One Job, and the lines that it carries.
+/// The lines that one document carries.
 #[derive(Debug)]
-pub struct Parcel {
-    /// The job.
-    pub job: Job,
+pub struct Batch {
     /// From its first line to its last; blank ones may lie between.
     pub span: RangeInclusive<u64>,
     /// Where each line stands in the document.
     places: Vec<Range<usize>>,
 }
 
-impl Parcel {
-    /// How many lines it carries.
+impl Batch {
+    /// How many lines there are.
     pub fn count(&self) -> u64 {
         self.places.len() as u64
     }
 
-    /// The lines, as they were.
-    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        let bytes = self.job.body.bytes().unwrap_or_default();
+    /// The lines, as they were, out of their document.
+    pub fn lines<'a>(&'a self, document: &'a Document) -> impl Iterator<Item = &'a [u8]> {
+        let bytes = document.bytes().unwrap_or_default();
         self.places.iter().map(|place| &bytes[place.clone()])
     }
 }
 
-/// What comes next out of a stream of lines.
+/// The most that goes into one document.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// So many lines; at least one.
+    pub lines: usize,
+    /// So many bytes, the array's own included; but one line goes out whatever its size.
+    pub bytes: usize,
+}
+
+/// What comes next out of the lines.
 #[derive(Debug)]
 pub enum Next {
-    /// Something to deliver.
-    Parcel(Parcel),
-    /// A line that cannot be sent. [`Stream::rest`] goes behind it.
+    /// A document, and the lines that it carries.
+    Document(Document, Batch),
+    /// A line that cannot be sent. [`NdjsonReader::rest`] goes behind it.
     Bad {
         /// Its number.
         number: u64,
@@ -59,17 +64,14 @@ pub enum Next {
     },
 }
 
-/// The lines of a file, and the Jobs that they become.
+/// The lines of a file, and the documents that they become.
 #[derive(Debug)]
-pub struct Stream {
+pub struct NdjsonReader {
     input: BufReader<File>,
     /// How messages call the file.
     origin: String,
     max_line: u64,
     group: Option<Group>,
-    target: Rc<Target>,
-    /// What the keys begin with.
-    key: Option<String>,
     /// The line at hand, or as much of it as `max_line` lets in.
     line: Vec<u8>,
     /// How many lines were begun; so, the number of the line at hand.
@@ -80,35 +82,39 @@ pub struct Stream {
     cut: bool,
 }
 
-impl Stream {
-    /// Opens the file and passes over the lines to skip.
+impl NdjsonReader {
+    /// Opens the file, or standard input, and passes over so many lines. A line may have `max_line` bytes, and `None` makes
+    /// a document of each.
     ///
     /// # Errors
     /// [`Kind::Input`] when it cannot be read.
-    pub fn open(lines: &request::Lines, target: Rc<Target>, key: Option<&str>) -> Result<Stream> {
-        let origin = match &lines.file {
+    pub fn open(
+        path: Option<&Path>,
+        skip: u64,
+        max_line: u64,
+        group: Option<Group>,
+    ) -> Result<NdjsonReader> {
+        let origin = match path {
             Some(path) => format!("'{}'", path.display()),
             None => "standard input".to_owned(),
         };
-        let file = match &lines.file {
+        let file = match path {
             Some(path) => File::open(path),
             None => io::stdin().as_fd().try_clone_to_owned().map(File::from),
         };
         let file = file.map_err(|why| Error::io(Kind::Input, format!("opening {origin}"), &why))?;
-        let mut stream = Stream {
+        let mut reader = NdjsonReader {
             input: BufReader::with_capacity(PIECE, file),
             origin,
-            max_line: lines.max_line,
-            group: lines.group,
-            target,
-            key: key.map(str::to_owned),
+            max_line,
+            group,
             line: Vec::new(),
             number: 0,
             pending: false,
             cut: false,
         };
-        while stream.number < lines.skip && stream.advance()? {}
-        Ok(stream)
+        while reader.number < skip && reader.advance()? {}
+        Ok(reader)
     }
 
     /// Whether `file` is the very file that the lines come from.
@@ -161,12 +167,8 @@ impl Stream {
                 (array.finish(), places)
             }
         };
-        let key = self.key.as_ref().map(|base| format!("{base}-{first}"));
-        Ok(Some(Next::Parcel(Parcel {
-            job: Job::new(self.target.clone(), key, body),
-            span: first..=last,
-            places,
-        })))
+        let span = first..=last;
+        Ok(Some(Next::Document(body, Batch { span, places })))
     }
 
     /// Goes behind the line at hand, and hands all of it to `sink`, piece by piece, without its line feed.

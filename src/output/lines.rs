@@ -11,7 +11,7 @@ use super::{Record, Report, end_of, line, note, page, quote};
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;
-use crate::document::ndjson::Parcel;
+use crate::request::job::Job;
 use crate::request::{Output, Show, Target};
 use crate::system::error::{Error, Result};
 
@@ -97,17 +97,17 @@ impl LineReport<'_> {
     }
 
     /// A try that another one follows.
-    pub fn another_try(&mut self, parcel: &Parcel, text: &str) {
+    pub fn another_try(&mut self, span: &RangeInclusive<u64>, text: &str) {
         if self.output.verbose {
-            self.note(&parcel.span, text);
+            self.note(span, text);
         }
     }
 
     /// The request about to be sent.
-    pub fn request(&mut self, parcel: &Parcel) {
+    pub fn request(&mut self, job: &Job) {
         if self.output.verbose {
             self.wipe();
-            self.report.request(&parcel.job);
+            self.report.request(job);
         }
     }
 
@@ -136,7 +136,12 @@ impl LineReport<'_> {
     ///
     /// # Errors
     /// As for [`page`].
-    pub fn delivery(&mut self, parcel: &Parcel, outcome: &Outcome) -> Result<()> {
+    pub fn delivery(
+        &mut self,
+        job: &Job,
+        span: &RangeInclusive<u64>,
+        outcome: &Outcome,
+    ) -> Result<()> {
         if let Some(text) = &outcome.note {
             self.wipe();
             self.report.remark(text);
@@ -151,11 +156,11 @@ impl LineReport<'_> {
                 && !self.output.quiet
                 && let Some(why) = end_of(answer, outcome.fate())
             {
-                self.note(&parcel.span, &why);
+                self.note(span, &why);
             }
         }
         if !success {
-            self.note(&parcel.span, &outcome.why());
+            self.note(span, &outcome.why());
             let hint = outcome.hint().map(str::to_owned);
             if hint.is_some() && hint != self.hint {
                 self.hint = hint;
@@ -172,8 +177,8 @@ impl LineReport<'_> {
         }
         match &self.output.show {
             Show::Report => self.record(&Record {
-                lines: Some(&parcel.span),
-                ..Record::of(&parcel.job, outcome)
+                lines: Some(span),
+                ..Record::of(job, outcome)
             }),
             Show::Pick(pointer) if success && !self.output.quiet => {
                 self.wipe();
@@ -183,8 +188,8 @@ impl LineReport<'_> {
         }
     }
 
-    /// That this parcel is kept in the spool in `dir`, and why; and that what follows will be.
-    pub fn given_up(&mut self, parcel: &Parcel, outcome: &Outcome, dir: &str) {
+    /// That these lines are kept in the spool in `dir`, and why; and that what follows will be.
+    pub fn given_up(&mut self, span: &RangeInclusive<u64>, outcome: &Outcome, dir: &str) {
         if self.output.quiet {
             return;
         }
@@ -195,7 +200,7 @@ impl LineReport<'_> {
         };
         let kept = "kept in the spool, as all that follows";
         self.note(
-            &parcel.span,
+            span,
             &format!("{why}{kept}: 'authpost flush {dir}' delivers it"),
         );
     }

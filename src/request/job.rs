@@ -5,12 +5,10 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::rc::Rc;
 
 use crate::document::Document;
-use crate::request::{Input, Target};
-use crate::system::error::Result;
+use crate::request::Target;
 
 /// One document to deliver.
 #[derive(Debug)]
@@ -43,20 +41,6 @@ impl Job {
             .as_deref()
             .zip(self.key.as_ref());
         given.chain(key.map(|(name, key)| (name, key.0.as_str())))
-    }
-}
-
-/// Reads the one document that `input` names, and checks it, before anything is connected.
-///
-/// # Errors
-/// As for the kinds of [`Document`].
-pub fn document(input: &Input) -> Result<Document> {
-    match input {
-        Input::Nothing => Ok(Document::empty()),
-        Input::Items(items) => Document::from_items(items),
-        Input::Text(text) => Document::from_bytes(text.clone().into_bytes(), "--data"),
-        Input::File(path) => Document::from_file(path),
-        Input::Stdin => Document::from_reader(io::stdin().lock(), "standard input"),
     }
 }
 

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::dns::Family;
 use crate::document::Item;
+use crate::document::ndjson::Group;
 use crate::json::Pointer;
 
 /// One run that sends: the whole of what the command line and the config file ask for.
@@ -268,6 +268,17 @@ pub struct Connection {
     pub max_response: u64,
 }
 
+/// Which addresses are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Both, IPv6 first where it has a route.
+    Any,
+    /// Only IPv4 (`-4`).
+    V4,
+    /// Only IPv6 (`-6`).
+    V6,
+}
+
 /// Where the documents come from.
 #[derive(Debug)]
 pub enum Documents {
@@ -307,15 +318,6 @@ pub struct Lines {
     pub failed: Option<PathBuf>,
     /// The least time from one delivery's start to the next one's.
     pub interval: Duration,
-}
-
-/// The most that goes into one request.
-#[derive(Clone, Copy, Debug)]
-pub struct Group {
-    /// So many lines; at least one.
-    pub lines: usize,
-    /// So many bytes, the array's own included; but one line goes out whatever its size.
-    pub bytes: usize,
 }
 
 /// How long and how often to try one document.

@@ -21,9 +21,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::dns::Family;
 use crate::document::Document;
 use crate::json::{self, Pointer};
+use crate::request::Family;
 use crate::request::job::{Job, Key};
 use crate::request::{self, Auth, Connection, Expect, Form, Method, Source, Target, Url};
 use crate::system::error::{Error, Kind, Result};
