@@ -1,10 +1,8 @@
-//! Items: `key=text` and its relatives on the command line, and the object that they make.
+//! Items: `key=text` and its relatives on the command line.
 //!
-//! Owns the syntax that HTTPie made common (the help has the whole of it) and the small tree in which
-//! items meet. It must not know arguments other than its own. What always holds: a `:=` value keeps its text, and is
+//! Owns the syntax that HTTPie made common (the help has the whole of it). It must not know arguments other than its own. What always holds: a `:=` value keeps its text, and is
 //! taken apart only as far as another item reaches into it; no item replaces what another gave; parsing opens nothing.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -27,21 +25,21 @@ const FORMS: &str = "write KEY=TEXT, KEY:=JSON, KEY=@FILE or KEY:=@FILE";
 #[derive(Debug)]
 pub struct Item {
     /// The key as written, brackets and backslashes included.
-    name: String,
-    path: Vec<Step>,
+    pub(super) name: String,
+    pub(super) path: Vec<Step>,
     value: Value,
 }
 
 /// One step from the whole object to the item's place.
 #[derive(Debug)]
-struct Step {
-    to: Place,
+pub(super) struct Step {
+    pub(super) to: Place,
     /// How much of the name leads up to here.
-    end: usize,
+    pub(super) end: usize,
 }
 
 #[derive(Debug)]
-enum Place {
+pub(super) enum Place {
     Key(String),
     Index(usize),
     /// Behind the last element.
@@ -118,7 +116,7 @@ impl Item {
     }
 
     /// The value's JSON text.
-    fn load(&self) -> Result<String> {
+    pub(super) fn load(&self) -> Result<String> {
         let read = |file: &PathBuf| {
             let origin = quoted(&file.to_string_lossy());
             match fs::read(file) {
@@ -184,142 +182,6 @@ fn stranger(argument: &str, name: &str, rest: &str) -> Error {
             "it looks like a header",
             "give headers with -H, or write := for JSON",
         ),
-    }
-}
-
-/// The JSON text of the object that the items make.
-pub(super) fn object(items: &[Item]) -> Result<String> {
-    let mut root = Node::Object(Members::default());
-    for item in items {
-        let json = item.load()?;
-        let mut node = &mut root;
-        let mut reached = 0;
-        for step in &item.path {
-            node = node.enter(&step.to).map_err(|kind| {
-                let place = quoted(&item.name[..reached]);
-                Error::new(
-                    Kind::Usage,
-                    format!("building the object: {place} is not {kind}"),
-                )
-            })?;
-            reached = step.end;
-        }
-        if !matches!(node, Node::Hole) {
-            let place = quoted(&item.name);
-            return Err(Error::new(
-                Kind::Usage,
-                format!("building the object: duplicate key {place}"),
-            )
-            .hint("leave one of them out"));
-        }
-        *node = Node::Raw(json);
-    }
-    let mut json = String::new();
-    root.write(&mut json);
-    Ok(json)
-}
-
-/// A value on its way into the object. It is nested no deeper than the items' keys, so its own recursion is bounded.
-enum Node {
-    /// Nothing yet: a member that was just made, or an element that others pushed in front of it.
-    Hole,
-    /// JSON as it was given.
-    Raw(String),
-    Object(Members),
-    Array(Vec<Node>),
-}
-
-#[derive(Default)]
-struct Members {
-    /// Each key's JSON text, and its value.
-    list: Vec<(String, Node)>,
-    /// Where in the list a key is.
-    places: HashMap<String, usize>,
-}
-
-impl Members {
-    /// The value of the key, which is written so where it is new.
-    fn at(&mut self, key: String, written: String) -> &mut Node {
-        let fresh = self.list.len();
-        let place = *self.places.entry(key).or_insert(fresh);
-        if place == fresh {
-            self.list.push((written, Node::Hole));
-        }
-        &mut self.list[place].1
-    }
-}
-
-impl Node {
-    /// What is at `place` in here, made if need be. The error is what this would have to be.
-    fn enter(&mut self, place: &Place) -> std::result::Result<&mut Node, &'static str> {
-        self.open(place);
-        match (self, place) {
-            (Node::Object(members), Place::Key(key)) => {
-                Ok(members.at(key.clone(), json::string(key)))
-            }
-            (Node::Array(elements), Place::Index(index)) => {
-                if *index >= elements.len() {
-                    elements.resize_with(index + 1, || Node::Hole);
-                }
-                Ok(&mut elements[*index])
-            }
-            (Node::Array(elements), Place::Next) => {
-                let fresh = elements.len();
-                elements.push(Node::Hole);
-                Ok(&mut elements[fresh])
-            }
-            (_, Place::Key(_)) => Err("an object"),
-            (_, Place::Index(_) | Place::Next) => Err("an array"),
-        }
-    }
-
-    /// Makes an object or an array out of what is not there yet, and out of JSON that is one.
-    fn open(&mut self, place: &Place) {
-        let opened = match (&*self, place) {
-            (Node::Hole, Place::Key(_)) => Node::Object(Members::default()),
-            (Node::Hole, Place::Index(_) | Place::Next) => Node::Array(Vec::new()),
-            (Node::Raw(json), _) if json.starts_with('{') => {
-                let mut members = Members::default();
-                for (written, value) in json::children(json) {
-                    let written = written.unwrap_or_default();
-                    // A key that cannot be decoded cannot be written as an item's either.
-                    let key = json::text_of(written).unwrap_or_else(|| written.to_owned());
-                    *members.at(key, written.to_owned()) = Node::Raw(value.to_owned());
-                }
-                Node::Object(members)
-            }
-            (Node::Raw(json), _) if json.starts_with('[') => {
-                let elements = json::children(json).map(|(_, value)| Node::Raw(value.to_owned()));
-                Node::Array(elements.collect())
-            }
-            _ => return,
-        };
-        *self = opened;
-    }
-
-    fn write(&self, out: &mut String) {
-        match self {
-            Node::Hole => out.push_str("null"),
-            Node::Raw(json) => out.push_str(json),
-            Node::Object(members) => {
-                out.push('{');
-                for (count, (key, value)) in members.list.iter().enumerate() {
-                    out.push_str(if count > 0 { "," } else { "" });
-                    out.push_str(key);
-                    out.push(':');
-                    value.write(out);
-                }
-                out.push('}');
-            }
-            Node::Array(elements) => {
-                out.push('[');
-                for (count, value) in elements.iter().enumerate() {
-                    out.push_str(if count > 0 { "," } else { "" });
-                    value.write(out);
-                }
-                out.push(']');
-            }
-        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod item;
 pub mod ndjson;
+mod object;
 #[cfg(test)]
 mod tests;
 
@@ -58,7 +59,7 @@ impl Document {
     pub fn from_items(items: &[Item]) -> Result<Document> {
         match items {
             [] => Ok(Document::empty()),
-            items => Ok(Document(Source::Bytes(item::object(items)?.into_bytes()))),
+            items => Ok(Document(Source::Bytes(object::object(items)?.into_bytes()))),
         }
     }
 
