@@ -1,0 +1,128 @@
+//! The API's address.
+
+use std::fmt;
+
+/// An absolute `http` or `https` URL (RFC 3986) without user information and fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    text: String,
+    host: std::ops::Range<usize>,
+    path: usize,
+    port: u16,
+}
+
+impl Url {
+    /// Checks and keeps `text`. The error is a whole sentence's end, such as `it has no host`.
+    pub fn parse(text: &str) -> Result<Url, String> {
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or("it has no scheme, such as https://")?;
+        let default_port = match scheme {
+            "https" => 443,
+            "http" => 80,
+            _ => {
+                return Err(format!(
+                    "its scheme is '{scheme}', and only https and http are spoken here"
+                ));
+            }
+        };
+        if let Some(odd) = text
+            .chars()
+            .find(|c| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c))
+        {
+            return Err(format!(
+                "{odd:?} must be percent-encoded in it (a host name: in punycode)"
+            ));
+        }
+        if text.contains('#') {
+            return Err(
+                "it has a fragment ('#'), which is never sent: percent-encode it as %23".to_owned(),
+            );
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let authority = &rest[..end];
+        if authority.contains('@') {
+            return Err(
+                "it carries a user or a password, which every user of this machine can read"
+                    .to_owned(),
+            );
+        }
+        let start = scheme.len() + 3;
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(inner) => {
+                let close = inner
+                    .find(']')
+                    .ok_or("its IPv6 address has no closing bracket")?;
+                if inner[..close].parse::<std::net::Ipv6Addr>().is_err() {
+                    return Err(format!("'{}' is not an IPv6 address", &inner[..close]));
+                }
+                (start + 1..start + 1 + close, &inner[close + 1..])
+            }
+            None => {
+                let length = authority.find(':').unwrap_or(authority.len());
+                (start..start + length, &authority[length..])
+            }
+        };
+        if host.is_empty() {
+            return Err("it has no host".to_owned());
+        }
+        let port = match port.strip_prefix(':') {
+            Some(digits) => match digits.parse() {
+                Ok(port) if port > 0 && digits.bytes().all(|b| b.is_ascii_digit()) => port,
+                _ => return Err("its port is not a number from 1 to 65535".to_owned()),
+            },
+            None if port.is_empty() => default_port,
+            None => return Err("only a port may stand behind the host's ']'".to_owned()),
+        };
+        Ok(Url {
+            text: text.to_owned(),
+            host,
+            path: start + end,
+            port,
+        })
+    }
+
+    /// The URL as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether TLS protects it.
+    pub fn is_https(&self) -> bool {
+        self.text.starts_with("https:")
+    }
+
+    /// The host: a name, or an address without brackets.
+    pub fn host(&self) -> &str {
+        &self.text[self.host.clone()]
+    }
+
+    /// The port, the scheme's own where none is given.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Scheme, host and port as given: what is reached, whatever the path.
+    pub fn origin(&self) -> &str {
+        &self.text[..self.path]
+    }
+
+    /// Whether the host is this machine: 127.0.0.0/8, ::1, localhost and what is below it (RFC 6761).
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host().trim_end_matches('.').to_ascii_lowercase();
+        match host.parse::<std::net::IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        }
+    }
+}
+
+/// For people: without the query, which APIs are known to hide secrets in.
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text.split_once('?') {
+            Some((start, _)) => write!(f, "{start}?…"),
+            None => f.write_str(&self.text),
+        }
+    }
+}
