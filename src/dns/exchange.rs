@@ -1,0 +1,154 @@
+//! The exchange with one name server: questions out, the answers that belong to them in, over UDP and, where an answer
+//! is truncated, over TCP.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::address::connected;
+use super::message::{Query, Reply};
+use crate::system::error::reason;
+use crate::system::time::Budget;
+
+/// We offer no EDNS, so answers have 512 bytes; some servers do not care.
+const MAX_DATAGRAM: usize = 4096;
+/// With addresses of one family in hand, how long the other family's are waited for. Some firewalls let through only one
+/// of two answers; the time that this would cost belongs to the connection.
+pub(super) const STRAGGLER: Duration = Duration::from_secs(1);
+
+/// Why a server was of no use. Displayed, it reads after the server's name.
+pub(super) enum Trouble {
+    Silent,
+    Unreachable(String),
+    Said(&'static str),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Trouble::Silent,
+            io::ErrorKind::UnexpectedEof => Trouble::Said("closed the connection early"),
+            _ => Trouble::Unreachable(reason(&error)),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Silent => f.write_str("did not answer"),
+            Trouble::Unreachable(why) => write!(f, "cannot be asked: {why}"),
+            Trouble::Said(what) => f.write_str(what),
+        }
+    }
+}
+
+pub(super) struct Question<'a> {
+    pub(super) query: Query<'a>,
+    pub(super) reply: Option<Reply>,
+}
+
+/// Gives a message that came in to the question that it answers. Others are dropped, so that a forger has to guess
+/// right rather than only be early. Returns how long the rest is worth waiting for.
+fn sort_in(questions: &mut [Question<'_>], message: &[u8], budget: Budget) -> Budget {
+    for question in questions {
+        if question.reply.is_none() {
+            question.reply = question.query.reply(message);
+            if matches!(question.reply, Some(Reply::Addresses(_))) {
+                return budget.at_most(STRAGGLER);
+            }
+        }
+    }
+    budget
+}
+
+fn all_answered(questions: &[Question<'_>]) -> bool {
+    questions.iter().all(|question| question.reply.is_some())
+}
+
+/// Sends all questions to `server` at once from a fresh port, and gathers the answers; over TCP where one is truncated.
+pub(super) fn over_udp(
+    server: SocketAddr,
+    questions: &mut [Question<'_>],
+    mut budget: Budget,
+) -> io::Result<()> {
+    let socket = connected(server)?;
+    for question in &*questions {
+        let message = question.query.message();
+        uninterrupted(|| socket.send(&message))?;
+    }
+    let mut buffer = [0; MAX_DATAGRAM];
+    while !all_answered(questions) {
+        let len = uninterrupted(|| {
+            socket.set_read_timeout(Some(left(budget)?))?;
+            socket.recv(&mut buffer)
+        })?;
+        let message = buffer.get(..len).unwrap_or_default();
+        budget = sort_in(questions, message, budget);
+        if questions
+            .iter()
+            .any(|question| question.reply == Some(Reply::Truncated))
+        {
+            return over_tcp(server, questions, budget);
+        }
+    }
+    Ok(())
+}
+
+/// Asks again what is unanswered or truncated, on one connection.
+fn over_tcp(
+    server: SocketAddr,
+    questions: &mut [Question<'_>],
+    mut budget: Budget,
+) -> io::Result<()> {
+    let mut request = Vec::new();
+    for question in &mut *questions {
+        question.reply.take_if(|reply| *reply == Reply::Truncated);
+        if question.reply.is_none() {
+            let message = question.query.message();
+            // A question is far shorter than 64 KiB.
+            request.extend_from_slice(&(message.len() as u16).to_be_bytes());
+            request.extend_from_slice(&message);
+        }
+    }
+    let stream = TcpStream::connect_timeout(&server, left(budget)?)?;
+    stream.set_write_timeout(Some(left(budget)?))?;
+    (&stream).write_all(&request)?;
+    while !all_answered(questions) {
+        let mut bounded = Bounded(&stream, budget);
+        let mut len = [0; 2];
+        bounded.read_exact(&mut len)?;
+        let mut message = vec![0; u16::from_be_bytes(len).into()];
+        bounded.read_exact(&mut message)?;
+        budget = sort_in(questions, &message, budget);
+    }
+    Ok(())
+}
+
+/// A stream that ends with its budget, even when it delivers byte by byte.
+struct Bounded<'a>(&'a TcpStream, Budget);
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.set_read_timeout(Some(left(self.1)?))?;
+        self.0.read(buffer)
+    }
+}
+
+/// What is left, as sockets want it: they read zero as "for ever".
+fn left(budget: Budget) -> io::Result<Duration> {
+    match budget.left() {
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+        left => Ok(left),
+    }
+}
+
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
