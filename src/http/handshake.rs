@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-use super::transport::{Phase, Progress};
+use super::progress::{Phase, Progress};
 
 /// Puts a [`Watch`] around every connection.
 #[derive(Debug)]

@@ -1,0 +1,326 @@
+//! The client: one API, the connection to it, and one attempt at a time over that.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
+use ureq::http::{self, HeaderMap, HeaderName, HeaderValue, Uri, Version};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
+use ureq::{Agent, SendBody};
+
+use super::error::{Sent, UnknownFraming, explain, plain, refuses_our_certificate};
+use super::exchange::{ExchangeConnector, Ready};
+use super::handshake::WatchConnector;
+use super::progress::{Phase, Progress, Purpose};
+use super::resolver::{Known, Names, lock};
+use super::transport::WireConnector;
+use super::{Answer, Attempt, Body, End, Probe, Request, USER_AGENT, proxy, redact, tls};
+use crate::dns;
+use crate::document::Document;
+use crate::request::{Connection, Url};
+use crate::system;
+use crate::system::error::{Error, Kind};
+use crate::system::time::Budget;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Requests and answers pass through buffers of this size. A request below it is one write.
+const BUFFER: usize = 16 * 1024;
+
+/// The head of an answer may be as long as this: that of the request may come back in it, cookies and all.
+const HEAD: usize = 64 * 1024;
+
+/// A kept connection that was idle for this long is not used again: the API may be about to close it.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// A connection to one API, kept between attempts.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    /// The URL that most requests are for, parsed once.
+    usual: (Url, Uri),
+    progress: Arc<Progress>,
+    max_response: u64,
+    origin: String,
+    proxy: Option<String>,
+    known: Known,
+}
+
+impl Client {
+    /// Prepares to reach `url`: chooses the proxy, and reads the trusted certificates when it is https. Connects to
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] or [`Kind::Usage`] when a proxy, certificate or key cannot be used.
+    pub fn new(connection: &Connection, url: &Url) -> system::error::Result<Client> {
+        let proxy = proxy::choose(connection, url)?;
+        let proxy_name = proxy
+            .as_ref()
+            .map(|proxy| format!("{}:{}", proxy.host(), proxy.port()));
+        let tls_proxy = proxy
+            .as_ref()
+            .is_some_and(|proxy| proxy.uri().scheme_str() == Some("https"));
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            .user_agent(USER_AGENT)
+            .input_buffer_size(HEAD)
+            .max_response_header_size(HEAD)
+            .output_buffer_size(BUFFER)
+            .max_idle_age(IDLE)
+            .timeout_resolve(Some(connection.connect_timeout))
+            .timeout_connect(Some(connection.connect_timeout));
+        if url.is_https() || tls_proxy {
+            config = config.tls_config(tls::settings(connection)?);
+        }
+        let progress = Progress::new();
+        let uri = uri(url)?;
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(WireConnector(progress.clone()))
+                .chain(WatchConnector(progress.clone()))
+                .chain(RustlsConnector::default())
+                .chain(ExchangeConnector {
+                    progress: progress.clone(),
+                    authority: uri.authority().map(ToString::to_string).unwrap_or_default(),
+                });
+        let names = Names {
+            resolver: dns::Resolver::system(connection.family),
+            progress: progress.clone(),
+            known: Known::default(),
+        };
+        let known = names.known.clone();
+        Ok(Client {
+            agent: Agent::with_parts(config.build(), connector, names),
+            usual: (url.clone(), uri),
+            progress,
+            max_response: connection.max_response,
+            origin: url.origin().to_owned(),
+            proxy: proxy_name,
+            known,
+        })
+    }
+
+    /// The proxy that stands before the API, as `HOST:PORT`.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
+    }
+
+    /// Does all that comes before a request, within `budget`, and sends not a byte of one.
+    pub fn probe(&self, budget: Budget) -> Probe {
+        self.progress.begin(budget, Purpose::Probe);
+        let nothing = Request {
+            method: "POST",
+            url: &self.usual.0,
+            headers: &[],
+            secrets: &[],
+            body: Body::Json(&Document::empty()),
+        };
+        let error = match self.exchange(&nothing) {
+            Err(ureq::Error::Other(end)) if end.is::<Ready>() => {
+                self.progress.reach(Phase::Ready);
+                None
+            }
+            Err(error) => Some(self.error(&error)),
+            Ok(_) => None,
+        };
+        let known = lock(&self.known);
+        Probe {
+            phase: self.progress.phase(),
+            addresses: known.as_ref().map_or(Vec::new(), |(_, addresses)| {
+                addresses.iter().map(|address| address.ip()).collect()
+            }),
+            error,
+        }
+    }
+
+    /// Sends `request` once and reads the answer, all within `budget`.
+    pub fn attempt(&self, request: &Request, budget: Budget) -> Attempt {
+        let purpose = match &request.body {
+            Body::Json(document) if document.bytes().is_none() => Purpose::Stream,
+            _ => Purpose::Request,
+        };
+        self.progress.begin(budget, purpose);
+        match self.exchange(request) {
+            Ok(answer) => Attempt::Answered(answer),
+            Err(error) => {
+                // The name may have moved to another address.
+                *lock(&self.known) = None;
+                // In TLS 1.3 the request may have left by the time the API says what it thinks of our certificate. But
+                // it must have accepted that before it reads a byte of the request (RFC 8446, section 4.4.2.4), so
+                // nothing was processed.
+                if self.progress.phase() <= Phase::Waiting
+                    && self.progress.may_refuse_certificate()
+                    && refuses_our_certificate(&error)
+                {
+                    self.progress.reach(Phase::Securing);
+                }
+                let unsent = self.progress.phase() < Phase::Sending;
+                let error = self.error(&error);
+                if unsent {
+                    Attempt::Unsent(error)
+                } else {
+                    Attempt::Unanswered(error)
+                }
+            }
+        }
+    }
+
+    /// Whether the API went away before the request of the last attempt was written.
+    pub fn was_cut_short(&self) -> bool {
+        self.progress.is_cut_short()
+    }
+
+    fn exchange(&self, request: &Request) -> Result<Answer, ureq::Error> {
+        let uri = match *request.url == self.usual.0 {
+            true => self.usual.1.clone(),
+            false => Uri::try_from(request.url.as_str()).map_err(http::Error::from)?,
+        };
+        let mut head = http::Request::builder().method(request.method).uri(uri);
+        for (name, value) in request.headers {
+            head = head.header(*name, *value);
+        }
+        for (name, secret) in request.secrets {
+            let mut value =
+                HeaderValue::from_bytes(secret.expose().as_bytes()).map_err(http::Error::from)?;
+            value.set_sensitive(true);
+            head = head.header(name, value);
+        }
+        let given = |name| {
+            head.headers_ref()
+                .is_some_and(|headers| headers.contains_key(name))
+        };
+        let (typed, accepts) = (given(CONTENT_TYPE), given(ACCEPT));
+        if !accepts {
+            head = head.header(ACCEPT, JSON);
+        }
+        let response = match &request.body {
+            Body::Json(document) => {
+                if !document.is_empty() && !typed {
+                    head = head.header(CONTENT_TYPE, JSON);
+                }
+                match document.bytes() {
+                    Some(bytes) => self.agent.run(head.body(bytes)?),
+                    None => {
+                        let mut reader = Sent(document.reader());
+                        let head = head.header(CONTENT_LENGTH, document.len());
+                        self.agent
+                            .run(head.body(SendBody::from_reader(&mut reader))?)
+                    }
+                }
+            }
+            Body::Form(form) => {
+                let head = head.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+                self.agent.run(head.body(form.expose())?)
+            }
+        }?;
+        if !is_framed(&response) {
+            return Err(ureq::Error::Other(Box::new(UnknownFraming)));
+        }
+        let mut answer = self.read(response);
+        redact::conceal(&mut answer, request.secrets);
+        Ok(answer)
+    }
+
+    fn read(&self, mut response: http::Response<ureq::Body>) -> Answer {
+        let status = response.status();
+        let headers = texts(response.headers());
+        // Most answers are short, and this much is as cheap as none.
+        let mut body = Vec::with_capacity(1024);
+        let mut reader = response.body_mut().as_reader();
+        let end = match (&mut reader).take(self.max_response).read_to_end(&mut body) {
+            Err(why) => End::Broken(self.broken(&ureq::Error::from(why))),
+            Ok(_) if (body.len() as u64) < self.max_response => End::Whole,
+            Ok(_) => match reader.read(&mut [0]) {
+                Ok(0) => End::Whole,
+                _ => End::OverLimit,
+            },
+        };
+        let version = match response.version() {
+            Version::HTTP_10 => "HTTP/1.0",
+            _ => "HTTP/1.1",
+        };
+        let retry_after = headers
+            .iter()
+            .find(|(name, _)| *name == RETRY_AFTER.as_str());
+        Answer {
+            version,
+            status: status.as_u16(),
+            reason: status.canonical_reason().unwrap_or(""),
+            retry_after: retry_after.map(|(_, value)| value.clone()),
+            headers,
+            body,
+            end,
+            repeats_secret: false,
+        }
+    }
+
+    /// Why an answer broke off.
+    fn broken(&self, error: &ureq::Error) -> String {
+        match error {
+            ureq::Error::Timeout(_) => "out of time".to_owned(),
+            error => plain(error),
+        }
+    }
+
+    fn error(&self, error: &ureq::Error) -> Error {
+        let phase = self.progress.phase();
+        let origin = &self.origin;
+        let doing = match (phase, &self.proxy) {
+            (Phase::Resolving, None) => format!("looking up the host of {origin}"),
+            (Phase::Resolving | Phase::Connecting, Some(proxy)) => {
+                format!("connecting to the proxy {proxy}")
+            }
+            (Phase::Securing, Some(proxy)) => {
+                format!("connecting to {origin} through the proxy {proxy}")
+            }
+            (Phase::Connecting, None) => format!("connecting to {origin}"),
+            (Phase::Securing, None) => format!("setting up TLS with {origin}"),
+            (Phase::Ready | Phase::Sending, _) => format!("sending to {origin}"),
+            (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
+            (Phase::Receiving, _) => format!("reading the answer of {origin}"),
+        };
+        let reason = explain(error, phase >= Phase::Sending);
+        let what = match reason.kind {
+            Kind::Input => reason.why,
+            _ => format!("{doing}: {}", reason.why),
+        };
+        match reason.hint {
+            Some(hint) => Error::new(reason.kind, what).hint(hint),
+            None => Error::new(reason.kind, what),
+        }
+    }
+}
+
+fn uri(url: &Url) -> system::error::Result<Uri> {
+    Uri::try_from(url.as_str())
+        .map_err(|why| Error::new(Kind::Usage, format!("reading the URL '{url}': {why}")))
+}
+
+/// Whether it is known where the body of `response` ends. ureq looks for `chunked` somewhere in Transfer-Encoding, and
+/// passes over all else, so that a body in a coding that we do not undo, chunks and all, would pass for the document.
+/// HTTP/1.0 knows no such header; where it comes all the same, the framing is faulty (RFC 9112, section 6.1).
+fn is_framed(response: &http::Response<ureq::Body>) -> bool {
+    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            response.version() == Version::HTTP_11
+                && coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    };
+    headers.iter().map(text).collect()
+}

@@ -1,0 +1,132 @@
+//! How far an attempt has come: what the transports of one client share, and what decides whether sending again is safe.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::system::time::Budget;
+
+/// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Asking for the addresses of the host.
+    Resolving,
+    /// Opening the connection, to the API or to a proxy.
+    Connecting,
+    /// Agreeing on keys.
+    Securing,
+    /// The request comes next; not a byte of it has left.
+    Ready,
+    /// Writing the request.
+    Sending,
+    /// The request is written; nothing has come back.
+    Waiting,
+    /// The answer is coming in.
+    Receiving,
+}
+
+/// What the transports of one client share: the budget they obey, how far they came, and how far they may go.
+#[derive(Debug)]
+pub struct Progress(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    budget: Budget,
+    purpose: Purpose,
+    /// The peer went away while it was being sent something.
+    cut_short: bool,
+    /// How many TLS records came since we answered the API's request for a client certificate; `None` when it made none.
+    since_certificate: Option<u32>,
+}
+
+/// What an attempt is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To see how far it comes: it stops where the request would begin.
+    Probe,
+    /// A request that is in memory.
+    Request,
+    /// A request whose body is streamed, so that larger pieces pay.
+    Stream,
+}
+
+impl Progress {
+    /// Before any attempt.
+    pub fn new() -> Arc<Progress> {
+        Arc::new(Progress(Mutex::new(State {
+            phase: Phase::Resolving,
+            budget: Budget::UNLIMITED,
+            purpose: Purpose::Request,
+            cut_short: false,
+            since_certificate: None,
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new attempt begins, and ends with `budget`.
+    pub fn begin(&self, budget: Budget, purpose: Purpose) {
+        *self.lock() = State {
+            phase: Phase::Resolving,
+            budget,
+            purpose,
+            cut_short: false,
+            since_certificate: None,
+        };
+    }
+
+    /// How far the attempt has come.
+    pub fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
+    /// The attempt has come this far.
+    pub fn reach(&self, phase: Phase) {
+        self.lock().phase = phase;
+    }
+
+    /// What the attempt may still take.
+    pub fn budget(&self) -> Budget {
+        self.lock().budget
+    }
+
+    /// Whether the peer went away before the request was written.
+    pub fn is_cut_short(&self) -> bool {
+        self.lock().cut_short
+    }
+
+    /// The peer went away before what is being written was.
+    pub(super) fn cut_short(&self) {
+        let mut state = self.lock();
+        // Once the answer is awaited, all that is written is TLS's goodbye.
+        state.cut_short |= state.phase <= Phase::Sending;
+    }
+
+    /// A connection is new, and nobody has asked for a certificate on it.
+    pub fn reset_certificate(&self) {
+        self.lock().since_certificate = None;
+    }
+
+    /// The API asked for a certificate, and we answered.
+    pub fn certificate_sent(&self) {
+        self.lock().since_certificate = Some(0);
+    }
+
+    /// A TLS record came.
+    pub fn record_came(&self) {
+        if let Some(count) = &mut self.lock().since_certificate {
+            *count += 1;
+        }
+    }
+
+    /// Whether an alert, if the last record was one, was all that the API answered to our certificate. What else came
+    /// before it (a ticket, for one) shows that the API had accepted the certificate.
+    pub fn may_refuse_certificate(&self) -> bool {
+        self.lock().since_certificate == Some(1)
+    }
+
+    pub(super) fn purpose(&self) -> Purpose {
+        self.lock().purpose
+    }
+}

@@ -1,0 +1,70 @@
+//! Our resolver, in the shape that ureq asks for, and the addresses that it remembers.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+use super::progress::{Phase, Progress};
+use crate::dns;
+
+/// The addresses of the host that was looked up last.
+pub(super) type Known = Arc<Mutex<Option<(String, ResolvedSocketAddrs)>>>;
+
+pub(super) fn lock(known: &Known) -> MutexGuard<'_, Option<(String, ResolvedSocketAddrs)>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Our resolver, in the shape that ureq asks for. It remembers the addresses, so that the next document over a kept
+/// connection does not look them up again, until a connection fails.
+pub(super) struct Names {
+    pub(super) resolver: dns::Resolver,
+    pub(super) progress: Arc<Progress>,
+    pub(super) known: Known,
+}
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut known = lock(&self.known);
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        if let Some((name, addresses)) = &*known
+            && name == authority
+        {
+            return Ok(addresses.clone());
+        }
+        self.progress.reach(Phase::Resolving);
+        let host = uri.host().unwrap_or_default();
+        let port = uri
+            .port_u16()
+            .unwrap_or(if uri.scheme_str() == Some("https") {
+                443
+            } else {
+                80
+            });
+        let budget = self.progress.budget().at_most(*timeout.after);
+        let found = self
+            .resolver
+            .lookup(host, port, budget)
+            .map_err(|failure| ureq::Error::Other(Box::new(failure)))?;
+        let mut addresses = self.empty();
+        for address in found.into_iter().take(16) {
+            addresses.push(address);
+        }
+        *known = Some((authority.to_owned(), addresses.clone()));
+        Ok(addresses)
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
