@@ -10,7 +10,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use super::{Held, Place, Spool, Taken, sync_dir};
+use super::disk::sync_dir;
+use super::{Held, Place, Spool, Taken};
 use crate::system::error::Result;
 
 /// The same message in another place.

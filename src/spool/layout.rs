@@ -9,7 +9,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::{Id, Spool, entries, remedy, sync_dir};
+use super::disk::{entries, remedy, sync_dir};
+use super::{Id, Spool};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 

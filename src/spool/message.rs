@@ -10,10 +10,7 @@
 //! where its secrets are found, never what they are. This room writes and reads; where the file lies, and whether it is
 //! on the disk, is the spool's affair.
 
-use std::ffi::OsStr;
-use std::fmt;
 use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -21,13 +18,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::checksum::{END_MARK, Sum};
+use super::flaw::{Flaw, damaged};
+use super::id::Id;
 use crate::document::Document;
 use crate::json::{self, Pointer};
 use crate::request::Family;
 use crate::request::job::{Job, Key};
 use crate::request::{self, Auth, Connection, Expect, Form, Method, Source, Target, Url};
 use crate::system::error::{Error, Kind, Result};
-use crate::system::time;
 
 /// The version written here, and the only one read.
 const VERSION: u64 = 1;
@@ -35,44 +34,6 @@ const VERSION: u64 = 1;
 /// The longest head that is written or read, with its line feed. The kernel allows no command line that makes a longer
 /// one, but a config file can.
 const LONGEST_HEAD: u64 = 4 << 20;
-
-/// A message's name: the microsecond it arrived, and 64 random bits, in hexadecimal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Id(String);
-
-impl Id {
-    const LENGTH: usize = 30;
-
-    /// A new one. It sorts behind those made before, as long as the clock goes on.
-    pub fn new() -> Id {
-        let random = RandomState::new().hash_one(0u8);
-        Id(format!("{:014x}{random:016x}", time::micros() & (!0 >> 8)))
-    }
-
-    /// From a file's name, if it can be one.
-    pub fn parse(name: &OsStr) -> Option<Id> {
-        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let name = name.to_str()?;
-        (name.len() == Id::LENGTH && name.bytes().all(digit)).then(|| Id(name.to_owned()))
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<Path> for Id {
-    fn as_ref(&self) -> &Path {
-        self.0.as_ref()
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// What a message says beside its body.
 #[derive(Debug)]
@@ -90,67 +51,6 @@ pub struct Message {
     /// What a 2xx answer must say.
     pub expect: Vec<Expect>,
 }
-
-/// Why a file cannot be used.
-#[derive(Debug)]
-pub enum Flaw {
-    /// It is no file that authpost could have put there, for this reason.
-    NoMessage(&'static str),
-    /// Others than its owner may write to it.
-    Exposed,
-    /// It is not what was written.
-    Damaged(String),
-    /// It is whole, and of a version that is not known here.
-    Version(u64),
-    /// It could not be read.
-    Unreadable(String),
-}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Flaw::NoMessage(why) => f.write_str(why),
-            Flaw::Exposed => f.write_str("its group or everybody may write to it"),
-            Flaw::Damaged(why) => write!(f, "it is damaged: {why}"),
-            Flaw::Version(version) => write!(
-                f,
-                "it was written by another authpost (spool version {version})"
-            ),
-            Flaw::Unreadable(why) => f.write_str(why),
-        }
-    }
-}
-
-impl From<io::Error> for Flaw {
-    fn from(why: io::Error) -> Flaw {
-        Flaw::Unreadable(crate::system::error::reason(&why))
-    }
-}
-
-fn damaged<T>(why: impl Into<String>) -> std::result::Result<T, Flaw> {
-    Err(Flaw::Damaged(why.into()))
-}
-
-/// FNV-1a with 64 bits: any one byte changed changes it, and damage elsewhere escapes it once in 2^64.
-struct Sum(u64);
-
-impl Sum {
-    fn new() -> Sum {
-        Sum(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-
-    fn end_mark(&self) -> String {
-        format!("\nend {:016x}\n", self.0)
-    }
-}
-
-const END_MARK: u64 = 22;
 
 const NOT_OURS: &str = "its head is not one that authpost writes";
 

@@ -15,37 +15,33 @@
 //!
 //! This is the only room that locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
 
+mod checksum;
+mod disk;
 mod doubles;
+mod flaw;
+mod held;
+mod id;
 mod layout;
 mod message;
 mod retry_state;
+mod room;
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::mem::ManuallyDrop;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::document::Document;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
-pub use message::{Flaw, Id, Message};
+use disk::{entries, private, remedy, sync, sync_dir};
+pub use flaw::Flaw;
+pub use held::{Held, STOPPED};
+pub use id::Id;
+pub use message::Message;
 pub use retry_state::Hint;
-
-/// The most messages, and the most bytes of them, that a spool takes in. What is in it stays.
-const MOST_MESSAGES: u64 = 10_000;
-const MOST_BYTES: u64 = 256 << 20;
-
-/// What is known of a message that somebody marked and nobody holds.
-pub const STOPPED: &str =
-    "the run that sent it was stopped before the answer, so the API may have taken it";
-
-/// And of one that was found in two places.
-const DOUBLED: &str = "it was in two places of the spool, as a power cut or a restored backup leaves it, \
-                       so the API may have accepted it";
 
 const NO_NAME: Flaw = Flaw::NoMessage("its name is not that of a message");
 
@@ -92,42 +88,6 @@ pub enum Taken<'a> {
     Gone,
     /// It is no message, or none to be trusted.
     Strange(Flaw),
-}
-
-/// The names in a directory.
-fn entries(dir: &Path) -> io::Result<Vec<OsString>> {
-    // The standard library panics when a directory cannot be closed, so it stays open until the process ends. What calls
-    // this must not do so for each message.
-    let mut entries = ManuallyDrop::new(fs::read_dir(dir)?);
-    entries
-        .by_ref()
-        .map(|entry| Ok(entry?.file_name()))
-        .collect()
-}
-
-/// Brings it to the disk. An XFS that shuts itself down meanwhile may call the `fsync` a success, but then answers no
-/// question about a file.
-fn sync(file: &File) -> io::Result<()> {
-    file.sync_all()?;
-    file.metadata().map(drop)
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    sync(&File::open(dir)?)
-}
-
-/// What a person would look at after such a failure.
-fn remedy(why: &io::Error) -> &'static str {
-    match why.kind() {
-        ErrorKind::NotFound => "it was removed or moved away meanwhile: look for it ('ls -l')",
-        ErrorKind::PermissionDenied => {
-            "run authpost as the user whose spool it is, or give that user the right to write to it ('ls -ld')"
-        }
-        ErrorKind::ReadOnlyFilesystem => {
-            "mount its file system writable again ('dmesg' may say why it is not)"
-        }
-        _ => "look at the disk: room, quota, errors ('df', 'dmesg')",
-    }
 }
 
 impl Spool {
@@ -203,45 +163,6 @@ impl Spool {
                 return Ok(file);
             }
         }
-    }
-
-    fn check_room(&self, more: u64) -> Result<()> {
-        let has_room =
-            |counted: &(u64, u64)| counted.0 < MOST_MESSAGES && counted.1 + more <= MOST_BYTES;
-        // What others take out meanwhile is seen when we know of no room.
-        if self.counted.get().is_some_and(|counted| has_room(&counted)) {
-            return Ok(());
-        }
-        let counted = self.count()?;
-        self.counted.set(Some(counted));
-        if has_room(&counted) {
-            return Ok(());
-        }
-        let (messages, bytes) = counted;
-        let dir = self.dir.display();
-        Err(Error::new(
-            Kind::Output,
-            format!(
-                "writing to the spool '{dir}': it is full: {messages} messages, {} MiB",
-                bytes >> 20
-            ),
-        )
-        .hint(format!(
-            "'authpost list {dir}' shows what waits and what is dead; flush or drop it"
-        )))
-    }
-
-    /// How many messages there are, and how many bytes.
-    fn count(&self) -> Result<(u64, u64)> {
-        let (mut messages, mut bytes) = (0, 0);
-        for place in Place::ALL {
-            let dir = self.dir.join(place.name());
-            for name in entries(&dir).map_err(|why| self.failed("reading", &dir, &why))? {
-                messages += 1;
-                bytes += fs::symlink_metadata(dir.join(name)).map_or(0, |metadata| metadata.len());
-            }
-        }
-        Ok((messages, bytes))
     }
 
     /// The names in `place`, oldest first.
@@ -454,124 +375,5 @@ impl Spool {
             }
             _ => Ok(()),
         }
-    }
-}
-
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options.mode(0o600)
-}
-
-/// A message that is ours until this is dropped.
-pub struct Held<'a> {
-    spool: &'a Spool,
-    /// Its name.
-    pub id: Id,
-    file: File,
-    place: Place,
-    /// Whether the disk knows where it lies.
-    is_synced: bool,
-    /// Whether it was found in two places.
-    is_double: bool,
-}
-
-impl Held<'_> {
-    /// Why the API may have accepted it, if it may.
-    pub fn doubt(&self) -> Option<&'static str> {
-        match (self.place, self.is_double) {
-            (Place::Active, true) => Some(DOUBLED),
-            (Place::Active, false) => Some(STOPPED),
-            _ => None,
-        }
-    }
-
-    /// All of it, every byte checked.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn read(&self) -> std::result::Result<(Message, Document), Flaw> {
-        Message::read(&self.file, &self.id)
-    }
-
-    /// Marks that a request with it is about to go out. The disk has taken a write when this returns, so it will
-    /// probably take the next one, which says how it ended.
-    ///
-    /// # Errors
-    /// [`Kind::Output`]; it must not be sent then.
-    pub fn begin(&mut self) -> Result<()> {
-        self.put(Place::Active)
-    }
-
-    /// Marks that the last request with it did nothing. Not synced: a power cut finds it in `active`, which only says
-    /// less.
-    pub fn undo(&mut self) {
-        let (from, to) = (
-            self.spool.path(self.place, &self.id),
-            self.spool.path(Place::Queue, &self.id),
-        );
-        if self.place == Place::Active && fs::rename(from, to).is_ok() {
-            (self.place, self.is_synced) = (Place::Queue, false);
-        }
-    }
-
-    /// Puts it into `queue`, where the next flush finds it.
-    ///
-    /// # Errors
-    /// [`Kind::Output`]; it is still in the spool.
-    pub fn keep(mut self) -> Result<()> {
-        self.put(Place::Queue)
-    }
-
-    /// Puts it among the dead, under another name where another one of its name lies there.
-    ///
-    /// # Errors
-    /// [`Kind::Output`]; it is still in the spool.
-    pub fn bury(mut self) -> Result<()> {
-        if self.place != Place::Dead
-            && fs::symlink_metadata(self.spool.path(Place::Dead, &self.id)).is_ok()
-        {
-            let name = OsStr::new(self.id.as_str());
-            let why = self.spool.hint(name).error;
-            return self.spool.set_aside(self.place, name, &why);
-        }
-        self.put(Place::Dead)
-    }
-
-    /// Removes it.
-    ///
-    /// # Errors
-    /// [`Kind::Output`]; it may still be in the spool.
-    pub fn remove(self) -> Result<()> {
-        let path = self.spool.path(self.place, &self.id);
-        let _ = fs::remove_file(self.spool.dir.join("state").join(&self.id));
-        fs::remove_file(&path)
-            .and_then(|()| sync_dir(&self.spool.dir.join(self.place.name())))
-            .map_err(|why| self.spool.failed("removing", &path, &why))
-    }
-
-    fn put(&mut self, to: Place) -> Result<()> {
-        let path = self.spool.path(self.place, &self.id);
-        let failed = |why: io::Error| {
-            let doing = format!("moving to {}", to.name());
-            self.spool.failed(&doing, &path, &why)
-        };
-        if self.place != to {
-            let target = self.spool.path(to, &self.id);
-            if fs::symlink_metadata(&target).is_ok() {
-                return Err(failed(ErrorKind::AlreadyExists.into()));
-            }
-            fs::rename(&path, target).map_err(failed)?;
-            (self.place, self.is_synced) = (to, false);
-        }
-        if !self.is_synced {
-            sync(&self.file).map_err(failed)?;
-            self.is_synced = true;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Held<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Held({} in {})", self.id, self.place.name())
     }
 }

@@ -1,0 +1,48 @@
+//! Directories and files on the disk: reading names, making files, syncing, and what to look at when that fails.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::mem::ManuallyDrop;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The names in a directory.
+pub(super) fn entries(dir: &Path) -> io::Result<Vec<OsString>> {
+    // The standard library panics when a directory cannot be closed, so it stays open until the process ends. What calls
+    // this must not do so for each message.
+    let mut entries = ManuallyDrop::new(fs::read_dir(dir)?);
+    entries
+        .by_ref()
+        .map(|entry| Ok(entry?.file_name()))
+        .collect()
+}
+
+/// Brings it to the disk. An XFS that shuts itself down meanwhile may call the `fsync` a success, but then answers no
+/// question about a file.
+pub(super) fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()?;
+    file.metadata().map(drop)
+}
+
+pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+    sync(&File::open(dir)?)
+}
+
+/// What a person would look at after such a failure.
+pub(super) fn remedy(why: &io::Error) -> &'static str {
+    match why.kind() {
+        ErrorKind::NotFound => "it was removed or moved away meanwhile: look for it ('ls -l')",
+        ErrorKind::PermissionDenied => {
+            "run authpost as the user whose spool it is, or give that user the right to write to it ('ls -ld')"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "mount its file system writable again ('dmesg' may say why it is not)"
+        }
+        _ => "look at the disk: room, quota, errors ('df', 'dmesg')",
+    }
+}
+
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(0o600)
+}

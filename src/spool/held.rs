@@ -1,0 +1,134 @@
+//! A message that this process holds, and the moves that only its holder makes.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+
+use super::disk::{sync, sync_dir};
+use super::{Flaw, Id, Message, Place, Spool};
+use crate::document::Document;
+use crate::system::error::Result;
+
+/// What is known of a message that somebody marked and nobody holds.
+pub const STOPPED: &str =
+    "the run that sent it was stopped before the answer, so the API may have taken it";
+
+/// And of one that was found in two places.
+const DOUBLED: &str = "it was in two places of the spool, as a power cut or a restored backup leaves it, \
+                       so the API may have accepted it";
+
+/// A message that is ours until this is dropped.
+pub struct Held<'a> {
+    pub(super) spool: &'a Spool,
+    /// Its name.
+    pub id: Id,
+    pub(super) file: File,
+    pub(super) place: Place,
+    /// Whether the disk knows where it lies.
+    pub(super) is_synced: bool,
+    /// Whether it was found in two places.
+    pub(super) is_double: bool,
+}
+
+impl Held<'_> {
+    /// Why the API may have accepted it, if it may.
+    pub fn doubt(&self) -> Option<&'static str> {
+        match (self.place, self.is_double) {
+            (Place::Active, true) => Some(DOUBLED),
+            (Place::Active, false) => Some(STOPPED),
+            _ => None,
+        }
+    }
+
+    /// All of it, every byte checked.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&self) -> std::result::Result<(Message, Document), Flaw> {
+        Message::read(&self.file, &self.id)
+    }
+
+    /// Marks that a request with it is about to go out. The disk has taken a write when this returns, so it will
+    /// probably take the next one, which says how it ended.
+    ///
+    /// # Errors
+    /// [`Kind::Output`](crate::system::error::Kind); it must not be sent then.
+    pub fn begin(&mut self) -> Result<()> {
+        self.put(Place::Active)
+    }
+
+    /// Marks that the last request with it did nothing. Not synced: a power cut finds it in `active`, which only says
+    /// less.
+    pub fn undo(&mut self) {
+        let (from, to) = (
+            self.spool.path(self.place, &self.id),
+            self.spool.path(Place::Queue, &self.id),
+        );
+        if self.place == Place::Active && fs::rename(from, to).is_ok() {
+            (self.place, self.is_synced) = (Place::Queue, false);
+        }
+    }
+
+    /// Puts it into `queue`, where the next flush finds it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`](crate::system::error::Kind); it is still in the spool.
+    pub fn keep(mut self) -> Result<()> {
+        self.put(Place::Queue)
+    }
+
+    /// Puts it among the dead, under another name where another one of its name lies there.
+    ///
+    /// # Errors
+    /// [`Kind::Output`](crate::system::error::Kind); it is still in the spool.
+    pub fn bury(mut self) -> Result<()> {
+        if self.place != Place::Dead
+            && fs::symlink_metadata(self.spool.path(Place::Dead, &self.id)).is_ok()
+        {
+            let name = OsStr::new(self.id.as_str());
+            let why = self.spool.hint(name).error;
+            return self.spool.set_aside(self.place, name, &why);
+        }
+        self.put(Place::Dead)
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`](crate::system::error::Kind); it may still be in the spool.
+    pub fn remove(self) -> Result<()> {
+        let path = self.spool.path(self.place, &self.id);
+        let _ = fs::remove_file(self.spool.dir.join("state").join(&self.id));
+        fs::remove_file(&path)
+            .and_then(|()| sync_dir(&self.spool.dir.join(self.place.name())))
+            .map_err(|why| self.spool.failed("removing", &path, &why))
+    }
+
+    pub(super) fn put(&mut self, to: Place) -> Result<()> {
+        let path = self.spool.path(self.place, &self.id);
+        let failed = |why: io::Error| {
+            let doing = format!("moving to {}", to.name());
+            self.spool.failed(&doing, &path, &why)
+        };
+        if self.place != to {
+            let target = self.spool.path(to, &self.id);
+            if fs::symlink_metadata(&target).is_ok() {
+                return Err(failed(ErrorKind::AlreadyExists.into()));
+            }
+            fs::rename(&path, target).map_err(failed)?;
+            (self.place, self.is_synced) = (to, false);
+        }
+        if !self.is_synced {
+            sync(&self.file).map_err(failed)?;
+            self.is_synced = true;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Held<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({} in {})", self.id, self.place.name())
+    }
+}
