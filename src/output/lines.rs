@@ -7,7 +7,10 @@ use std::io::{self, IsTerminal, Write};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Record, Report, end_of, line, note, page, quote};
+use super::answer::{end_of, quote};
+use super::record::Record;
+use super::report::Report;
+use super::{line, note, page};
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;

@@ -1,0 +1,86 @@
+//! The JSON line of `--report`.
+
+use std::ops::RangeInclusive;
+
+use crate::delivery::Outcome;
+use crate::delivery::exit::Exit;
+use crate::delivery::verdict::{Fate, json_of};
+use crate::http::Answer;
+use crate::json;
+use crate::request::Target;
+use crate::request::job::{Job, Key};
+
+/// What a line of `--report` tells.
+pub(super) struct Record<'a> {
+    pub(super) target: &'a Target,
+    pub(super) key: Option<&'a Key>,
+    /// In line mode, which lines.
+    pub(super) lines: Option<&'a RangeInclusive<u64>>,
+    pub(super) fate: Fate,
+    pub(super) exit: Exit,
+    /// What went wrong; empty when nothing did.
+    pub(super) why: String,
+    /// The delivery, where there was one.
+    pub(super) outcome: Option<&'a Outcome>,
+}
+
+impl Record<'_> {
+    pub(super) fn of<'a>(job: &'a Job, outcome: &'a Outcome) -> Record<'a> {
+        Record {
+            target: &job.target,
+            key: job.key.as_ref(),
+            lines: None,
+            fate: outcome.fate(),
+            exit: outcome.exit(),
+            why: outcome.why(),
+            outcome: Some(outcome),
+        }
+    }
+
+    /// One line of JSON.
+    pub(super) fn line(&self) -> String {
+        let null = || "null".to_owned();
+        let answer = self.outcome.and_then(|outcome| outcome.answer.as_ref());
+        let (tries, took) = self
+            .outcome
+            .map_or_else(Default::default, |outcome| (outcome.tries, outcome.took));
+        let status = answer.map(|answer| answer.status.to_string());
+        let error = (!self.why.is_empty()).then(|| json::string(&self.why));
+        let mut members = vec![
+            ("outcome", json::string(&self.fate.to_string())),
+            ("exit", self.exit.code().to_string()),
+            ("status", status.unwrap_or_else(null)),
+            ("tries", tries.to_string()),
+            ("seconds", format!("{:.3}", took.as_secs_f64())),
+            (
+                "key",
+                self.key.map_or_else(null, |key| json::string(&key.0)),
+            ),
+            ("method", json::string(self.target.method.as_str())),
+            ("url", json::string(&self.target.url.to_string())),
+        ];
+        if let Some(lines) = self.lines {
+            members.push(("line", lines.start().to_string()));
+            if lines.start() != lines.end() {
+                members.push(("last_line", lines.end().to_string()));
+            }
+        }
+        members.push(("error", error.unwrap_or_else(null)));
+        members.push(("response", answer.map_or_else(null, response)));
+        let members: Vec<_> = members
+            .into_iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
+        format!("{{{}}}\n", members.join(","))
+    }
+}
+
+/// The answer's JSON as it came, in one line; otherwise a string.
+fn response(answer: &Answer) -> String {
+    match json_of(answer) {
+        // Between two tokens a line's end is white space like any other; within a string it cannot stand.
+        Some(body) => body.trim().replace(['\n', '\r'], " "),
+        None if answer.body.is_empty() => "null".to_owned(),
+        None => json::string(&String::from_utf8_lossy(&answer.body)),
+    }
+}

@@ -1,0 +1,279 @@
+//! What is told of deliveries: how much, and on which of the two outputs.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use super::answer::{end_of, pretty, quote, shown, with_newline};
+use super::record::Record;
+use super::request::request_headers;
+use super::terminal::is_terminal;
+use super::{error, line, note, page, printable};
+use crate::delivery::Outcome;
+use crate::delivery::exit::Exit;
+use crate::delivery::verdict::json_of;
+use crate::http::Answer;
+use crate::json::{self, Pointer};
+use crate::request::job::Job;
+use crate::request::{Output, Show};
+use crate::system::error::Result;
+use crate::system::time;
+
+/// What a test came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// As it should be.
+    Good,
+    /// It works, and is not as it should be.
+    Doubtful,
+    /// A run would fail.
+    Bad,
+}
+
+/// Reports deliveries as one `Output` wants it.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    pub(super) output: &'a Output,
+}
+
+impl Report<'_> {
+    /// As `output` wants it.
+    pub fn new(output: &Output) -> Report<'_> {
+        Report { output }
+    }
+
+    /// A try that another one follows.
+    pub fn another_try(self, text: &str) {
+        if self.output.verbose {
+            note(text);
+        }
+    }
+
+    /// The request about to be sent.
+    pub fn request(self, job: &Job) {
+        if self.output.verbose {
+            line(&format!(
+                "> {} {}",
+                job.target.method.as_str(),
+                job.target.url
+            ));
+            for (name, value) in request_headers(job, false) {
+                // What we masked ourselves is fit to be seen.
+                let value = match value.ends_with("********") {
+                    true => &value,
+                    false => shown(&name, &value),
+                };
+                line(&format!("> {name}: {value}"));
+            }
+        }
+    }
+
+    /// The random wait before everything else.
+    pub fn splay(self, wait: Duration) {
+        if self.output.verbose {
+            note(&format!("waiting {} first (--splay)", time::spoken(wait)));
+        }
+    }
+
+    /// One finding of a check, in one line, with its remedy.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn finding(self, mark: Mark, text: &str, remedy: Option<&str>) -> Result<()> {
+        let word = match mark {
+            Mark::Good if self.output.quiet => return Ok(()),
+            Mark::Good => "ok  ",
+            Mark::Doubtful => "warn",
+            Mark::Bad => "FAIL",
+        };
+        let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
+        page(format!("{word}  {}\n", printable(&format!("{text}{remedy}"))).as_bytes())
+    }
+
+    /// Something worth knowing that stops nothing.
+    pub fn remark(self, text: &str) {
+        if !self.output.quiet {
+            note(text);
+        }
+    }
+
+    /// A delivery that failed, one of many, and the remedy.
+    pub fn failure(self, text: &str, remedy: Option<&str>) {
+        self.pause();
+        note(text);
+        if let Some(remedy) = remedy {
+            line(&format!("hint: {remedy}"));
+        }
+    }
+
+    /// How far a run has come, where somebody sits and watches; [`Report::pause`] takes it away again.
+    pub fn progress(self, done: usize, total: usize) {
+        let mut out = io::stderr().lock();
+        if !self.output.quiet && out.is_terminal() {
+            let _ = out.write_all(format!("\r{done} of {total} …").as_bytes());
+        }
+    }
+
+    /// Clears the progress, for a line that stays.
+    pub fn pause(self) {
+        let mut out = io::stderr().lock();
+        if !self.output.quiet && out.is_terminal() {
+            let _ = out.write_all(b"\r\x1b[K");
+        }
+    }
+
+    /// One delivery of a flush.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn flushed(self, job: &Job, outcome: &Outcome) -> Result<()> {
+        if let Some(text) = &outcome.note {
+            self.pause();
+            self.remark(text);
+        }
+        if self.output.verbose
+            && let Some(answer) = &outcome.answer
+        {
+            self.answer_head(answer);
+        }
+        match self.output.show {
+            Show::Report => self.show(job, outcome).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// That the document was not taken, and is safe.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
+        self.remark(text);
+        self.flushed(job, outcome)?;
+        Ok(outcome.exit())
+    }
+
+    /// That no certificate is checked.
+    pub fn insecure(self) {
+        if !self.output.quiet {
+            note("no certificate is checked (--insecure): anybody on the way can read the token");
+        }
+    }
+
+    /// What a delivery came to. How the run is to end.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub fn outcome(self, job: &Job, outcome: &Outcome) -> Result<Exit> {
+        if let Some(text) = &outcome.note {
+            self.remark(text);
+        }
+        let success = outcome.exit() == Exit::Ok;
+        let silent = self.output.quiet && success;
+        let is_report = matches!(self.output.show, Show::Report);
+        if let Some(answer) = &outcome.answer
+            && !silent
+            && (!is_report || self.output.verbose)
+        {
+            self.answer_head(answer);
+        }
+        if !success {
+            line(&format!("authpost: {}", outcome.why()));
+            if let Some(hint) = outcome.hint() {
+                line(&format!("hint: {hint}"));
+            }
+        }
+        let told = match self.show(job, outcome) {
+            Ok(told) => told,
+            Err(why) if success => {
+                return Err(why.hint(
+                    "the API has accepted the document: make room for the output, and do not send it again",
+                ));
+            }
+            // What became of the document matters more than that it could not be printed.
+            Err(why) => {
+                error(&why);
+                false
+            }
+        };
+        if let Some(answer) = &outcome.answer {
+            if !success && !told {
+                quote(answer);
+            }
+            if !silent && let Some(why) = end_of(answer, outcome.fate()) {
+                note(&why);
+            }
+        }
+        Ok(outcome.exit())
+    }
+
+    /// Writes to standard output what is wanted there. Whether it need not be quoted on standard error any more.
+    fn show(self, job: &Job, outcome: &Outcome) -> Result<bool> {
+        let success = outcome.exit() == Exit::Ok;
+        match &self.output.show {
+            Show::Report if self.output.quiet && success => Ok(true),
+            Show::Report => {
+                page(Record::of(job, outcome).line().as_bytes())?;
+                Ok(true)
+            }
+            Show::Pick(pointer) if success && !self.output.quiet => {
+                self.pick(pointer, outcome)?;
+                Ok(true)
+            }
+            Show::Body if !self.output.quiet => {
+                if let Some(answer) = &outcome.answer {
+                    self.body(answer)?;
+                }
+                Ok(same_place())
+            }
+            Show::Pick(_) | Show::Body => Ok(false),
+        }
+    }
+
+    pub(super) fn answer_head(self, answer: &Answer) {
+        let mark = if self.output.verbose { "< " } else { "" };
+        let status = format!(
+            "{mark}{} {} {}",
+            answer.version, answer.status, answer.reason
+        );
+        line(status.trim_end());
+        if self.output.verbose {
+            for (name, value) in &answer.headers {
+                line(&format!("< {name}: {}", shown(name, value)));
+            }
+        }
+    }
+
+    /// Prints the answer.
+    fn body(self, answer: &Answer) -> Result<()> {
+        let laid_out = self.output.pretty || is_terminal();
+        match laid_out.then(|| json_of(answer)).flatten() {
+            Some(body) => pretty(body),
+            None if is_terminal() => page(&with_newline(answer.body.clone())),
+            None => page(&answer.body),
+        }
+    }
+
+    /// Prints the value at `pointer`: text without quotes, anything else as JSON.
+    pub(super) fn pick(self, pointer: &Pointer, outcome: &Outcome) -> Result<()> {
+        let body = outcome.answer.as_ref().and_then(json_of);
+        match body.and_then(|body| pointer.pick(body)) {
+            None => Ok(()),
+            Some(found) => match json::text_of(found) {
+                Some(text) => page(&with_newline(text.into_bytes())),
+                None if self.output.pretty || is_terminal() => pretty(found),
+                None => page(&with_newline(found.as_bytes().to_vec())),
+            },
+        }
+    }
+}
+
+/// Whether both outputs go to one place, a terminal or cron's mail, where nothing needs to be said twice.
+fn same_place() -> bool {
+    let place = |fd: std::os::fd::BorrowedFd| {
+        let metadata = File::from(fd.try_clone_to_owned().ok()?).metadata().ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    place(io::stdout().as_fd()).is_some_and(|out| Some(out) == place(io::stderr().as_fd()))
+}

@@ -1,0 +1,84 @@
+//! The request as it is shown, with everything secret masked.
+
+use super::page;
+use crate::http::USER_AGENT;
+use crate::request::job::Job;
+use crate::request::{Form, Source};
+use crate::system::error::Result;
+
+/// The request that would go out, with everything secret masked.
+///
+/// # Errors
+/// As for [`page`].
+pub fn dry_run(job: &Job, key_is_random: bool) -> Result<()> {
+    let target = &job.target;
+    let url = &target.url;
+    let path = match &url.as_str()[url.origin().len()..] {
+        "" => "/".to_owned(),
+        query if query.starts_with('?') => format!("/{query}"),
+        path => path.to_owned(),
+    };
+    let authority = url
+        .origin()
+        .split_once("://")
+        .map_or("", |(_, authority)| authority);
+    let mut text = format!(
+        "{} {path} HTTP/1.1\nhost: {authority}\n",
+        target.method.as_str()
+    );
+    for (name, value) in request_headers(job, key_is_random) {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    text.push('\n');
+    let mut bytes = text.into_bytes();
+    match job.body.bytes() {
+        Some(body) => bytes.extend_from_slice(body),
+        None => {
+            bytes.extend_from_slice(format!("({} bytes from a file)", job.body.len()).as_bytes())
+        }
+    }
+    if !job.body.is_empty() && bytes.last() != Some(&b'\n') {
+        bytes.push(b'\n');
+    }
+    page(&bytes)
+}
+
+/// The headers of a request as they go out, secrets masked.
+pub(super) fn request_headers(job: &Job, key_is_random: bool) -> Vec<(String, String)> {
+    let target = &job.target;
+    let mut headers = vec![
+        ("accept".to_owned(), "application/json".to_owned()),
+        ("user-agent".to_owned(), USER_AGENT.to_owned()),
+    ];
+    if !job.body.is_empty() {
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    }
+    headers.push(("content-length".to_owned(), job.body.len().to_string()));
+    for (name, value) in job.headers() {
+        let name = name.to_ascii_lowercase();
+        headers.retain(|(known, _)| *known != name);
+        let is_key = target
+            .idempotency_header
+            .as_ref()
+            .is_some_and(|key| key.eq_ignore_ascii_case(&name));
+        let value = if is_key && key_is_random {
+            "(a random UUID)".to_owned()
+        } else {
+            value.to_owned()
+        };
+        headers.push((name, value));
+    }
+    if target.auth.source != Source::None {
+        headers.push(match &target.auth.form {
+            Form::Scheme(word) => ("authorization".to_owned(), format!("{word} ********")),
+            Form::Header(name) => (name.to_ascii_lowercase(), "********".to_owned()),
+        });
+    }
+    for path in &target.header_files {
+        headers.push((
+            format!("(the headers in {})", path.display()),
+            "********".to_owned(),
+        ));
+    }
+    headers
+}
