@@ -10,12 +10,12 @@ mod draft;
 pub mod help;
 pub mod man;
 mod table;
+mod value;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
@@ -23,6 +23,7 @@ use crate::request::{Chosen, Flush, Plan};
 use crate::system::error::{Error, Kind, Result, reason};
 use draft::Draft;
 pub use table::{FLAGS, VERBS};
+use value::Value;
 
 /// What the user asks for.
 #[derive(Debug)]
@@ -160,100 +161,6 @@ impl Group {
             Group::Lines => "Lines",
             Group::Output => "Output",
             Group::Itself => "Other",
-        }
-    }
-}
-
-/// The value of an option; empty for a switch.
-pub struct Value(OsString);
-
-impl Value {
-    fn text(self) -> std::result::Result<String, String> {
-        self.0
-            .into_string()
-            .map_err(|_| "it is not text in UTF-8".to_owned())
-    }
-
-    fn path(self) -> std::result::Result<PathBuf, String> {
-        match self.0.is_empty() {
-            true => Err("it is empty".to_owned()),
-            false => Ok(self.0.into()),
-        }
-    }
-
-    fn number(self) -> std::result::Result<u32, String> {
-        let text = self.text()?;
-        text.parse()
-            .map_err(|_| format!("'{text}' is not a whole number, or too large a one"))
-    }
-
-    /// `500ms`, `30`, `30s`, `5m`, `1h`.
-    fn duration(self) -> std::result::Result<Duration, String> {
-        let text = self.text()?;
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let unit = match &text[digits.len()..] {
-            "ms" => Some(1),
-            "" | "s" => Some(1000),
-            "m" => Some(60_000),
-            "h" => Some(3_600_000),
-            _ => None,
-        };
-        let number = digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| digits.parse::<u64>().ok())
-            .flatten();
-        match number
-            .zip(unit)
-            .and_then(|(number, unit)| number.checked_mul(unit))
-        {
-            Some(milliseconds) => Ok(Duration::from_millis(milliseconds)),
-            None => Err(format!(
-                "'{text}' is not a time, such as 500ms, 30s, 5m or 1h"
-            )),
-        }
-    }
-
-    /// So many a second, to the thousandth, as the time from one to the next: `50`, `0.1`.
-    fn interval(self) -> std::result::Result<Duration, String> {
-        let text = self.text()?;
-        let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let thousandths = (part.len() <= 3 && digits(whole) && digits(part))
-            .then(|| format!("{whole}{part:0<3}").parse::<u64>().ok())
-            .flatten();
-        match thousandths {
-            Some(rate) if rate > 0 => {
-                Ok(Duration::from_secs(1000) / u32::try_from(rate).unwrap_or(u32::MAX))
-            }
-            _ => Err(format!("'{text}' is not a rate, such as 50 or 0.1")),
-        }
-    }
-
-    /// A time that is more than none.
-    fn positive_duration(self) -> std::result::Result<Duration, String> {
-        match self.duration()? {
-            Duration::ZERO => Err("it must be more than 0".to_owned()),
-            time => Ok(time),
-        }
-    }
-
-    /// Bytes: `1048576`, `64K`, `16M`, `1G`.
-    fn size(self) -> std::result::Result<u64, String> {
-        let text = self.text()?;
-        let (digits, unit) = match text.as_bytes().last() {
-            Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
-            Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
-            Some(b'G' | b'g') => (&text[..text.len() - 1], 1 << 30),
-            _ => (&text[..], 1),
-        };
-        match digits
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(unit))
-        {
-            Some(bytes) if bytes > 0 => Ok(bytes),
-            _ => Err(format!("'{text}' is not a size, such as 65536, 64K or 16M")),
         }
     }
 }

@@ -1,0 +1,251 @@
+//! From the draft to a [`Plan`]: the defaults, and what the options of a run that sends have to do with each other.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::{Draft, wrong};
+use crate::auth;
+use crate::cli::Group;
+use crate::document::ndjson::Group as LineGroup;
+use crate::request::{
+    self, Auth, Connection, Delivery, Documents, Family, Form, Input, Lines, Method, Output, Plan,
+    Run, Show, Source, Target,
+};
+use crate::system::error::Result;
+
+impl Draft {
+    pub(super) fn into_plan(mut self) -> Result<Plan> {
+        let url = self.url.take().ok_or_else(|| {
+            wrong("reading the command line: there is no URL").hint(
+                "authpost https://api.example.com/data key=value; 'authpost -h' lists the options",
+            )
+        })?;
+        let auth = self.auth()?;
+        let idempotency_header = self.idempotency_header(&auth)?;
+        // What has no secret may go anywhere.
+        let secret = auth.source != Source::None || !self.header_files.is_empty();
+        self.allow_http |= !secret;
+        if !url.is_https() && !url.is_loopback() && !self.allow_http {
+            return Err(wrong(format!(
+                "checking the URL {url}: everybody on the way could read the token over plain http"
+            ))
+            .hint("use https, or say --allow-http if that network is yours alone"));
+        }
+        let quiet = self.quiet;
+        Ok(Plan {
+            delivery: self.delivery()?,
+            run: self.run()?,
+            documents: self.documents()?,
+            key: self.key.take(),
+            output: Output {
+                quiet,
+                verbose: self.verbose,
+                pretty: self.pretty,
+                show: self.show()?,
+            },
+            dry_run: self.dry_run,
+            spool: self.spool.take(),
+            expect: std::mem::take(&mut self.expect),
+            target: Rc::new(Target {
+                method: self.method.unwrap_or(Method::Post),
+                url,
+                auth,
+                idempotency_header,
+                connection: self.connection()?,
+                headers: self.headers,
+                header_files: self.header_files,
+            }),
+        })
+    }
+
+    fn documents(&mut self) -> Result<Documents> {
+        match (&self.lines, self.data.take(), self.items.is_empty()) {
+            (Some(_), None, true) => Ok(Documents::Lines(self.lines()?)),
+            (Some(_), ..) => Err(wrong(
+                "reading the command line: --lines is given, and another document as well",
+            )
+            .hint("with --lines every line is a document: drop --data and the items")),
+            (None, data, no_items) => {
+                if let Some(flag) = self.used.iter().find(|flag| flag.group == Group::Lines) {
+                    return Err(wrong(format!(
+                        "reading the command line: --{} means nothing without --lines",
+                        flag.long
+                    ))
+                    .hint("authpost --lines FILE URL sends one document for each line of FILE"));
+                }
+                Ok(Documents::One(self.input(data, no_items)?))
+            }
+        }
+    }
+
+    fn lines(&mut self) -> Result<Lines> {
+        const MIB: u64 = 1 << 20;
+        let bytes = self.group_bytes.unwrap_or(MIB);
+        let group = self.group.map(|lines| LineGroup {
+            lines: lines as usize,
+            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        });
+        if group.is_none() && self.group_bytes.is_some() {
+            return Err(wrong(
+                "reading the command line: --group-bytes means nothing without --group",
+            )
+            .hint("say with --group how many lines go into one request"));
+        }
+        Ok(Lines {
+            file: self.lines.take().filter(|file| file.as_os_str() != "-"),
+            skip: self.skip.unwrap_or(0),
+            max_line: self.max_line.unwrap_or(16 * MIB),
+            group,
+            failed: self.failed.take(),
+            interval: self.interval.unwrap_or_default(),
+        })
+    }
+
+    fn input(&mut self, data: Option<Input>, no_items: bool) -> Result<Input> {
+        match (data, no_items) {
+            (None, true) => Ok(Input::Nothing),
+            (None, false) => Ok(Input::Items(std::mem::take(&mut self.items))),
+            (Some(data), true) => Ok(data),
+            (Some(_), false) => Err(wrong(
+                "reading the command line: --data and items are both given",
+            )
+            .hint("give the whole document with --data, or build it from items")),
+        }
+    }
+
+    /// Exactly one source, or the variable that stands for none.
+    fn auth(&mut self) -> Result<Auth> {
+        if self.sources.is_empty() {
+            self.sources = std::mem::take(&mut self.config_sources);
+        }
+        self.sources.dedup();
+        let source = match self.sources.len() {
+            0 => Source::Env(request::DEFAULT_TOKEN.to_owned()),
+            1 => self.sources.remove(0),
+            _ => {
+                return Err(wrong(
+                    "reading the command line: the token is to come from more than one place",
+                )
+                .hint("keep one of --token-file, --token-env, --token-command, --oauth2-file and --no-auth"));
+            }
+        };
+        // What was given for the name may be the token itself, which must not get into a spool.
+        if let Source::Env(name) = &source
+            && self.spool.is_some()
+            && name != request::DEFAULT_TOKEN
+            && std::env::var_os(name).is_none()
+        {
+            return Err(auth::unset(name));
+        }
+        let form = match (self.auth_header.take(), self.scheme.take()) {
+            (Some(_), Some(_)) => {
+                return Err(wrong("reading the command line: --auth-header and --auth-scheme are both given")
+                    .hint("the first sends the bare token, the second 'Authorization: WORD token': keep one"));
+            }
+            (Some(name), None) => Form::Header(name),
+            (None, scheme) => Form::Scheme(scheme.unwrap_or_else(|| "Bearer".to_owned())),
+        };
+        Ok(Auth { source, form })
+    }
+
+    /// The header that carries the key, and nothing else.
+    fn idempotency_header(&mut self, auth: &Auth) -> Result<Option<String>> {
+        const TAKEN: [&str; 7] = [
+            "Accept",
+            "Authorization",
+            "Content-Type",
+            "Cookie",
+            "Host",
+            "Proxy-Authorization",
+            "User-Agent",
+        ];
+        if self.no_key {
+            return Ok(None);
+        }
+        let name = self.key_header.take();
+        let name = name.unwrap_or_else(|| "Idempotency-Key".to_owned());
+        let of_token = match &auth.form {
+            Form::Header(header) if auth.source != Source::None => Some(header.as_str()),
+            _ => None,
+        };
+        let given = self.headers.iter().map(|(header, _)| header.as_str());
+        let mut others = TAKEN.into_iter().chain(of_token).chain(given);
+        if others.any(|other| other.eq_ignore_ascii_case(&name)) {
+            return Err(wrong(format!(
+                "reading the command line: the idempotency key cannot go into {name}, which carries something else"
+            ))
+            .hint("--idempotency-header NAME: header for the idempotency key [default: Idempotency-Key]"));
+        }
+        Ok(Some(name))
+    }
+
+    pub(super) fn delivery(&self) -> Result<Delivery> {
+        if self.no_key && (self.key.is_some() || self.key_header.is_some()) {
+            return Err(wrong("reading the command line: an idempotency key is asked for, and none at all as well")
+                .hint("drop --no-idempotency-key, or --idempotency-key and --idempotency-header"));
+        }
+        Ok(Delivery {
+            timeout: self.timeout.unwrap_or(Duration::from_secs(60)),
+            tries: self.tries.unwrap_or(4),
+            wait: self.wait.unwrap_or(Duration::from_secs(1)),
+            max_wait: self.max_wait.unwrap_or(Duration::from_secs(30)),
+            idempotent: self.idempotent,
+            patient: self.lines.is_some(),
+        })
+    }
+
+    pub(super) fn run(&mut self) -> Result<Run> {
+        let splay = self.splay.unwrap_or_default();
+        if self.max_time.is_some_and(|all| all <= splay) {
+            return Err(wrong(
+                "reading the command line: the wait of --splay could use up all of --max-time",
+            )
+            .hint("give --max-time more, or --splay less"));
+        }
+        Ok(Run {
+            splay,
+            lock: self.lock.take(),
+            max_time: self.max_time,
+        })
+    }
+
+    fn show(&mut self) -> Result<Show> {
+        match (self.pick.take(), self.report) {
+            (Some(_), true) => Err(wrong(
+                "reading the command line: --pick and --report are both given",
+            )
+            .hint("--report has the whole answer in 'response': keep one")),
+            (Some(pointer), false) => Ok(Show::Pick(pointer)),
+            (None, true) => Ok(Show::Report),
+            (None, false) => Ok(Show::Body),
+        }
+    }
+
+    fn connection(&mut self) -> Result<Connection> {
+        if self.insecure && self.cacert.is_some() {
+            return Err(wrong("reading the command line: --insecure checks no certificate, and --cacert wants one checked")
+                .hint("drop --insecure"));
+        }
+        let identity = match (self.cert.take(), self.cert_key.take()) {
+            (None, Some(_)) => {
+                return Err(
+                    wrong("reading the command line: --key is given without --cert")
+                        .hint("give the client's certificate chain with --cert"),
+                );
+            }
+            (None, None) => None,
+            // Both may stand in one file.
+            (Some(cert), key) => Some((cert.clone(), key.unwrap_or(cert))),
+        };
+        Ok(Connection {
+            cacert: self.cacert.take(),
+            identity,
+            insecure: self.insecure,
+            allow_http: self.allow_http,
+            proxy: self.proxy.take(),
+            family: self.family.unwrap_or(Family::Any),
+            connect_timeout: self.connect_timeout.unwrap_or(Duration::from_secs(10)),
+            max_response: self.max_response.unwrap_or(16 << 20),
+        })
+    }
+}
