@@ -3,18 +3,20 @@
 //! Reading needs no lock, since a message never changes; a lock only tells whether its sender still lives. Whatever
 //! moves or removes one holds it, as a flush does, so the two cannot meet.
 
+mod row;
+
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::delivery::exit::Exit;
-use crate::json;
 use crate::output::{self, page};
 use crate::request::Chosen;
-use crate::spool::{Flaw, Hint, Message, Place, Spool, Taken};
+use crate::spool::{Flaw, Message, Place, Spool, Taken};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock};
+use row::Row;
 
 /// What is said of a message in `active` that nobody holds.
 const ORPHAN: &str = "perhaps taken (its sender was stopped)";
@@ -108,92 +110,6 @@ fn spoken(seconds: u64) -> String {
     match seconds {
         0..10 => format!("{seconds} s"),
         _ => time::spoken(Duration::from_secs(seconds)),
-    }
-}
-
-/// One message in a list.
-struct Row {
-    name: String,
-    place: Place,
-    bytes: u64,
-    message: std::result::Result<Message, Flaw>,
-    hint: Hint,
-    /// Why the API may have accepted it, though nobody is sending it.
-    doubt: Option<&'static str>,
-}
-
-impl Row {
-    /// What is wrong, or went wrong last.
-    fn error(&self) -> String {
-        match &self.message {
-            Err(flaw) if self.hint.error.is_empty() => flaw.to_string(),
-            Err(_) => self.hint.error.clone(),
-            Ok(_) => self
-                .doubt
-                .map_or_else(|| self.hint.error.clone(), str::to_owned),
-        }
-    }
-
-    fn text(&self, now: u64) -> String {
-        let next = match self.place {
-            Place::Dead => "-".to_owned(),
-            Place::Active if self.doubt.is_some() => "-".to_owned(),
-            Place::Active => "sending".to_owned(),
-            Place::Queue => match self.hint.left(now) {
-                0 => "now".to_owned(),
-                left => spoken(left),
-            },
-        };
-        let (age, to) = match &self.message {
-            Ok(message) => (
-                spoken(now.saturating_sub(message.created)),
-                message.target.url.to_string(),
-            ),
-            Err(_) => ("-".to_owned(), "-".to_owned()),
-        };
-        let error = match self.error() {
-            error if error.is_empty() => error,
-            error => format!("  ({error})"),
-        };
-        let (name, tries) = (&self.name, self.hint.tries);
-        output::printable(&format!(
-            "  {name:<30}  {age:<6}  {tries:<5}  {next:<6}  {to}{error}"
-        )) + "\n"
-    }
-
-    fn json(&self, now: u64) -> String {
-        let message = self.message.as_ref().ok();
-        let text =
-            |text: Option<String>| text.map_or("null".to_owned(), |text| json::string(&text));
-        let number = |number: Option<u64>| number.map_or("null".to_owned(), |it| it.to_string());
-        let created = message.map(|message| message.created);
-        let next = (self.place == Place::Queue).then(|| now + self.hint.left(now));
-        let error = Some(self.error()).filter(|error| !error.is_empty());
-        let members = [
-            ("id", json::string(&self.name)),
-            ("place", json::string(self.place.name())),
-            ("created", number(created)),
-            ("age", number(created.map(|then| now.saturating_sub(then)))),
-            ("tries", self.hint.tries.to_string()),
-            ("next", number(next)),
-            (
-                "method",
-                text(message.map(|it| it.target.method.as_str().to_owned())),
-            ),
-            ("url", text(message.map(|it| it.target.url.to_string()))),
-            (
-                "key",
-                text(
-                    message
-                        .and_then(|it| it.key.as_ref())
-                        .map(|key| key.0.clone()),
-                ),
-            ),
-            ("bytes", self.bytes.to_string()),
-            ("error", text(error)),
-        ];
-        let members = members.map(|(name, value)| format!("\"{name}\":{value}"));
-        format!("{{{}}}\n", members.join(","))
     }
 }
 

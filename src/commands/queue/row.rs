@@ -1,0 +1,92 @@
+//! One message in a list, as text and as JSON.
+
+use super::spoken;
+use crate::json;
+use crate::output;
+use crate::spool::{Flaw, Hint, Message, Place};
+
+/// One message in a list.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) bytes: u64,
+    pub(super) message: std::result::Result<Message, Flaw>,
+    pub(super) hint: Hint,
+    /// Why the API may have accepted it, though nobody is sending it.
+    pub(super) doubt: Option<&'static str>,
+}
+
+impl Row {
+    /// What is wrong, or went wrong last.
+    fn error(&self) -> String {
+        match &self.message {
+            Err(flaw) if self.hint.error.is_empty() => flaw.to_string(),
+            Err(_) => self.hint.error.clone(),
+            Ok(_) => self
+                .doubt
+                .map_or_else(|| self.hint.error.clone(), str::to_owned),
+        }
+    }
+
+    pub(super) fn text(&self, now: u64) -> String {
+        let next = match self.place {
+            Place::Dead => "-".to_owned(),
+            Place::Active if self.doubt.is_some() => "-".to_owned(),
+            Place::Active => "sending".to_owned(),
+            Place::Queue => match self.hint.left(now) {
+                0 => "now".to_owned(),
+                left => spoken(left),
+            },
+        };
+        let (age, to) = match &self.message {
+            Ok(message) => (
+                spoken(now.saturating_sub(message.created)),
+                message.target.url.to_string(),
+            ),
+            Err(_) => ("-".to_owned(), "-".to_owned()),
+        };
+        let error = match self.error() {
+            error if error.is_empty() => error,
+            error => format!("  ({error})"),
+        };
+        let (name, tries) = (&self.name, self.hint.tries);
+        output::printable(&format!(
+            "  {name:<30}  {age:<6}  {tries:<5}  {next:<6}  {to}{error}"
+        )) + "\n"
+    }
+
+    pub(super) fn json(&self, now: u64) -> String {
+        let message = self.message.as_ref().ok();
+        let text =
+            |text: Option<String>| text.map_or("null".to_owned(), |text| json::string(&text));
+        let number = |number: Option<u64>| number.map_or("null".to_owned(), |it| it.to_string());
+        let created = message.map(|message| message.created);
+        let next = (self.place == Place::Queue).then(|| now + self.hint.left(now));
+        let error = Some(self.error()).filter(|error| !error.is_empty());
+        let members = [
+            ("id", json::string(&self.name)),
+            ("place", json::string(self.place.name())),
+            ("created", number(created)),
+            ("age", number(created.map(|then| now.saturating_sub(then)))),
+            ("tries", self.hint.tries.to_string()),
+            ("next", number(next)),
+            (
+                "method",
+                text(message.map(|it| it.target.method.as_str().to_owned())),
+            ),
+            ("url", text(message.map(|it| it.target.url.to_string()))),
+            (
+                "key",
+                text(
+                    message
+                        .and_then(|it| it.key.as_ref())
+                        .map(|key| key.0.clone()),
+                ),
+            ),
+            ("bytes", self.bytes.to_string()),
+            ("error", text(error)),
+        ];
+        let members = members.map(|(name, value)| format!("\"{name}\":{value}"));
+        format!("{{{}}}\n", members.join(","))
+    }
+}
