@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
+/// Does what the command line asks for.
 fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Send(plan) => return send::run(&plan),

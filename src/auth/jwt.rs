@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 /// When `token` ends, in seconds since 1970; `None` for what is not a JWT or does not say.
-pub fn expiry(token: &str) -> Option<u64> {
+pub(super) fn expiry(token: &str) -> Option<u64> {
     let mut parts = token.split('.');
     let (Some(_), Some(claims), Some(_), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())

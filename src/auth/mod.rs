@@ -5,7 +5,7 @@
 //! command that never ends included.
 
 mod jwt;
-pub mod oauth2;
+pub(crate) mod oauth2;
 
 use std::fs;
 use std::io::{self, ErrorKind, IsTerminal, Read};
@@ -25,7 +25,7 @@ use oauth2::Token;
 
 /// The headers that prove who sends a request.
 #[derive(Debug)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The token's header comes first.
     headers: Vec<(String, Secret)>,
     token: Option<Token>,
@@ -37,7 +37,7 @@ impl Credentials {
     /// # Errors
     /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time; and
     /// those of [`oauth2::token`].
-    pub fn obtain(target: &Target, budget: Budget) -> Result<Credentials> {
+    pub(crate) fn obtain(target: &Target, budget: Budget) -> Result<Credentials> {
         let mut headers = Vec::new();
         let token = token(target, None, budget)?;
         if let Some(token) = &token {
@@ -76,7 +76,7 @@ impl Credentials {
     ///
     /// # Errors
     /// As for [`Credentials::obtain`].
-    pub fn renew(&mut self, target: &Target, budget: Budget) -> Result<bool> {
+    pub(crate) fn renew(&mut self, target: &Target, budget: Budget) -> Result<bool> {
         let has_another = match &target.auth.source {
             // A pipe was read to its end; a file that is gone is worth a word.
             Source::File(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
@@ -99,28 +99,28 @@ impl Credentials {
     }
 
     /// Whether the token is about to end, so that another one should be fetched before it is used.
-    pub fn are_stale(&self) -> bool {
+    pub(crate) fn are_stale(&self) -> bool {
         let token = self.token.as_ref();
         token.is_some_and(|token| token.fresh.is_over())
     }
 
     /// What the user should know about the token, once.
-    pub fn note(&mut self) -> Option<String> {
+    pub(crate) fn note(&mut self) -> Option<String> {
         self.token.as_mut()?.note.take()
     }
 
     /// How the token was come by, where there is more than one way.
-    pub fn story(&self) -> Option<&'static str> {
+    pub(crate) fn story(&self) -> Option<&'static str> {
         self.token.as_ref()?.story
     }
 
     /// The headers, for `http.rs`.
-    pub fn headers(&self) -> &[(String, Secret)] {
+    pub(crate) fn headers(&self) -> &[(String, Secret)] {
         &self.headers
     }
 
     /// When the token ends, in seconds since 1970, where it says so itself (a JWT).
-    pub fn expiry(&self) -> Option<u64> {
+    pub(crate) fn expiry(&self) -> Option<u64> {
         let word =
             |(_, secret): &(String, Secret)| jwt::expiry(secret.expose().rsplit(' ').next()?);
         self.headers.iter().find_map(word)
@@ -128,7 +128,7 @@ impl Credentials {
 }
 
 /// The permissions of a file that should be its owner's alone, where others have any.
-pub fn laxness(path: &Path) -> Option<u32> {
+pub(crate) fn laxness(path: &Path) -> Option<u32> {
     let metadata = fs::metadata(path).ok()?;
     let mode = metadata.permissions().mode() & 0o777;
     (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
@@ -143,7 +143,7 @@ fn token(target: &Target, refused: Option<&Secret>, budget: Budget) -> Result<Op
 }
 
 /// How messages call the place that a token comes from.
-pub fn origin(source: &Source) -> String {
+pub(crate) fn origin(source: &Source) -> String {
     match source {
         Source::File(path) => format!("the token file '{}'", path.display()),
         Source::Env(name) => format!("the environment variable {name}"),
@@ -155,7 +155,7 @@ pub fn origin(source: &Source) -> String {
 
 /// The error of a variable that is not set. What was given for its name may be the token itself, so only the usual name
 /// is told.
-pub fn unset(name: &str) -> Error {
+pub(crate) fn unset(name: &str) -> Error {
     let (variable, remedy) = match name {
         request::DEFAULT_TOKEN => (
             name,

@@ -6,7 +6,7 @@ use super::help::wrapped;
 use crate::cli::{FLAGS, Flag, Shell, VERBS, Verb, VerbRow};
 
 /// The completions for `shell`.
-pub fn completions(shell: Shell) -> String {
+pub(crate) fn completions(shell: Shell) -> String {
     match shell {
         Shell::Bash => bash(),
         Shell::Zsh => zsh(),

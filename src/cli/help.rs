@@ -72,7 +72,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
 ];
 
 /// The summary for `-h`; everything for `--help`.
-pub fn help(all: bool) -> String {
+pub(crate) fn help(all: bool) -> String {
     let mut out = format!(
         "authpost {VERSION}\n{}{}\nUsage:\n",
         wrapped(ABOUT, 0),
@@ -127,7 +127,7 @@ pub fn help(all: bool) -> String {
 }
 
 /// What this binary is.
-pub fn version() -> String {
+pub(crate) fn version() -> String {
     let libc = if cfg!(target_env = "musl") {
         "musl"
     } else if cfg!(target_env = "gnu") {

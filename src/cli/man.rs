@@ -8,7 +8,7 @@ use crate::cli::{FLAGS, Flag, Group, VERBS, VerbRow};
 use crate::delivery::exit::EXITS;
 
 /// The manual page.
-pub fn man() -> String {
+pub(crate) fn man() -> String {
     let mut out = format!(
         ".TH AUTHPOST 1 \"\" \"authpost {VERSION}\" \"User Commands\"\n.SH NAME\nauthpost \\- {}\n",
         roff(&name_line())

@@ -5,10 +5,10 @@
 //! gathered in a [`Draft`], and everything that concerns more than one of them is checked where the draft becomes a
 //! [`Plan`].
 
-pub mod completions;
+pub(crate) mod completions;
 mod draft;
-pub mod help;
-pub mod man;
+pub(crate) mod help;
+pub(crate) mod man;
 mod table;
 mod value;
 
@@ -22,12 +22,12 @@ use lexopt::{Arg, Parser};
 use crate::request::{Chosen, Flush, Plan};
 use crate::system::error::{Error, Kind, Result, reason};
 use draft::Draft;
-pub use table::{FLAGS, VERBS};
+use table::{FLAGS, VERBS};
 use value::Value;
 
 /// What the user asks for.
 #[derive(Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Send one document.
     Send(Box<Plan>),
     /// Test everything that can be tested without sending it.
@@ -61,8 +61,9 @@ pub enum Command {
 }
 
 /// The shells that completions exist for.
+#[allow(clippy::missing_docs_in_private_items, reason = "the names say it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shell {
+pub(crate) enum Shell {
     Bash,
     Zsh,
     Fish,
@@ -70,7 +71,7 @@ pub enum Shell {
 
 /// What authpost can be told to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Send one document: what it does when no verb is given.
     #[default]
     Send,
@@ -96,7 +97,7 @@ impl Verb {
 }
 
 /// One row of the table of verbs.
-pub struct VerbRow {
+pub(crate) struct VerbRow {
     /// Which.
     pub verb: Verb,
     /// The word on the command line; empty for what needs none.
@@ -108,7 +109,7 @@ pub struct VerbRow {
 }
 
 /// One option.
-pub struct Flag {
+pub(crate) struct Flag {
     /// The name behind `--`.
     pub long: &'static str,
     /// The letter behind `-`.
@@ -129,19 +130,26 @@ pub struct Flag {
 
 /// The parts of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
+pub(crate) enum Group {
+    /// What is sent.
     Body,
+    /// The token, and other headers.
     Token,
+    /// Time limits, retries, the idempotency key, the spool.
     Delivery,
+    /// Addresses, TLS, proxies.
     Connection,
+    /// Many documents from one file.
     Lines,
+    /// What is printed.
     Output,
+    /// About authpost itself: help, version.
     Itself,
 }
 
 impl Group {
     /// All of them, in the order of the help.
-    pub const ALL: [Group; 7] = [
+    pub(crate) const ALL: [Group; 7] = [
         Group::Body,
         Group::Token,
         Group::Delivery,
@@ -152,7 +160,7 @@ impl Group {
     ];
 
     /// The heading.
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Group::Body => "Document",
             Group::Token => "Token and headers",
@@ -169,7 +177,7 @@ impl Group {
 ///
 /// # Errors
 /// [`Kind::Usage`]; for a config file [`Kind::Config`].
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut draft = Draft::default();
     if let Some(path) = config_file(&arguments) {
@@ -296,7 +304,7 @@ fn unread(why: lexopt::Error) -> Error {
 const SEE_HELP: &str = "'authpost -h' lists the options";
 
 /// The row of `verb`.
-pub fn verb_row(verb: Verb) -> &'static VerbRow {
+pub(crate) fn verb_row(verb: Verb) -> &'static VerbRow {
     VERBS
         .iter()
         .find(|row| row.verb == verb)
@@ -330,7 +338,7 @@ fn remedy_for(unknown: &str) -> &'static str {
 }
 
 /// `-d, --data JSON`.
-pub fn usage(flag: &Flag) -> String {
+pub(crate) fn usage(flag: &Flag) -> String {
     let short = flag
         .short
         .map(|letter| format!("-{letter}, "))

@@ -6,7 +6,7 @@ use crate::request::Family;
 use crate::request::{self, Input, Method, Source};
 
 /// What authpost can be told to do, in the order of the help.
-pub const VERBS: &[VerbRow] = &[
+pub(super) const VERBS: &[VerbRow] = &[
     VerbRow {
         verb: Verb::Send,
         word: "",
@@ -107,7 +107,7 @@ all runs of this user share it. The cache directory is cache, else $CACHE_DIRECT
 $XDG_CACHE_HOME/authpost, else ~/.cache/authpost. If the API refuses the token (401), authpost fetches a new one, once.";
 
 /// The options, in the order of the help.
-pub const FLAGS: &[Flag] = &[
+pub(super) const FLAGS: &[Flag] = &[
     Flag {
         long: "data",
         short: Some('d'),

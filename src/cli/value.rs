@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The value of an option; empty for a switch.
-pub struct Value(pub(super) OsString);
+pub(super) struct Value(pub(super) OsString);
 
 impl Value {
     pub(super) fn text(self) -> std::result::Result<String, String> {

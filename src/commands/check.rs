@@ -19,7 +19,7 @@ use crate::system::time::{self, Budget, Clock, SystemClock};
 ///
 /// # Errors
 /// What keeps us from printing the findings.
-pub fn run(plan: &Plan) -> Result<Exit> {
+pub(crate) fn run(plan: &Plan) -> Result<Exit> {
     let clock = &SystemClock::start();
     let report = Report::new(&plan.output);
     let mut findings = Findings { report, exit: None };

@@ -29,7 +29,7 @@ use crate::system::time::{self, Clock, SystemClock};
 ///
 /// # Errors
 /// When the spool cannot be used.
-pub fn run(flush: &Flush) -> Result<Exit> {
+pub(crate) fn run(flush: &Flush) -> Result<Exit> {
     let clock = &SystemClock::start();
     let report = Report::new(&flush.output);
     let _lock = begin(&flush.run, clock, report)?;

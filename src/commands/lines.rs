@@ -29,7 +29,7 @@ use crate::system::time::{Clock, SystemClock};
 ///
 /// # Errors
 /// What keeps us from beginning.
-pub fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
+pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
     let mut reader = super::read_lines(lines)?;
     if plan.dry_run {
         return dry_run(plan, reader);

@@ -1,10 +1,10 @@
 //! The verbs: one file for each.
 
-pub mod check;
-pub mod flush;
-pub mod lines;
-pub mod queue;
-pub mod send;
+pub(crate) mod check;
+pub(crate) mod flush;
+pub(crate) mod lines;
+pub(crate) mod queue;
+pub(crate) mod send;
 
 use std::io;
 

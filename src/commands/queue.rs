@@ -34,7 +34,7 @@ const PIECE: usize = 64 << 10;
 ///
 /// # Errors
 /// When the spool cannot be read, or standard output not written.
-pub fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
+pub(crate) fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
     let spool = Spool::open(dir)?;
     let now = clock.unix();
     let mut text = String::new();
@@ -117,7 +117,7 @@ fn spoken(seconds: u64) -> String {
 ///
 /// # Errors
 /// When there is no such message, or it is damaged.
-pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
+pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let spool = Spool::open(&chosen.dir)?;
     let prefix = chosen.ids.iter().flatten().next();
     let prefix = prefix.map_or("", String::as_str);
@@ -158,7 +158,7 @@ pub fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
 ///
 /// # Errors
 /// When the spool cannot be used.
-pub fn retry(chosen: &Chosen) -> Result<Exit> {
+pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
     each(chosen, "due now", |spool, place, name| {
         let held = match spool.hold(place, name)? {
             Taken::Held(held) => held,
@@ -191,7 +191,7 @@ pub fn retry(chosen: &Chosen) -> Result<Exit> {
 ///
 /// # Errors
 /// When the spool cannot be used.
-pub fn drop(chosen: &Chosen) -> Result<Exit> {
+pub(crate) fn drop(chosen: &Chosen) -> Result<Exit> {
     each(chosen, "dropped", |spool, place, name| {
         match spool.hold(place, name)? {
             Taken::Held(held) => held.remove()?,

@@ -19,7 +19,7 @@ use crate::system::time::{Clock, SystemClock};
 ///
 /// # Errors
 /// What keeps us from beginning.
-pub fn run(plan: &Plan) -> Result<Exit> {
+pub(crate) fn run(plan: &Plan) -> Result<Exit> {
     let clock = SystemClock::start();
     let report = Report::new(&plan.output);
     let _lock = match plan.dry_run {

@@ -8,7 +8,7 @@ use crate::system::error::Result;
 use crate::system::time::Budget;
 
 /// Where attempts are made.
-pub trait Endpoint {
+pub(crate) trait Endpoint {
     /// Fetches the token, unless one that lasts is at hand.
     fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()>;
     /// Fetches another token. Whether it differs from the one refused.
@@ -23,7 +23,7 @@ pub trait Endpoint {
 
 /// The API of one target: a connection, and the credentials for it.
 #[derive(Debug)]
-pub struct Api {
+pub(crate) struct Api {
     client: Client,
     credentials: Option<Credentials>,
     /// The last attempt was accepted before the document was written.
@@ -35,7 +35,7 @@ impl Api {
     ///
     /// # Errors
     /// As for [`Client::new`].
-    pub fn new(target: &Target) -> Result<Api> {
+    pub(crate) fn new(target: &Target) -> Result<Api> {
         Ok(Api {
             client: Client::new(&target.connection, &target.url)?,
             credentials: None,

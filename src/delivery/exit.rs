@@ -4,7 +4,11 @@ use crate::system::error::Kind;
 
 /// How a run ends, by the names and numbers of sysexits(3). Ordered as in [`EXITS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+#[allow(
+    clippy::missing_docs_in_private_items,
+    reason = "what each means is in EXITS"
+)]
+pub(crate) enum Exit {
     Ok,
     Usage,
     DataErr,
@@ -21,7 +25,7 @@ pub enum Exit {
 
 /// One row of the table of exit codes.
 #[derive(Debug)]
-pub struct ExitRow {
+pub(crate) struct ExitRow {
     /// Which.
     pub exit: Exit,
     /// The process's exit status.
@@ -35,7 +39,7 @@ pub struct ExitRow {
 }
 
 /// Every exit code, by number. Help, manual page and README are rendered from or held to it.
-pub const EXITS: &[ExitRow] = &[
+pub(crate) const EXITS: &[ExitRow] = &[
     ExitRow {
         exit: Exit::Ok,
         code: 0,
@@ -124,7 +128,7 @@ pub const EXITS: &[ExitRow] = &[
 
 impl Exit {
     /// The process's exit status.
-    pub fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         EXITS
             .iter()
             .find(|row| row.exit == self)
@@ -133,7 +137,7 @@ impl Exit {
 
     /// The more severe of two, for a run of many deliveries: what keeps all documents from going out outranks what is
     /// wrong with one of them, and what a person must mend outranks what may pass.
-    pub fn or_worse(self, other: Exit) -> Exit {
+    pub(crate) fn or_worse(self, other: Exit) -> Exit {
         const RANKS: [Exit; 12] = [
             Exit::Ok,
             Exit::DataErr,

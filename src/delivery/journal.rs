@@ -11,7 +11,7 @@ use crate::system::error::{Error, Result};
 use crate::system::time::Clock;
 
 /// Marks a message while a request with it is under way.
-pub struct SpoolJournal<'a, 'b>(pub &'a mut Held<'b>);
+pub(crate) struct SpoolJournal<'a, 'b>(pub &'a mut Held<'b>);
 
 impl Journal for SpoolJournal<'_, '_> {
     fn before_send(&mut self) -> Result<()> {
@@ -32,7 +32,7 @@ impl Journal for SpoolJournal<'_, '_> {
 ///
 /// # Errors
 /// When the spool does not do it, with what became of the document.
-pub fn dispose(
+pub(crate) fn dispose(
     spool: &Spool,
     held: Held,
     message: &Message,
@@ -59,7 +59,7 @@ pub fn dispose(
 ///
 /// # Errors
 /// When the spool does not take it in.
-pub fn accept_after(
+pub(crate) fn accept_after(
     spool: &Spool,
     message: &Message,
     body: &Document,
@@ -87,7 +87,7 @@ fn remember(spool: &Spool, message: &Message, outcome: &Outcome, clock: &dyn Clo
 }
 
 /// What to say when the spool fails after the API did its part: what became of the document comes first.
-pub fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
+pub(crate) fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
     let (fate, remedy) = match (verdict.fate, verdict.again) {
         (Fate::Accepted, _) => (
             "the API accepted it",
@@ -111,7 +111,7 @@ pub fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
 
 /// How a run ends then: as the worse of both says, but that the document may have been accepted, or was refused, is not
 /// hidden.
-pub fn exit_with_spool_error(outcome: &Outcome, error: &Error) -> Exit {
+pub(crate) fn exit_with_spool_error(outcome: &Outcome, error: &Error) -> Exit {
     match outcome.exit_in_spool() {
         exit @ (Exit::IoErr | Exit::Protocol) => exit,
         exit => exit.or_worse(error.kind().into()),

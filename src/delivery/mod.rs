@@ -4,12 +4,12 @@
 //! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `verdict.rs`;
 //! a spool takes part through a [`Journal`].
 
-pub mod api;
-pub mod exit;
-pub mod journal;
+pub(crate) mod api;
+pub(crate) mod exit;
+pub(crate) mod journal;
 #[cfg(test)]
 mod tests;
-pub mod verdict;
+pub(crate) mod verdict;
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use verdict::{Again, Circumstances, Disposition, Fate, Terms, Verdict, judge};
 
 /// What a delivery came to.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The judgement on the last attempt.
     pub verdict: Verdict,
     /// Why no attempt follows, where the verdict does not say it.
@@ -43,7 +43,7 @@ pub struct Outcome {
 
 /// What a spool has to do with a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spooling {
+pub(crate) enum Spooling {
     /// Nothing.
     None,
     /// This run took the document in, and put it where its disposition says.
@@ -63,7 +63,7 @@ enum Ending {
 
 impl Outcome {
     /// Of a document that was not sent, because of this error.
-    pub fn not_sent(error: Error, idempotent: bool, terms: Terms) -> Outcome {
+    pub(crate) fn not_sent(error: Error, idempotent: bool, terms: Terms) -> Outcome {
         let circumstances = Circumstances {
             idempotent,
             ..Circumstances::default()
@@ -80,7 +80,7 @@ impl Outcome {
     }
 
     /// What became of the document.
-    pub fn fate(&self) -> Fate {
+    pub(crate) fn fate(&self) -> Fate {
         match (self.spool, self.verdict.disposition) {
             (Spooling::Accepted, Disposition::Requeue) => Fate::Spooled,
             _ => self.verdict.fate,
@@ -88,7 +88,7 @@ impl Outcome {
     }
 
     /// How a run with this delivery alone ends.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match (self.spool, self.verdict.disposition) {
             // All is well, unless somebody has to mend the token, or whatever keeps the document from being read.
             (Spooling::Accepted, Disposition::Requeue)
@@ -111,7 +111,7 @@ impl Outcome {
     }
 
     /// What went wrong; empty when nothing did.
-    pub fn why(&self) -> String {
+    pub(crate) fn why(&self) -> String {
         let why = &self.verdict.why;
         let mut why = match &self.ending {
             None => why.clone(),
@@ -127,7 +127,7 @@ impl Outcome {
     }
 
     /// The remedy, where there is one.
-    pub fn hint(&self) -> Option<&str> {
+    pub(crate) fn hint(&self) -> Option<&str> {
         match &self.ending {
             Some(Ending::NoNewToken(error)) if !self.verdict.hides_earlier => error.remedy(),
             _ => None,
@@ -136,7 +136,7 @@ impl Outcome {
     }
 
     /// How long the API asks to wait.
-    pub fn retry_after(&self, clock: &dyn Clock) -> Option<Duration> {
+    pub(crate) fn retry_after(&self, clock: &dyn Clock) -> Option<Duration> {
         self.answer.as_ref().and_then(|it| asked_to_wait(it, clock))
     }
 }
@@ -146,7 +146,7 @@ fn asked_to_wait(answer: &Answer, clock: &dyn Clock) -> Option<Duration> {
 }
 
 /// What a delivery goes by.
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// How often to try, and when.
     pub rules: &'a Delivery,
     /// How long it may take, everything included.
@@ -162,7 +162,7 @@ pub struct Context<'a> {
 }
 
 /// Who keeps a record of attempts, so that a run that is killed leaves a trace of what it had under way.
-pub trait Journal {
+pub(crate) trait Journal {
     /// A request is about to go out.
     ///
     /// # Errors
@@ -173,7 +173,7 @@ pub trait Journal {
 }
 
 /// Keeps no record: a run without a spool.
-pub struct NoJournal;
+pub(crate) struct NoJournal;
 
 impl Journal for NoJournal {
     fn before_send(&mut self) -> Result<()> {
@@ -187,7 +187,7 @@ impl Journal for NoJournal {
 ///
 /// # Errors
 /// What keeps us from making the first attempt, a token that cannot be used above all.
-pub fn deliver(
+pub(crate) fn deliver(
     job: &Job,
     api: &mut dyn Endpoint,
     context: &Context,

@@ -17,7 +17,7 @@ use crate::system::error::{Error, Kind};
 
 /// What became of a document, as far as anybody can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// The API took it.
     Accepted,
     /// The API will not have it.
@@ -47,7 +47,7 @@ impl fmt::Display for Fate {
 
 /// When trying again is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
+pub(crate) enum Again {
     /// Never, or it would not help.
     No,
     /// The API has not processed it.
@@ -60,7 +60,7 @@ pub enum Again {
 
 /// Where a message in a spool goes after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
+pub(crate) enum Disposition {
     /// The API has it: it is removed.
     Delivered,
     /// It was not processed, or repeating it is harmless: it stays pending, and a flush tries again.
@@ -71,7 +71,7 @@ pub enum Disposition {
 
 /// The judgement on one attempt.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// What became of the document.
     pub fate: Fate,
     /// How the run ends if this attempt is the last.
@@ -90,14 +90,14 @@ pub struct Verdict {
 
 impl Verdict {
     /// Whether the API may have processed the document without saying so.
-    pub fn may_have_been_accepted(&self) -> bool {
+    pub(crate) fn may_have_been_accepted(&self) -> bool {
         self.again == Again::IfIdempotent || self.fate == Fate::Unknown
     }
 }
 
 /// What an answer has to satisfy beyond its status.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub(crate) struct Terms<'a> {
     /// What it must say.
     pub expect: &'a [Expect],
     /// What is to be picked out of it.
@@ -106,7 +106,7 @@ pub struct Terms<'a> {
 
 /// What a verdict takes into account beside the attempt itself.
 #[derive(Clone, Debug, Default)]
-pub struct Circumstances {
+pub(super) struct Circumstances {
     /// How many attempts came before it. Those of earlier runs count where repeating the document is harmless.
     pub attempts: u64,
     /// One of them may have been accepted.
@@ -120,7 +120,7 @@ pub struct Circumstances {
 }
 
 /// Judges one attempt.
-pub fn judge(attempt: &Attempt, circumstances: &Circumstances, terms: Terms) -> Verdict {
+pub(super) fn judge(attempt: &Attempt, circumstances: &Circumstances, terms: Terms) -> Verdict {
     let mut verdict = match attempt {
         Attempt::Unsent(error) => judge_unsent(error),
         Attempt::Unanswered(error) => Verdict {
@@ -345,7 +345,7 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
 }
 
 /// The answer's body, if it is JSON.
-pub fn json_of(answer: &Answer) -> Option<&str> {
+pub(crate) fn json_of(answer: &Answer) -> Option<&str> {
     let body = std::str::from_utf8(&answer.body).ok()?;
     json::check(body.as_bytes()).is_ok().then_some(body)
 }

@@ -8,7 +8,7 @@ use crate::request::Family;
 
 /// Why there is no address. Displayed, it reads after "looking up 'host': ".
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// The name does not exist, says this server.
     NoSuchName(SocketAddr),
     /// The name exists, says this server, but has no address of the wanted family. Without a server: the host is an
@@ -24,7 +24,7 @@ pub enum Failure {
 
 impl Failure {
     /// What to do about it, in the imperative.
-    pub fn remedy(&self) -> &'static str {
+    pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Failure::NoSuchName(_) => {
                 "check the spelling of the host, and that these are the right servers in /etc/resolv.conf"

@@ -9,11 +9,11 @@
 use std::net::IpAddr;
 
 /// Record types that we ask for.
-pub const A: u16 = 1;
-pub const AAAA: u16 = 28;
+pub(super) const A: u16 = 1;
+pub(super) const AAAA: u16 = 28;
 
 /// More addresses than this are of no use to anybody who has to try them in turn.
-pub const MAX_ADDRESSES: usize = 16;
+pub(super) const MAX_ADDRESSES: usize = 16;
 
 const CNAME: u16 = 5;
 const IN: u16 = 1;
@@ -32,7 +32,7 @@ const RECURSION_AVAILABLE: u16 = 0x0080;
 const RCODE: u16 = 0x000F;
 
 /// One question: the addresses of one family of one name.
-pub struct Query<'a> {
+pub(super) struct Query<'a> {
     /// What tells our answer from others', together with the port and the question itself.
     pub id: u16,
     /// The name, as [`encode`] makes it.
@@ -43,7 +43,7 @@ pub struct Query<'a> {
 
 /// What an answer says.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Reply {
+pub(super) enum Reply {
     /// At least one address, at most [`MAX_ADDRESSES`], in the server's order, without duplicates.
     Addresses(Vec<IpAddr>),
     /// The name exists, but has no address of this kind.
@@ -60,7 +60,7 @@ pub enum Reply {
 /// dot.
 ///
 /// Returns why it cannot be a host name, to be read after "the name".
-pub fn encode(name: &str) -> Result<Vec<u8>, &'static str> {
+pub(super) fn encode(name: &str) -> Result<Vec<u8>, &'static str> {
     if !name.is_ascii() {
         return Err("is not ASCII; DNS needs its punycode form (xn--...)");
     }
@@ -89,7 +89,7 @@ pub fn encode(name: &str) -> Result<Vec<u8>, &'static str> {
 
 impl Query<'_> {
     /// The question as a message.
-    pub fn message(&self) -> Vec<u8> {
+    pub(super) fn message(&self) -> Vec<u8> {
         let mut message = Vec::with_capacity(HEADER + self.name.len() + 4);
         for field in [self.id, RECURSION_DESIRED, 1, 0, 0, 0] {
             message.extend_from_slice(&field.to_be_bytes());
@@ -101,7 +101,7 @@ impl Query<'_> {
     }
 
     /// What `message` says in answer to this question; `None` when it answers another, or is no answer at all.
-    pub fn reply(&self, message: &[u8]) -> Option<Reply> {
+    pub(super) fn reply(&self, message: &[u8]) -> Option<Reply> {
         let flags = u16_at(message, 2)?;
         if u16_at(message, 0)? != self.id || flags & (RESPONSE | OPCODE) != RESPONSE {
             return None;

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use self::address::{is_localhost, literal, ordered};
 use self::conf::Conf;
 use self::exchange::{Question, Trouble, over_udp};
-pub use self::failure::Failure;
+pub(crate) use self::failure::Failure;
 use self::message::{A, AAAA, Query, Reply};
 use crate::request::Family;
 use crate::system::time::Budget;
@@ -77,14 +77,14 @@ struct Files {
 
 /// Finds the addresses of hosts. Holds no connection and no cache.
 #[derive(Debug)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     family: Family,
     files: Files,
 }
 
 impl Resolver {
     /// A resolver set up as the machine is.
-    pub fn system(family: Family) -> Resolver {
+    pub(crate) fn system(family: Family) -> Resolver {
         Resolver {
             family,
             files: Files {
@@ -99,7 +99,7 @@ impl Resolver {
     ///
     /// `host` is an address (IPv6 also in brackets, or with a `%scope`) or a name; a trailing dot keeps the search list
     /// of resolv.conf(5) out. Ends within `budget`.
-    pub fn lookup(
+    pub(crate) fn lookup(
         &self,
         host: &str,
         port: u16,

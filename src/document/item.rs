@@ -23,7 +23,7 @@ const FORMS: &str = "write KEY=TEXT, KEY:=JSON, KEY=@FILE or KEY:=@FILE";
 
 /// One item of the command line: where in the object it belongs, and what belongs there.
 #[derive(Debug)]
-pub struct Item {
+pub(crate) struct Item {
     /// The key as written, brackets and backslashes included.
     pub(super) name: String,
     pub(super) path: Vec<Step>,
@@ -64,7 +64,7 @@ impl Item {
     /// # Errors
     /// [`Kind::Usage`] when it is no item, [`Kind::Data`] when the value of `:=` is not JSON or has a key twice. They
     /// name the key, not the value.
-    pub fn parse(argument: &str) -> Result<Item> {
+    pub(crate) fn parse(argument: &str) -> Result<Item> {
         let separator = unescaped(argument, b"=:").next();
         let (name, rest) = argument.split_at(separator.unwrap_or(argument.len()));
         let (form, value) = match (rest.strip_prefix(":="), rest.strip_prefix('=')) {

@@ -8,7 +8,7 @@
 //! message quotes more of a document than one byte.
 
 mod item;
-pub mod ndjson;
+pub(crate) mod ndjson;
 mod object;
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ use std::path::Path;
 use crate::json::{self, Flaw, Scanner};
 use crate::system::error::{Error, Kind, Result};
 
-pub use item::Item;
+pub(crate) use item::Item;
 
 /// The most that is kept in memory of a file that can be read again.
 const KEPT: u64 = 1 << 20;
@@ -32,7 +32,7 @@ const KEPT: u64 = 1 << 20;
 const PIECE: usize = 64 << 10;
 
 /// A body to send: bytes that have been checked to be one JSON text, or nothing at all.
-pub struct Document(Source);
+pub(crate) struct Document(Source);
 
 enum Source {
     Bytes(Vec<u8>),
@@ -47,7 +47,7 @@ enum Source {
 
 impl Document {
     /// No body.
-    pub fn empty() -> Document {
+    pub(crate) fn empty() -> Document {
         Document(Source::Bytes(Vec::new()))
     }
 
@@ -56,7 +56,7 @@ impl Document {
     /// # Errors
     /// [`Kind::Usage`] when items contradict each other, [`Kind::Input`] when a file cannot be read, [`Kind::Data`] when
     /// a file's content does not fit.
-    pub fn from_items(items: &[Item]) -> Result<Document> {
+    pub(crate) fn from_items(items: &[Item]) -> Result<Document> {
         match items {
             [] => Ok(Document::empty()),
             items => Ok(Document(Source::Bytes(object::object(items)?.into_bytes()))),
@@ -67,7 +67,7 @@ impl Document {
     ///
     /// # Errors
     /// [`Kind::Data`] when they are not one JSON text.
-    pub fn from_bytes(bytes: Vec<u8>, origin: &str) -> Result<Document> {
+    pub(crate) fn from_bytes(bytes: Vec<u8>, origin: &str) -> Result<Document> {
         json::check(&bytes).map_err(|flaw| not_json(origin, &flaw))?;
         Ok(Document(Source::Bytes(bytes)))
     }
@@ -76,7 +76,7 @@ impl Document {
     ///
     /// # Errors
     /// The first flaw, when it is not one JSON text.
-    pub fn from_text(text: &[u8]) -> std::result::Result<Document, Flaw> {
+    pub(crate) fn from_text(text: &[u8]) -> std::result::Result<Document, Flaw> {
         json::check(text)?;
         Ok(Document(Source::Bytes(text.to_vec())))
     }
@@ -85,7 +85,7 @@ impl Document {
     ///
     /// # Errors
     /// [`Kind::Input`] when it cannot be read, [`Kind::Data`] when it is not one JSON text.
-    pub fn from_reader(mut input: impl Read, origin: &str) -> Result<Document> {
+    pub(crate) fn from_reader(mut input: impl Read, origin: &str) -> Result<Document> {
         let mut bytes = Vec::new();
         input
             .read_to_end(&mut bytes)
@@ -99,7 +99,7 @@ impl Document {
     ///
     /// # Errors
     /// [`Kind::Input`] when it cannot be read or changes meanwhile, [`Kind::Data`] when it is not one JSON text.
-    pub fn from_file(path: &Path) -> Result<Document> {
+    pub(crate) fn from_file(path: &Path) -> Result<Document> {
         let origin = quoted(&path.to_string_lossy());
         let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
         let file = File::open(path)
@@ -117,7 +117,7 @@ impl Document {
     ///
     /// # Errors
     /// As for [`from_file`](Document::from_file).
-    pub fn from_part(file: File, start: u64, len: u64, origin: &str) -> Result<Document> {
+    pub(crate) fn from_part(file: File, start: u64, len: u64, origin: &str) -> Result<Document> {
         let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
         if len > KEPT {
             let stamp = Stamp::of(&file).map_err(reading)?;
@@ -158,12 +158,12 @@ impl Document {
     }
 
     /// Whether there is no body at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// How many bytes there are.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         match &self.0 {
             Source::Bytes(bytes) => bytes.len() as u64,
             Source::File { len, .. } => *len,
@@ -171,7 +171,7 @@ impl Document {
     }
 
     /// The bytes, where they are in memory; `None` for a large file.
-    pub fn bytes(&self) -> Option<&[u8]> {
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Source::Bytes(bytes) => Some(bytes),
             Source::File { .. } => None,
@@ -185,7 +185,7 @@ impl Document {
     /// promised `len` bytes never gets them all. The file is held open, so renaming or deleting it does no harm. This
     /// does not protect from whoever rewrites the file in place within one tick of the file system's clock (some
     /// milliseconds), through a shared memory map, or with the modification time set back.
-    pub fn reader(&self) -> Reader<'_> {
+    pub(crate) fn reader(&self) -> Reader<'_> {
         Reader {
             document: self,
             at: 0,
@@ -202,11 +202,11 @@ impl fmt::Debug for Document {
 
 /// A JSON array that grows by one text after the other.
 #[derive(Debug)]
-pub struct Array(Vec<u8>);
+pub(crate) struct Array(Vec<u8>);
 
 impl Array {
     /// One without elements.
-    pub fn new() -> Array {
+    pub(crate) fn new() -> Array {
         Array(b"[".to_vec())
     }
 
@@ -214,7 +214,7 @@ impl Array {
     ///
     /// # Errors
     /// The first flaw, when they are not one JSON text; they are not added then.
-    pub fn push(&mut self, text: &[u8]) -> std::result::Result<Range<usize>, Flaw> {
+    pub(crate) fn push(&mut self, text: &[u8]) -> std::result::Result<Range<usize>, Flaw> {
         json::check(text)?;
         if self.0.len() > 1 {
             self.0.push(b',');
@@ -225,12 +225,12 @@ impl Array {
     }
 
     /// How long the document would be with another element of so many bytes.
-    pub fn len_with(&self, text: usize) -> usize {
+    pub(crate) fn len_with(&self, text: usize) -> usize {
         self.0.len() + usize::from(self.0.len() > 1) + text + 1
     }
 
     /// The array as a document.
-    pub fn finish(mut self) -> Document {
+    pub(crate) fn finish(mut self) -> Document {
         self.0.push(b']');
         Document(Source::Bytes(self.0))
     }
@@ -238,7 +238,7 @@ impl Array {
 
 /// Reads a [`Document`] from its start.
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     document: &'a Document,
     at: u64,
 }

@@ -21,7 +21,7 @@ const PIECE: usize = 64 << 10;
 
 /// The lines that one document carries.
 #[derive(Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// From its first line to its last; blank ones may lie between.
     pub span: RangeInclusive<u64>,
     /// Where each line stands in the document.
@@ -30,12 +30,12 @@ pub struct Batch {
 
 impl Batch {
     /// How many lines there are.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.places.len() as u64
     }
 
     /// The lines, as they were, out of their document.
-    pub fn lines<'a>(&'a self, document: &'a Document) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn lines<'a>(&'a self, document: &'a Document) -> impl Iterator<Item = &'a [u8]> {
         let bytes = document.bytes().unwrap_or_default();
         self.places.iter().map(|place| &bytes[place.clone()])
     }
@@ -43,7 +43,7 @@ impl Batch {
 
 /// The most that goes into one document.
 #[derive(Clone, Copy, Debug)]
-pub struct Group {
+pub(crate) struct Group {
     /// So many lines; at least one.
     pub lines: usize,
     /// So many bytes, the array's own included; but one line goes out whatever its size.
@@ -52,7 +52,7 @@ pub struct Group {
 
 /// What comes next out of the lines.
 #[derive(Debug)]
-pub enum Next {
+pub(crate) enum Next {
     /// A document, and the lines that it carries.
     Document(Document, Batch),
     /// A line that cannot be sent. [`NdjsonReader::rest`] goes behind it.
@@ -66,7 +66,7 @@ pub enum Next {
 
 /// The lines of a file, and the documents that they become.
 #[derive(Debug)]
-pub struct NdjsonReader {
+pub(crate) struct NdjsonReader {
     input: BufReader<File>,
     /// How messages call the file.
     origin: String,
@@ -88,7 +88,7 @@ impl NdjsonReader {
     ///
     /// # Errors
     /// [`Kind::Input`] when it cannot be read.
-    pub fn open(
+    pub(crate) fn open(
         path: Option<&Path>,
         skip: u64,
         max_line: u64,
@@ -118,7 +118,7 @@ impl NdjsonReader {
     }
 
     /// Whether `file` is the very file that the lines come from.
-    pub fn comes_from(&self, file: &File) -> bool {
+    pub(crate) fn comes_from(&self, file: &File) -> bool {
         let place = |file: &File| {
             let metadata = file.metadata().ok().filter(|metadata| metadata.is_file())?;
             Some((metadata.dev(), metadata.ino()))
@@ -130,7 +130,7 @@ impl NdjsonReader {
     ///
     /// # Errors
     /// [`Kind::Input`] when the file cannot be read.
-    pub fn next(&mut self) -> Result<Option<Next>> {
+    pub(crate) fn next(&mut self) -> Result<Option<Next>> {
         if !self.read_line()? {
             return Ok(None);
         }
@@ -175,7 +175,7 @@ impl NdjsonReader {
     ///
     /// # Errors
     /// Those of `sink`, and [`Kind::Input`].
-    pub fn rest(&mut self, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pub(crate) fn rest(&mut self, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         sink(&self.line)?;
         while std::mem::take(&mut self.cut) {
             self.read_piece(PIECE as u64)?;

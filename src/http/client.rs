@@ -36,7 +36,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// A connection to one API, kept between attempts.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     agent: Agent,
     /// The URL that most requests are for, parsed once.
     usual: (Url, Uri),
@@ -53,7 +53,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Kind::Config`] or [`Kind::Usage`] when a proxy, certificate or key cannot be used.
-    pub fn new(connection: &Connection, url: &Url) -> system::error::Result<Client> {
+    pub(crate) fn new(connection: &Connection, url: &Url) -> system::error::Result<Client> {
         let proxy = proxy::choose(connection, url)?;
         let proxy_name = proxy
             .as_ref()
@@ -105,12 +105,12 @@ impl Client {
     }
 
     /// The proxy that stands before the API, as `HOST:PORT`.
-    pub fn proxy(&self) -> Option<&str> {
+    pub(crate) fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref()
     }
 
     /// Does all that comes before a request, within `budget`, and sends not a byte of one.
-    pub fn probe(&self, budget: Budget) -> Probe {
+    pub(crate) fn probe(&self, budget: Budget) -> Probe {
         self.progress.begin(budget, Purpose::Probe);
         let nothing = Request {
             method: "POST",
@@ -138,7 +138,7 @@ impl Client {
     }
 
     /// Sends `request` once and reads the answer, all within `budget`.
-    pub fn attempt(&self, request: &Request, budget: Budget) -> Attempt {
+    pub(crate) fn attempt(&self, request: &Request, budget: Budget) -> Attempt {
         let purpose = match &request.body {
             Body::Json(document) if document.bytes().is_none() => Purpose::Stream,
             _ => Purpose::Request,
@@ -170,7 +170,7 @@ impl Client {
     }
 
     /// Whether the API went away before the request of the last attempt was written.
-    pub fn was_cut_short(&self) -> bool {
+    pub(crate) fn was_cut_short(&self) -> bool {
         self.progress.is_cut_short()
     }
 

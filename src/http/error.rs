@@ -13,7 +13,7 @@ use crate::system::time;
 use super::transport;
 
 /// Why, and what to do about it.
-pub struct Reason {
+pub(super) struct Reason {
     pub kind: Kind,
     pub why: String,
     pub hint: Option<String>,
@@ -30,7 +30,7 @@ impl Reason {
 }
 
 /// A document as it is sent, whose own errors must not pass for the connection's.
-pub struct Sent<R>(pub R);
+pub(super) struct Sent<R>(pub R);
 
 impl<R: Read> Read for Sent<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -52,7 +52,7 @@ impl std::error::Error for Unreadable {}
 
 /// An answer whose end cannot be told. Its headers are not quoted: they may repeat a secret.
 #[derive(Debug)]
-pub struct UnknownFraming;
+pub(super) struct UnknownFraming;
 
 impl fmt::Display for UnknownFraming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,7 +63,7 @@ impl fmt::Display for UnknownFraming {
 impl std::error::Error for UnknownFraming {}
 
 /// Why `error` came up, before a byte of the request was `sent` or after.
-pub fn explain(error: &ureq::Error, sent: bool) -> Reason {
+pub(super) fn explain(error: &ureq::Error, sent: bool) -> Reason {
     match error {
         ureq::Error::Other(inner) if inner.is::<dns::Failure>() => {
             let remedy = inner.downcast_ref().map_or("", dns::Failure::remedy);
@@ -101,7 +101,7 @@ pub fn explain(error: &ureq::Error, sent: bool) -> Reason {
 }
 
 /// An error of ureq's in plain words, without its prefixes.
-pub fn plain(error: &ureq::Error) -> String {
+pub(super) fn plain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(why) => transport::reason(why),
         ureq::Error::Protocol(why) if why.to_string().ends_with("too many headers") => {
@@ -165,7 +165,7 @@ fn alert(text: &str) -> Option<&str> {
 }
 
 /// Whether the API ended TLS with an alert that is for the certificate that we showed, or did not show.
-pub fn refuses_our_certificate(error: &ureq::Error) -> bool {
+pub(super) fn refuses_our_certificate(error: &ureq::Error) -> bool {
     let text = error.to_string();
     alert(&text).is_some_and(|alert| ALERTS.iter().any(|(known, ..)| *known == alert))
 }
@@ -286,7 +286,7 @@ fn names(flaw: &str) -> String {
 }
 
 /// What to say when ureq finds that the client's certificate and key do not fit together.
-pub fn unfit_identity() -> Error {
+pub(crate) fn unfit_identity() -> Error {
     Error::new(Kind::Config, "using the client certificate: --cert and --key do not fit together, or are of a kind not known here")
         .hint("give the certificate's own key: RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519")
 }

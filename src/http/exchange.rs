@@ -18,7 +18,7 @@ use super::transport::reason;
 
 /// A probe has come as far as it may: the request would follow.
 #[derive(Debug)]
-pub struct Ready;
+pub(super) struct Ready;
 
 impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,7 +34,7 @@ const OBJECTIONS: Duration = Duration::from_millis(500);
 
 /// Puts an [`Exchange`] around the connection to the API; a connection to a proxy stays as it is.
 #[derive(Debug)]
-pub struct ExchangeConnector {
+pub(super) struct ExchangeConnector {
     /// Shared with the client.
     pub progress: Arc<Progress>,
     /// Host and port of the API.
@@ -66,7 +66,7 @@ impl<In: Transport> Connector<In> for ExchangeConnector {
 
 /// The connection as the request and its answer see it.
 #[derive(Debug)]
-pub struct Exchange<T> {
+pub(super) struct Exchange<T> {
     below: T,
     progress: Arc<Progress>,
     /// The request's head, waiting for the first part of the body.

@@ -13,7 +13,7 @@ use super::progress::{Phase, Progress};
 
 /// Puts a [`Watch`] around every connection.
 #[derive(Debug)]
-pub struct WatchConnector(pub Arc<Progress>);
+pub(super) struct WatchConnector(pub Arc<Progress>);
 
 impl<In: Transport> Connector<In> for WatchConnector {
     type Out = Watch<In>;
@@ -35,7 +35,7 @@ impl<In: Transport> Connector<In> for WatchConnector {
 
 /// A connection whose TLS records are counted until the answer comes.
 #[derive(Debug)]
-pub struct Watch<T> {
+pub(super) struct Watch<T> {
     below: T,
     progress: Arc<Progress>,
     sent: Records,

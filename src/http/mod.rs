@@ -20,17 +20,17 @@ use crate::document::Document;
 use crate::request::Url;
 use crate::system::error::Error;
 use crate::system::secret::Secret;
-pub use client::Client;
-pub use error::unfit_identity;
-pub use progress::Phase;
-pub use tls::Origin as TrustOrigin;
+pub(crate) use client::Client;
+pub(crate) use error::unfit_identity;
+pub(crate) use progress::Phase;
+pub(crate) use tls::Origin as TrustOrigin;
 
 /// `authpost/VERSION`, as a User-Agent (RFC 9110, section 10.1.5).
-pub const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
 
 /// What goes out.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// The method on the wire.
     pub method: &'a str,
     /// Where to: the origin that the client was made for, whatever the path.
@@ -45,7 +45,7 @@ pub struct Request<'a> {
 
 /// What a request carries.
 #[derive(Debug)]
-pub enum Body<'a> {
+pub(crate) enum Body<'a> {
     /// A JSON document, or nothing.
     Json(&'a Document),
     /// `application/x-www-form-urlencoded`, which holds secrets (RFC 6749).
@@ -54,7 +54,7 @@ pub enum Body<'a> {
 
 /// What one attempt came to.
 #[derive(Debug)]
-pub enum Attempt {
+pub(crate) enum Attempt {
     /// Not a byte of the request left.
     Unsent(Error),
     /// Some of the request left, and no answer came back: the API may have taken it.
@@ -65,7 +65,7 @@ pub enum Attempt {
 
 /// How far a connection gets when no request follows.
 #[derive(Debug)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// What was under way when it ended: [`Phase::Ready`] when the request could have followed.
     pub phase: Phase,
     /// The addresses of the API's host, or of the proxy's.
@@ -76,7 +76,7 @@ pub struct Probe {
 
 /// What the API said.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// `HTTP/1.1`, or what the API speaks.
     pub version: &'static str,
     /// The status code.
@@ -97,7 +97,7 @@ pub struct Answer {
 
 impl Answer {
     /// The first value of the header `name`, given in small letters.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(known, _)| known == name)
@@ -105,14 +105,14 @@ impl Answer {
     }
 
     /// `Retry-After`, as it came.
-    pub fn retry_after(&self) -> Option<&str> {
+    pub(crate) fn retry_after(&self) -> Option<&str> {
         self.retry_after.as_deref()
     }
 }
 
 /// How an answer's body ended.
 #[derive(Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// As the API said it would.
     Whole,
     /// We stopped reading at the limit.

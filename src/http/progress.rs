@@ -6,7 +6,7 @@ use crate::system::time::Budget;
 
 /// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Asking for the addresses of the host.
     Resolving,
     /// Opening the connection, to the API or to a proxy.
@@ -25,7 +25,7 @@ pub enum Phase {
 
 /// What the transports of one client share: the budget they obey, how far they came, and how far they may go.
 #[derive(Debug)]
-pub struct Progress(Mutex<State>);
+pub(super) struct Progress(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -40,7 +40,7 @@ struct State {
 
 /// What an attempt is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(super) enum Purpose {
     /// To see how far it comes: it stops where the request would begin.
     Probe,
     /// A request that is in memory.
@@ -51,7 +51,7 @@ pub enum Purpose {
 
 impl Progress {
     /// Before any attempt.
-    pub fn new() -> Arc<Progress> {
+    pub(super) fn new() -> Arc<Progress> {
         Arc::new(Progress(Mutex::new(State {
             phase: Phase::Resolving,
             budget: Budget::UNLIMITED,
@@ -66,7 +66,7 @@ impl Progress {
     }
 
     /// A new attempt begins, and ends with `budget`.
-    pub fn begin(&self, budget: Budget, purpose: Purpose) {
+    pub(super) fn begin(&self, budget: Budget, purpose: Purpose) {
         *self.lock() = State {
             phase: Phase::Resolving,
             budget,
@@ -77,22 +77,22 @@ impl Progress {
     }
 
     /// How far the attempt has come.
-    pub fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         self.lock().phase
     }
 
     /// The attempt has come this far.
-    pub fn reach(&self, phase: Phase) {
+    pub(super) fn reach(&self, phase: Phase) {
         self.lock().phase = phase;
     }
 
     /// What the attempt may still take.
-    pub fn budget(&self) -> Budget {
+    pub(super) fn budget(&self) -> Budget {
         self.lock().budget
     }
 
     /// Whether the peer went away before the request was written.
-    pub fn is_cut_short(&self) -> bool {
+    pub(super) fn is_cut_short(&self) -> bool {
         self.lock().cut_short
     }
 
@@ -104,17 +104,17 @@ impl Progress {
     }
 
     /// A connection is new, and nobody has asked for a certificate on it.
-    pub fn reset_certificate(&self) {
+    pub(super) fn reset_certificate(&self) {
         self.lock().since_certificate = None;
     }
 
     /// The API asked for a certificate, and we answered.
-    pub fn certificate_sent(&self) {
+    pub(super) fn certificate_sent(&self) {
         self.lock().since_certificate = Some(0);
     }
 
     /// A TLS record came.
-    pub fn record_came(&self) {
+    pub(super) fn record_came(&self) {
         if let Some(count) = &mut self.lock().since_certificate {
             *count += 1;
         }
@@ -122,7 +122,7 @@ impl Progress {
 
     /// Whether an alert, if the last record was one, was all that the API answered to our certificate. What else came
     /// before it (a ticket, for one) shows that the API had accepted the certificate.
-    pub fn may_refuse_certificate(&self) -> bool {
+    pub(super) fn may_refuse_certificate(&self) -> bool {
         self.lock().since_certificate == Some(1)
     }
 

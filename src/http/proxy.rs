@@ -17,7 +17,7 @@ use crate::system::error::{Error, Kind, Result};
 ///
 /// # Errors
 /// [`Kind::Usage`] for a `--proxy`, [`Kind::Config`] for a variable that is not a proxy's URL.
-pub fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
+pub(super) fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
     let scheme_variables: &[&str] = match url.is_https() {
         true => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
         false => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],

@@ -27,7 +27,7 @@ const BUNDLES: &[&str] = &[
 
 /// Where a connection's trust comes from.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// `--insecure`: everybody is believed.
     Anyone,
     /// A file that the user named, with how it was named.
@@ -40,7 +40,7 @@ pub enum Origin {
 
 impl Origin {
     /// Decides where trust comes from, without reading certificates.
-    pub fn of(connection: &Connection) -> Origin {
+    pub(crate) fn of(connection: &Connection) -> Origin {
         if connection.insecure {
             return Origin::Anyone;
         }
@@ -61,7 +61,7 @@ impl Origin {
 ///
 /// # Errors
 /// [`Kind::Config`] when a certificate or key file cannot be read or used.
-pub fn settings(connection: &Connection) -> Result<TlsConfig> {
+pub(super) fn settings(connection: &Connection) -> Result<TlsConfig> {
     let roots = match Origin::of(connection) {
         Origin::Anyone | Origin::BuiltIn => RootCerts::WebPki,
         Origin::Named(how, path) => {

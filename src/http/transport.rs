@@ -20,7 +20,7 @@ use crate::system::error;
 use crate::system::time::{Budget, Clock, SystemClock};
 
 /// Why a connection was lost, in words.
-pub fn reason(why: &io::Error) -> String {
+pub(super) fn reason(why: &io::Error) -> String {
     match why.kind() {
         ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
         _ => error::reason(why),
@@ -29,7 +29,7 @@ pub fn reason(why: &io::Error) -> String {
 
 /// Opens the TCP connection, unless a proxy's tunnel stands already.
 #[derive(Debug)]
-pub struct WireConnector(pub Arc<Progress>);
+pub(super) struct WireConnector(pub Arc<Progress>);
 
 impl<In: Transport> Connector<In> for WireConnector {
     type Out = Either<In, Wire>;
@@ -97,7 +97,7 @@ impl<In: Transport> Connector<In> for WireConnector {
 
 /// A TCP connection that obeys the budget.
 #[derive(Debug)]
-pub struct Wire {
+pub(super) struct Wire {
     stream: TcpStream,
     buffers: LazyBuffers,
     progress: Arc<Progress>,

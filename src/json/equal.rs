@@ -13,7 +13,7 @@ use super::tokens::{Kind, Tokens};
 ///
 /// It takes one pass over each text, ends where the answer is known, and holds no more than what is expected, whatever
 /// the text is: that may come from anybody.
-pub fn equal(json: &str, expected: &str) -> bool {
+pub(crate) fn equal(json: &str, expected: &str) -> bool {
     parts(expected).is_some_and(|parts| means(json, &parts).unwrap_or(false))
 }
 

@@ -23,20 +23,20 @@ mod tokens;
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-pub use equal::equal;
-pub use pointer::Pointer;
-pub use scan::{Flaw, Scanner};
+pub(crate) use equal::equal;
+pub(crate) use pointer::Pointer;
+pub(crate) use scan::{Flaw, Scanner};
 use tokens::{Kind, Tokens};
 
 /// Whether `bytes` are one JSON text: the first flaw if they are not.
-pub fn check(bytes: &[u8]) -> Result<(), Flaw> {
+pub(crate) fn check(bytes: &[u8]) -> Result<(), Flaw> {
     let mut scanner = Scanner::new();
     scanner.push(bytes)?;
     scanner.finish()
 }
 
 /// Whether no object in the JSON text has a key twice, at any depth: the second one if there is one.
-pub fn check_keys(json: &str) -> Result<(), Flaw> {
+pub(crate) fn check_keys(json: &str) -> Result<(), Flaw> {
     let mut open: Vec<HashSet<Text>> = Vec::new();
     for token in Tokens::of(json.as_bytes()) {
         match token.kind {
@@ -69,7 +69,7 @@ pub fn check_keys(json: &str) -> Result<(), Flaw> {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn pretty(json: &[u8], out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn pretty(json: &[u8], out: &mut impl Write) -> io::Result<()> {
     const INDENT: [u8; 2 * 64] = [b' '; 2 * 64];
     let mut depth = 0_usize;
     let mut before = None;
@@ -96,23 +96,23 @@ pub fn pretty(json: &[u8], out: &mut impl Write) -> io::Result<()> {
 }
 
 /// What a JSON string says; `None` for any other value, and for a string that holds half of a surrogate pair.
-pub fn text_of(raw: &str) -> Option<String> {
+pub(crate) fn text_of(raw: &str) -> Option<String> {
     serde_json::from_str(raw).ok()
 }
 
 /// The JSON string that says `text`.
-pub fn string(text: &str) -> String {
+pub(crate) fn string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
 /// The JSON text without the white space around it.
-pub fn trim(json: &str) -> &str {
+pub(crate) fn trim(json: &str) -> &str {
     json.trim_matches([' ', '\t', '\n', '\r'])
 }
 
 /// The members of an object, or the elements of an array, in their order: each key's text and each value's text, as
 /// they stand. Nothing for any other value. A search through all of it costs one pass over the text.
-pub fn children(json: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
+pub(crate) fn children(json: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
     let mut tokens = Tokens::of(json.as_bytes());
     tokens.next();
     std::iter::from_fn(move || {

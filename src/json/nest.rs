@@ -2,7 +2,7 @@
 //! leaves it empty.
 
 /// Which brackets are open: one bit a level, set for an object.
-pub struct Nest {
+pub(super) struct Nest {
     /// The outer levels, 63 to a word.
     outer: Vec<u64>,
     /// The innermost levels, the last one in the lowest bit, and a one above the first.
@@ -11,7 +11,7 @@ pub struct Nest {
 
 impl Nest {
     /// No bracket is open.
-    pub fn new() -> Nest {
+    pub(super) fn new() -> Nest {
         Nest {
             outer: Vec::new(),
             inner: 1,
@@ -20,7 +20,7 @@ impl Nest {
 
     /// A bracket opens.
     #[inline(always)]
-    pub fn open(&mut self, object: bool) {
+    pub(super) fn open(&mut self, object: bool) {
         if self.inner >> 63 == 1 {
             self.begin_word();
         }
@@ -35,7 +35,7 @@ impl Nest {
 
     /// The innermost bracket closes.
     #[inline(always)]
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.inner >>= 1;
         if self.inner == 1 {
             self.inner = self.outer.pop().unwrap_or(1);
@@ -43,19 +43,19 @@ impl Nest {
     }
 
     /// Whether no bracket is open.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.inner == 1
     }
 
     /// Whether the innermost open bracket is an object's.
     #[inline(always)]
-    pub fn in_object(&self) -> bool {
+    pub(super) fn in_object(&self) -> bool {
         self.inner & 1 == 1 && !self.is_empty()
     }
 
     /// Whether the innermost open bracket is an array's.
     #[inline(always)]
-    pub fn in_array(&self) -> bool {
+    pub(super) fn in_array(&self) -> bool {
         self.inner & 1 == 0
     }
 }

@@ -6,7 +6,7 @@ use super::{children, text_of, trim};
 
 /// A JSON Pointer: the way from the whole document to one value in it (RFC 6901).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pointer {
+pub(crate) struct Pointer {
     written: String,
     steps: Vec<String>,
 }
@@ -16,7 +16,7 @@ impl Pointer {
     ///
     /// # Errors
     /// In words, when it does not begin with `/`, or when a `~` is not followed by `0` or `1`.
-    pub fn parse(text: &str) -> Result<Pointer, String> {
+    pub(crate) fn parse(text: &str) -> Result<Pointer, String> {
         if !text.is_empty() && !text.starts_with('/') {
             return Err("a JSON Pointer begins with '/'".to_owned());
         }
@@ -36,7 +36,7 @@ impl Pointer {
     /// The text of the value that this points at in the JSON text, without the white space around it.
     ///
     /// Of a key that is there twice the last one counts. An index is written in plain digits without leading zeros.
-    pub fn pick<'a>(&self, json: &'a str) -> Option<&'a str> {
+    pub(crate) fn pick<'a>(&self, json: &'a str) -> Option<&'a str> {
         self.steps.iter().try_fold(trim(json), |value, step| {
             match value.as_bytes().first()? {
                 b'{' => children(value)

@@ -19,7 +19,7 @@ use super::skip;
 
 /// Why a text is not JSON, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw {
+pub(crate) struct Flaw {
     /// The line, from 1; lines end with a line feed.
     pub line: u64,
     /// The column, from 1, counted in bytes.
@@ -83,7 +83,7 @@ const WORDS: [&str; 3] = ["true", "false", "null"];
 /// An incremental validator of one JSON text.
 ///
 /// Feed it with [`push`](Scanner::push), then ask [`finish`](Scanner::finish). After a flaw it is of no further use.
-pub struct Scanner {
+pub(crate) struct Scanner {
     state: State,
     /// Whether the string at hand is a key.
     key: bool,
@@ -98,7 +98,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// A scanner at the start of a text.
-    pub fn new() -> Scanner {
+    pub(crate) fn new() -> Scanner {
         Scanner {
             state: State::Value,
             key: false,
@@ -110,7 +110,7 @@ impl Scanner {
     }
 
     /// Takes the next piece of the text: the first flaw in it, if there is one.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<(), Flaw> {
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), Flaw> {
         let mut state = self.state;
         let mut rest = chunk;
         self.end += chunk.len() as u64;
@@ -411,7 +411,7 @@ impl Scanner {
     }
 
     /// Says that the text is over: a flaw when it may not end here.
-    pub fn finish(self) -> Result<(), Flaw> {
+    pub(crate) fn finish(self) -> Result<(), Flaw> {
         match self.state {
             State::After | State::Zero | State::Whole | State::Fraction | State::Power
                 if self.nest.is_empty() =>

@@ -38,7 +38,7 @@ fn first_foretold(word: u64) -> usize {
 }
 
 /// What follows the spaces; the last few of them may be left.
-pub fn behind_spaces(mut rest: &[u8]) -> &[u8] {
+pub(super) fn behind_spaces(mut rest: &[u8]) -> &[u8] {
     while let Some(word) = rest.first_chunk() {
         let other = u64::from_le_bytes(*word) ^ each(b' ');
         if other != 0 {
@@ -51,7 +51,7 @@ pub fn behind_spaces(mut rest: &[u8]) -> &[u8] {
 
 /// How many bytes at the start of `bytes` stand in a string for themselves: ASCII that is no quote, no backslash and no
 /// control character.
-pub fn plain(bytes: &[u8]) -> usize {
+pub(super) fn plain(bytes: &[u8]) -> usize {
     let rest = behind_plain(bytes, first);
     let plain = |byte: &&u8| matches!(byte, b' '..=0x7F) && !matches!(byte, b'"' | b'\\');
     bytes.len() - rest.len() + rest.iter().take_while(plain).count()
@@ -79,13 +79,13 @@ fn behind_plain(mut rest: &[u8], first: fn(u64) -> usize) -> &[u8] {
 /// What follows the string that goes on here, behind its quote. Else what follows the part that is known to be right: an
 /// escape or a character of a rare sort, a flaw, or the last few bytes of the piece.
 #[inline(always)]
-pub fn string(rest: &[u8]) -> Result<&[u8], &[u8]> {
+pub(super) fn string(rest: &[u8]) -> Result<&[u8], &[u8]> {
     string_by(rest, first)
 }
 
 /// The same of a key: record after record has the same ones.
 #[inline(always)]
-pub fn key(rest: &[u8]) -> Result<&[u8], &[u8]> {
+pub(super) fn key(rest: &[u8]) -> Result<&[u8], &[u8]> {
     string_by(rest, first_foretold)
 }
 
@@ -132,7 +132,7 @@ fn behind_usual(mut rest: &[u8]) -> &[u8] {
 /// What follows the number of which the first digit stands here; `None` when it is none, or goes on to the end of the
 /// piece.
 #[inline(always)]
-pub fn number(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn number(bytes: &[u8]) -> Option<&[u8]> {
     let mut rest = behind_digits(bytes)?;
     if bytes[0] == b'0' && rest.len() + 1 < bytes.len() {
         return None;

@@ -4,7 +4,7 @@ use super::skip;
 
 /// What a piece of a JSON text is.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// `{` or `[`.
     Begin,
     /// `}` or `]`.
@@ -15,7 +15,7 @@ pub enum Kind {
 }
 
 /// A piece of a JSON text, from byte to byte.
-pub struct Token {
+pub(super) struct Token {
     pub kind: Kind,
     pub start: usize,
     pub end: usize,
@@ -23,13 +23,13 @@ pub struct Token {
 
 /// The pieces of a JSON text in their order, but for commas, colons and white space. Every piece begins and ends beside
 /// an ASCII byte or at an end of the text, so that a `&str` may be cut there.
-pub struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     json: &'a [u8],
     at: usize,
 }
 
 impl Tokens<'_> {
-    pub fn of(json: &[u8]) -> Tokens<'_> {
+    pub(super) fn of(json: &[u8]) -> Tokens<'_> {
         Tokens { json, at: 0 }
     }
 

@@ -23,7 +23,7 @@ const REDRAW: Duration = Duration::from_millis(100);
 
 /// How many lines came to what.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     accepted: u64,
     refused: u64,
     unsent: u64,
@@ -34,7 +34,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds so many lines of one fate.
-    pub fn add(&mut self, fate: Fate, lines: u64) {
+    pub(crate) fn add(&mut self, fate: Fate, lines: u64) {
         *match fate {
             Fate::Accepted => &mut self.accepted,
             Fate::Refused => &mut self.refused,
@@ -72,7 +72,7 @@ impl fmt::Display for Tally {
 
 /// Reports the deliveries of lines as one `Output` wants it.
 #[derive(Debug)]
-pub struct LineReport<'a> {
+pub(crate) struct LineReport<'a> {
     report: Report<'a>,
     output: &'a Output,
     target: &'a Target,
@@ -87,7 +87,7 @@ pub struct LineReport<'a> {
 
 impl LineReport<'_> {
     /// As `output` wants it, for lines on their way to `target`.
-    pub fn new<'a>(output: &'a Output, target: &'a Target) -> LineReport<'a> {
+    pub(crate) fn new<'a>(output: &'a Output, target: &'a Target) -> LineReport<'a> {
         LineReport {
             report: Report::new(output),
             output,
@@ -100,14 +100,14 @@ impl LineReport<'_> {
     }
 
     /// A try that another one follows.
-    pub fn another_try(&mut self, span: &RangeInclusive<u64>, text: &str) {
+    pub(crate) fn another_try(&mut self, span: &RangeInclusive<u64>, text: &str) {
         if self.output.verbose {
             self.note(span, text);
         }
     }
 
     /// The request about to be sent.
-    pub fn request(&mut self, job: &Job) {
+    pub(crate) fn request(&mut self, job: &Job) {
         if self.output.verbose {
             self.wipe();
             self.report.request(job);
@@ -118,7 +118,7 @@ impl LineReport<'_> {
     ///
     /// # Errors
     /// As for [`page`].
-    pub fn bad_line(&mut self, number: u64, why: &str) -> Result<()> {
+    pub(crate) fn bad_line(&mut self, number: u64, why: &str) -> Result<()> {
         let span = number..=number;
         self.note(&span, why);
         match self.output.show {
@@ -139,7 +139,7 @@ impl LineReport<'_> {
     ///
     /// # Errors
     /// As for [`page`].
-    pub fn delivery(
+    pub(crate) fn delivery(
         &mut self,
         job: &Job,
         span: &RangeInclusive<u64>,
@@ -192,7 +192,7 @@ impl LineReport<'_> {
     }
 
     /// That these lines are kept in the spool in `dir`, and why; and that what follows will be.
-    pub fn given_up(&mut self, span: &RangeInclusive<u64>, outcome: &Outcome, dir: &str) {
+    pub(crate) fn given_up(&mut self, span: &RangeInclusive<u64>, outcome: &Outcome, dir: &str) {
         if self.output.quiet {
             return;
         }
@@ -209,13 +209,13 @@ impl LineReport<'_> {
     }
 
     /// What stopped us.
-    pub fn error(&mut self, error: &Error) {
+    pub(crate) fn error(&mut self, error: &Error) {
         self.wipe();
         super::error(error);
     }
 
     /// Draws the progress line, unless it was drawn just now.
-    pub fn progress(&mut self, tally: &Tally, elapsed: Duration) {
+    pub(crate) fn progress(&mut self, tally: &Tally, elapsed: Duration) {
         if !self.live || elapsed < self.due {
             return;
         }
@@ -227,7 +227,7 @@ impl LineReport<'_> {
 
     /// What the run came to. Where it stopped early: the last line that was settled, and the last one of those that the
     /// API may have taken.
-    pub fn end(
+    pub(crate) fn end(
         &mut self,
         tally: &Tally,
         elapsed: Duration,

@@ -14,11 +14,11 @@ mod terminal;
 use std::io::{self, ErrorKind, Write};
 
 use crate::system::error::{Error, Kind, Result};
-pub use lines::{LineReport, Tally};
-pub use report::{Mark, Report};
-pub use request::dry_run;
+pub(crate) use lines::{LineReport, Tally};
+pub(crate) use report::{Mark, Report};
+pub(crate) use request::dry_run;
 use terminal::Out;
-pub use terminal::printable;
+pub(crate) use terminal::printable;
 
 /// One line on standard error, whatever is in it. That it cannot be written is nothing we could tell anybody.
 fn line(text: &str) {
@@ -28,7 +28,7 @@ fn line(text: &str) {
 }
 
 /// What stopped us, and the remedy.
-pub fn error(error: &Error) {
+pub(crate) fn error(error: &Error) {
     line(&format!("authpost: {error}"));
     if let Some(remedy) = error.remedy() {
         line(&format!("hint: {remedy}"));
@@ -36,12 +36,12 @@ pub fn error(error: &Error) {
 }
 
 /// Something worth knowing that stops nothing.
-pub fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     line(&format!("authpost: {text}"));
 }
 
 /// A bug: in one line, without a backtrace.
-pub fn bug(what: &str) {
+pub(crate) fn bug(what: &str) {
     line(&format!(
         "authpost: this is a bug in authpost {}: {what}",
         env!("CARGO_PKG_VERSION")
@@ -55,7 +55,7 @@ pub fn bug(what: &str) {
 ///
 /// # Errors
 /// [`Kind::Output`], unless it is only that nobody reads it any more.
-pub fn page(text: &[u8]) -> Result<()> {
+pub(crate) fn page(text: &[u8]) -> Result<()> {
     print(|out| out.write_all(text))
 }
 

@@ -23,7 +23,7 @@ use crate::system::time;
 
 /// What a test came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// As it should be.
     Good,
     /// It works, and is not as it should be.
@@ -34,25 +34,25 @@ pub enum Mark {
 
 /// Reports deliveries as one `Output` wants it.
 #[derive(Clone, Copy, Debug)]
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     pub(super) output: &'a Output,
 }
 
 impl Report<'_> {
     /// As `output` wants it.
-    pub fn new(output: &Output) -> Report<'_> {
+    pub(crate) fn new(output: &Output) -> Report<'_> {
         Report { output }
     }
 
     /// A try that another one follows.
-    pub fn another_try(self, text: &str) {
+    pub(crate) fn another_try(self, text: &str) {
         if self.output.verbose {
             note(text);
         }
     }
 
     /// The request about to be sent.
-    pub fn request(self, job: &Job) {
+    pub(crate) fn request(self, job: &Job) {
         if self.output.verbose {
             line(&format!(
                 "> {} {}",
@@ -71,7 +71,7 @@ impl Report<'_> {
     }
 
     /// The random wait before everything else.
-    pub fn splay(self, wait: Duration) {
+    pub(crate) fn splay(self, wait: Duration) {
         if self.output.verbose {
             note(&format!("waiting {} first (--splay)", time::spoken(wait)));
         }
@@ -81,7 +81,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// As for [`page`].
-    pub fn finding(self, mark: Mark, text: &str, remedy: Option<&str>) -> Result<()> {
+    pub(crate) fn finding(self, mark: Mark, text: &str, remedy: Option<&str>) -> Result<()> {
         let word = match mark {
             Mark::Good if self.output.quiet => return Ok(()),
             Mark::Good => "ok  ",
@@ -93,14 +93,14 @@ impl Report<'_> {
     }
 
     /// Something worth knowing that stops nothing.
-    pub fn remark(self, text: &str) {
+    pub(crate) fn remark(self, text: &str) {
         if !self.output.quiet {
             note(text);
         }
     }
 
     /// A delivery that failed, one of many, and the remedy.
-    pub fn failure(self, text: &str, remedy: Option<&str>) {
+    pub(crate) fn failure(self, text: &str, remedy: Option<&str>) {
         self.pause();
         note(text);
         if let Some(remedy) = remedy {
@@ -109,7 +109,7 @@ impl Report<'_> {
     }
 
     /// How far a run has come, where somebody sits and watches; [`Report::pause`] takes it away again.
-    pub fn progress(self, done: usize, total: usize) {
+    pub(crate) fn progress(self, done: usize, total: usize) {
         let mut out = io::stderr().lock();
         if !self.output.quiet && out.is_terminal() {
             let _ = out.write_all(format!("\r{done} of {total} …").as_bytes());
@@ -117,7 +117,7 @@ impl Report<'_> {
     }
 
     /// Clears the progress, for a line that stays.
-    pub fn pause(self) {
+    pub(crate) fn pause(self) {
         let mut out = io::stderr().lock();
         if !self.output.quiet && out.is_terminal() {
             let _ = out.write_all(b"\r\x1b[K");
@@ -128,7 +128,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// As for [`page`].
-    pub fn flushed(self, job: &Job, outcome: &Outcome) -> Result<()> {
+    pub(crate) fn flushed(self, job: &Job, outcome: &Outcome) -> Result<()> {
         if let Some(text) = &outcome.note {
             self.pause();
             self.remark(text);
@@ -148,14 +148,14 @@ impl Report<'_> {
     ///
     /// # Errors
     /// As for [`page`].
-    pub fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
+    pub(crate) fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
         self.remark(text);
         self.flushed(job, outcome)?;
         Ok(outcome.exit())
     }
 
     /// That no certificate is checked.
-    pub fn insecure(self) {
+    pub(crate) fn insecure(self) {
         if !self.output.quiet {
             note("no certificate is checked (--insecure): anybody on the way can read the token");
         }
@@ -165,7 +165,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// As for [`page`].
-    pub fn outcome(self, job: &Job, outcome: &Outcome) -> Result<Exit> {
+    pub(crate) fn outcome(self, job: &Job, outcome: &Outcome) -> Result<Exit> {
         if let Some(text) = &outcome.note {
             self.remark(text);
         }

@@ -10,7 +10,7 @@ use crate::system::error::Result;
 ///
 /// # Errors
 /// As for [`page`].
-pub fn dry_run(job: &Job, key_is_random: bool) -> Result<()> {
+pub(crate) fn dry_run(job: &Job, key_is_random: bool) -> Result<()> {
     let target = &job.target;
     let url = &target.url;
     let path = match &url.as_str()[url.origin().len()..] {

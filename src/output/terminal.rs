@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::sync::OnceLock;
 
 /// Whether standard output is a terminal.
-pub fn is_terminal() -> bool {
+pub(super) fn is_terminal() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| io::stdout().is_terminal())
 }
@@ -19,20 +19,20 @@ fn is_obeyed(c: char) -> bool {
 }
 
 /// `text` in one line that is safe to be shown, with a mark in the place of each character that would be obeyed.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let shown = |c| if is_obeyed(c) { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
 }
 
 /// Standard output. On a terminal what would be obeyed is written as JSON writes it, `\u001b`, so that JSON stays the
 /// JSON it was, and what is not UTF-8 as `\x9b`. Each write must end with a whole character, and a line's end be in one.
-pub struct Out {
+pub(super) struct Out {
     buffer: BufWriter<StdoutLock<'static>>,
     escapes: bool,
 }
 
 impl Out {
-    pub fn new() -> Out {
+    pub(super) fn new() -> Out {
         Out {
             buffer: BufWriter::with_capacity(64 << 10, io::stdout().lock()),
             escapes: is_terminal(),

@@ -1,7 +1,7 @@
 //! Which headers a caller may set.
 
 /// Whether `name: value` can be a header (RFC 9110, section 5) that a caller may set. The error is a clause.
-pub fn check_header(name: &str, value: &str) -> Result<(), String> {
+pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
     if !is_token(name) {
         // Its start, for a value may have slipped in.
         let start: String = name
@@ -33,7 +33,7 @@ pub fn check_header(name: &str, value: &str) -> Result<(), String> {
 }
 
 /// Whether `word` is a token in the sense of RFC 9110, section 5.6.2: a header's name, an authentication scheme.
-pub fn is_token(word: &str) -> bool {
+pub(crate) fn is_token(word: &str) -> bool {
     !word.is_empty()
         && word
             .bytes()

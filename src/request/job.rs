@@ -12,7 +12,7 @@ use crate::request::Target;
 
 /// One document to deliver.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// Where it goes.
     pub target: Rc<Target>,
     /// What tells the API that two requests are the same one; `None` where the target wants none.
@@ -23,7 +23,7 @@ pub struct Job {
 
 impl Job {
     /// The job of delivering `body` to `target`, under the caller's own `key` or a random one.
-    pub fn new(target: Rc<Target>, key: Option<String>, body: Document) -> Job {
+    pub(crate) fn new(target: Rc<Target>, key: Option<String>, body: Document) -> Job {
         let key = target
             .idempotency_header
             .is_some()
@@ -32,7 +32,7 @@ impl Job {
     }
 
     /// The headers that anybody may see.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let given = self.target.headers.iter();
         let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
         let key = self
@@ -46,11 +46,11 @@ impl Job {
 
 /// An idempotency key (draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key(pub String);
+pub(crate) struct Key(pub String);
 
 impl Key {
     /// A random UUID, version 4 (RFC 9562).
-    pub fn random() -> Key {
+    pub(super) fn random() -> Key {
         // The standard library seeds its hash maps from the system's generator; two values of that keyed function are
         // 128 bits that nobody can guess, without another dependency.
         let random = RandomState::new();

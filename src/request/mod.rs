@@ -5,7 +5,7 @@
 //! secret is found, never a secret.
 
 mod header;
-pub mod job;
+pub(crate) mod job;
 mod url;
 
 use std::path::PathBuf;
@@ -15,12 +15,12 @@ use std::time::Duration;
 use crate::document::Item;
 use crate::document::ndjson::Group;
 use crate::json::Pointer;
-pub use header::{check_header, is_token};
-pub use url::Url;
+pub(crate) use header::{check_header, is_token};
+pub(crate) use url::Url;
 
 /// One run that sends: the whole of what the command line and the config file ask for.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Where it goes, and with which credentials.
     pub target: Rc<Target>,
     /// Where the documents come from.
@@ -43,7 +43,7 @@ pub struct Plan {
 
 /// Where a document goes: all that a message on disk must remember beside its body and its key.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(crate) struct Target {
     /// The request's method.
     pub method: Method,
     /// The API's address.
@@ -62,7 +62,7 @@ pub struct Target {
 
 /// The methods that carry a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub(crate) enum Method {
     /// The default.
     Post,
     /// Replace.
@@ -73,7 +73,7 @@ pub enum Method {
 
 impl Method {
     /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Method::Post => "POST",
             Method::Put => "PUT",
@@ -82,7 +82,7 @@ impl Method {
     }
 
     /// From the word on the wire, in capitals.
-    pub fn parse(word: &str) -> Option<Method> {
+    pub(crate) fn parse(word: &str) -> Option<Method> {
         [Method::Post, Method::Put, Method::Patch]
             .into_iter()
             .find(|method| method.as_str() == word)
@@ -91,7 +91,7 @@ impl Method {
 
 /// How a request proves who sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Auth {
+pub(crate) struct Auth {
     /// Where the token is found.
     pub source: Source,
     /// How it is put into a header.
@@ -99,11 +99,11 @@ pub struct Auth {
 }
 
 /// The variable that a token comes from where no place is named.
-pub const DEFAULT_TOKEN: &str = "AUTHPOST_TOKEN";
+pub(crate) const DEFAULT_TOKEN: &str = "AUTHPOST_TOKEN";
 
 /// Where the token is found; never the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// A file that holds the token and nothing else.
     File(PathBuf),
     /// An environment variable.
@@ -118,7 +118,7 @@ pub enum Source {
 
 /// How the token is put into a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// `Authorization: WORD token` (RFC 9110, section 11.6.2).
     Scheme(String),
     /// `NAME: token`.
@@ -127,7 +127,7 @@ pub enum Form {
 
 /// How to reach and trust the API, and the token endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// Trust only the certificate authorities in this file.
     pub cacert: Option<PathBuf>,
     /// The client's certificate chain and its private key.
@@ -148,7 +148,7 @@ pub struct Connection {
 
 /// Which addresses are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub(crate) enum Family {
     /// Both, IPv6 first where it has a route.
     Any,
     /// Only IPv4 (`-4`).
@@ -159,7 +159,7 @@ pub enum Family {
 
 /// Where the documents come from.
 #[derive(Debug)]
-pub enum Documents {
+pub(crate) enum Documents {
     /// There is one.
     One(Input),
     /// Each line of a file is one, or each group of lines.
@@ -168,7 +168,7 @@ pub enum Documents {
 
 /// Where the one document comes from.
 #[derive(Debug)]
-pub enum Input {
+pub(crate) enum Input {
     /// Nothing to send but the request itself.
     Nothing,
     /// An object built from the command line.
@@ -183,7 +183,7 @@ pub enum Input {
 
 /// A file with a JSON text in each line (NDJSON).
 #[derive(Debug)]
-pub struct Lines {
+pub(crate) struct Lines {
     /// The file; `None` is standard input.
     pub file: Option<PathBuf>,
     /// How many lines at its start to pass over.
@@ -200,7 +200,7 @@ pub struct Lines {
 
 /// How long and how often to try one document.
 #[derive(Clone, Debug)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// The budget of one delivery, everything included.
     pub timeout: Duration,
     /// How many tries at most; at least one.
@@ -217,7 +217,7 @@ pub struct Delivery {
 
 /// How a run fits in with other runs, and how long all of it may take.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// A random wait of up to this long comes first.
     pub splay: Duration,
     /// The file whose lock is held meanwhile.
@@ -228,7 +228,7 @@ pub struct Run {
 
 impl Run {
     /// How long a delivery of at most `timeout` may take when the run began this long ago.
-    pub fn limit(&self, timeout: Duration, since_start: Duration) -> Duration {
+    pub(crate) fn limit(&self, timeout: Duration, since_start: Duration) -> Duration {
         match self.max_time {
             Some(all) => timeout.min(all.saturating_sub(since_start)),
             None => timeout,
@@ -238,7 +238,7 @@ impl Run {
 
 /// One run that delivers what waits in a spool.
 #[derive(Debug)]
-pub struct Flush {
+pub(crate) struct Flush {
     /// The spool.
     pub dir: PathBuf,
     /// The budget of one delivery, everything included.
@@ -251,7 +251,7 @@ pub struct Flush {
 
 /// Messages of a spool that something is to be done with.
 #[derive(Debug)]
-pub struct Chosen {
+pub(crate) struct Chosen {
     /// The spool.
     pub dir: PathBuf,
     /// Their ids, or what these begin with; `None` is all that are dead.
@@ -262,7 +262,7 @@ pub struct Chosen {
 
 /// What an answer must say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expect {
+pub(crate) struct Expect {
     /// Where.
     pub pointer: Pointer,
     /// The JSON text of the value that must stand there.
@@ -271,7 +271,7 @@ pub struct Expect {
 
 /// How to tell what happened.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     /// Print nothing on success.
     pub quiet: bool,
     /// Print the headers and every try.
@@ -284,7 +284,7 @@ pub struct Output {
 
 /// What goes to standard output.
 #[derive(Debug)]
-pub enum Show {
+pub(crate) enum Show {
     /// The answer's body.
     Body,
     /// One value of it.

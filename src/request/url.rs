@@ -4,7 +4,7 @@ use std::fmt;
 
 /// An absolute `http` or `https` URL (RFC 3986) without user information and fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Url {
+pub(crate) struct Url {
     text: String,
     host: std::ops::Range<usize>,
     path: usize,
@@ -13,7 +13,7 @@ pub struct Url {
 
 impl Url {
     /// Checks and keeps `text`. The error is a whole sentence's end, such as `it has no host`.
-    pub fn parse(text: &str) -> Result<Url, String> {
+    pub(crate) fn parse(text: &str) -> Result<Url, String> {
         let (scheme, rest) = text
             .split_once("://")
             .ok_or("it has no scheme, such as https://")?;
@@ -83,32 +83,32 @@ impl Url {
     }
 
     /// The URL as it was given.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Whether TLS protects it.
-    pub fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.text.starts_with("https:")
     }
 
     /// The host: a name, or an address without brackets.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.text[self.host.clone()]
     }
 
     /// The port, the scheme's own where none is given.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Scheme, host and port as given: what is reached, whatever the path.
-    pub fn origin(&self) -> &str {
+    pub(crate) fn origin(&self) -> &str {
         &self.text[..self.path]
     }
 
     /// Whether the host is this machine: 127.0.0.0/8, ::1, localhost and what is below it (RFC 6761).
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         let host = self.host().trim_end_matches('.').to_ascii_lowercase();
         match host.parse::<std::net::IpAddr>() {
             Ok(address) => address.is_loopback(),

@@ -31,7 +31,7 @@ struct Others<'a> {
 
 impl Spool {
     /// Whether the message called `name` is in two places, and nobody works on it. Changes nothing.
-    pub fn is_double(&self, name: &OsStr) -> bool {
+    pub(crate) fn is_double(&self, name: &OsStr) -> bool {
         let held = Place::ALL.iter().find_map(|place| {
             match self.try_hold(*place, name, &self.path(*place, name)) {
                 Ok(Taken::Held(held)) => Some(held),
@@ -74,7 +74,7 @@ impl<'a> Held<'a> {
     }
 
     /// The file with other bytes that has its name in `queue`, locked.
-    pub fn namesake(&self) -> Option<Held<'a>> {
+    pub(crate) fn namesake(&self) -> Option<Held<'a>> {
         self.others().ok().flatten()?.namesake
     }
 

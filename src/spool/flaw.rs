@@ -5,7 +5,7 @@ use std::io;
 
 /// Why a file cannot be used.
 #[derive(Debug)]
-pub enum Flaw {
+pub(crate) enum Flaw {
     /// It is no file that authpost could have put there, for this reason.
     NoMessage(&'static str),
     /// Others than its owner may write to it.

@@ -11,7 +11,7 @@ use crate::document::Document;
 use crate::system::error::Result;
 
 /// What is known of a message that somebody marked and nobody holds.
-pub const STOPPED: &str =
+pub(crate) const STOPPED: &str =
     "the run that sent it was stopped before the answer, so the API may have taken it";
 
 /// And of one that was found in two places.
@@ -19,7 +19,7 @@ const DOUBLED: &str = "it was in two places of the spool, as a power cut or a re
                        so the API may have accepted it";
 
 /// A message that is ours until this is dropped.
-pub struct Held<'a> {
+pub(crate) struct Held<'a> {
     pub(super) spool: &'a Spool,
     /// Its name.
     pub id: Id,
@@ -33,7 +33,7 @@ pub struct Held<'a> {
 
 impl Held<'_> {
     /// Why the API may have accepted it, if it may.
-    pub fn doubt(&self) -> Option<&'static str> {
+    pub(crate) fn doubt(&self) -> Option<&'static str> {
         match (self.place, self.is_double) {
             (Place::Active, true) => Some(DOUBLED),
             (Place::Active, false) => Some(STOPPED),
@@ -45,7 +45,7 @@ impl Held<'_> {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn read(&self) -> std::result::Result<(Message, Document), Flaw> {
+    pub(crate) fn read(&self) -> std::result::Result<(Message, Document), Flaw> {
         Message::read(&self.file, &self.id)
     }
 
@@ -54,13 +54,13 @@ impl Held<'_> {
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it must not be sent then.
-    pub fn begin(&mut self) -> Result<()> {
+    pub(crate) fn begin(&mut self) -> Result<()> {
         self.put(Place::Active)
     }
 
     /// Marks that the last request with it did nothing. Not synced: a power cut finds it in `active`, which only says
     /// less.
-    pub fn undo(&mut self) {
+    pub(crate) fn undo(&mut self) {
         let (from, to) = (
             self.spool.path(self.place, &self.id),
             self.spool.path(Place::Queue, &self.id),
@@ -74,7 +74,7 @@ impl Held<'_> {
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it is still in the spool.
-    pub fn keep(mut self) -> Result<()> {
+    pub(crate) fn keep(mut self) -> Result<()> {
         self.put(Place::Queue)
     }
 
@@ -82,7 +82,7 @@ impl Held<'_> {
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it is still in the spool.
-    pub fn bury(mut self) -> Result<()> {
+    pub(crate) fn bury(mut self) -> Result<()> {
         if self.place != Place::Dead
             && fs::symlink_metadata(self.spool.path(Place::Dead, &self.id)).is_ok()
         {
@@ -97,7 +97,7 @@ impl Held<'_> {
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it may still be in the spool.
-    pub fn remove(self) -> Result<()> {
+    pub(crate) fn remove(self) -> Result<()> {
         let path = self.spool.path(self.place, &self.id);
         let _ = fs::remove_file(self.spool.dir.join("state").join(&self.id));
         fs::remove_file(&path)

@@ -44,7 +44,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`Kind::Input`] when there is none, [`Kind::Output`] when others could have put a message or a link there.
-    pub fn open(dir: &Path) -> Result<Spool> {
+    pub(crate) fn open(dir: &Path) -> Result<Spool> {
         if let Some(spool) = Spool::find(dir, Kind::Input)? {
             return Ok(spool);
         }
@@ -62,7 +62,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`Kind::Output`] when others could put a message or a link there.
-    pub fn is_prepared(dir: &Path) -> Result<bool> {
+    pub(crate) fn is_prepared(dir: &Path) -> Result<bool> {
         // One that was removed while we stood in it has no name any more.
         let is_empty =
             dir.canonicalize().is_ok() && entries(dir).is_ok_and(|names| names.is_empty());
@@ -78,7 +78,7 @@ impl Spool {
     ///
     /// # Errors
     /// That, or [`Kind::Output`] when others could have put a message or a link there.
-    pub fn find(dir: &Path, foreign: Kind) -> Result<Option<Spool>> {
+    pub(crate) fn find(dir: &Path, foreign: Kind) -> Result<Option<Spool>> {
         let spool = Spool::at(dir)?;
         let is_missing = |path: &Path| matches!(fs::symlink_metadata(path), Err(why) if why.kind() == ErrorKind::NotFound);
         if is_missing(&spool.dir) {
@@ -141,7 +141,7 @@ impl Spool {
     ///
     /// # Errors
     /// As for [`Spool::find`]; [`Kind::Output`] when it cannot be made.
-    pub fn make(dir: &Path) -> Result<Spool> {
+    pub(crate) fn make(dir: &Path) -> Result<Spool> {
         make_dir(dir).map_err(|why| {
             let doing = format!("making the spool '{}'", dir.display());
             Error::io(Kind::Output, doing, &why)

@@ -37,7 +37,7 @@ const LONGEST_HEAD: u64 = 4 << 20;
 
 /// What a message says beside its body.
 #[derive(Debug)]
-pub struct Message {
+pub(crate) struct Message {
     /// Its name.
     pub id: Id,
     /// When it was accepted, in seconds since 1970.
@@ -59,7 +59,7 @@ impl Message {
     ///
     /// # Errors
     /// [`Kind::Usage`] for a path that is not UTF-8, and for a head that would be too long to be read.
-    pub fn new(job: &Job, idempotent: bool, expect: &[Expect], now: u64) -> Result<Message> {
+    pub(crate) fn new(job: &Job, idempotent: bool, expect: &[Expect], now: u64) -> Result<Message> {
         let target = &job.target;
         let source = match &target.auth.source {
             Source::File(path) => Source::File(absolute(path)?),
@@ -109,7 +109,7 @@ impl Message {
     }
 
     /// Its job.
-    pub fn job(&self, body: Document) -> Job {
+    pub(crate) fn job(&self, body: Document) -> Job {
         Job {
             target: self.target.clone(),
             key: self.key.clone(),
@@ -179,7 +179,7 @@ impl Message {
     }
 
     /// Writes the whole file.
-    pub fn write(&self, body: &Document, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn write(&self, body: &Document, out: &mut impl Write) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(256 << 10, out);
         let mut sum = Sum::new();
         let head = self.head(body.len()) + "\n";
@@ -204,7 +204,7 @@ impl Message {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn read(file: &File, id: &Id) -> std::result::Result<(Message, Document), Flaw> {
+    pub(crate) fn read(file: &File, id: &Id) -> std::result::Result<(Message, Document), Flaw> {
         let length = file.metadata()?.len();
         let Some(framed) = length.checked_sub(END_MARK) else {
             return damaged("it is too short");
@@ -254,7 +254,7 @@ impl Message {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn glance(file: &File, id: &Id) -> std::result::Result<Message, Flaw> {
+    pub(crate) fn glance(file: &File, id: &Id) -> std::result::Result<Message, Flaw> {
         let mut head = Vec::new();
         BufReader::with_capacity(2 << 10, file)
             .take(LONGEST_HEAD)

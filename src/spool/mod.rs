@@ -37,28 +37,31 @@ use crate::document::Document;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 use disk::{entries, private, remedy, sync, sync_dir};
-pub use flaw::Flaw;
-pub use held::{Held, STOPPED};
-pub use id::Id;
-pub use message::Message;
-pub use retry_state::Hint;
+pub(crate) use flaw::Flaw;
+pub(crate) use held::{Held, STOPPED};
+use id::Id;
+pub(crate) use message::Message;
+pub(crate) use retry_state::Hint;
 
 const NO_NAME: Flaw = Flaw::NoMessage("its name is not that of a message");
 
 /// Where a message lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
+    /// Pending.
     Queue,
+    /// A request with it may be under way.
     Active,
+    /// Dead-lettered.
     Dead,
 }
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 3] = [Place::Queue, Place::Active, Place::Dead];
+    pub(crate) const ALL: [Place; 3] = [Place::Queue, Place::Active, Place::Dead];
 
     /// The directory's name.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Place::Queue => "queue",
             Place::Active => "active",
@@ -69,7 +72,7 @@ impl Place {
 
 /// A directory of messages.
 #[derive(Debug)]
-pub struct Spool {
+pub(crate) struct Spool {
     dir: PathBuf,
     /// The user whose spool it is: us.
     owner: u32,
@@ -79,7 +82,7 @@ pub struct Spool {
 
 /// What came of reaching for a message.
 #[derive(Debug)]
-pub enum Taken<'a> {
+pub(crate) enum Taken<'a> {
     /// It is ours until the value is dropped.
     Held(Held<'a>),
     /// Somebody else works on it.
@@ -92,12 +95,12 @@ pub enum Taken<'a> {
 
 impl Spool {
     /// The directory.
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Where the message `name` lies, or would.
-    pub fn path(&self, place: Place, name: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path(&self, place: Place, name: impl AsRef<Path>) -> PathBuf {
         self.dir.join(place.name()).join(name)
     }
 
@@ -114,7 +117,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`Kind::Output`]; the message is then not in the spool.
-    pub fn accept(&self, message: &Message, body: &Document, to: Place) -> Result<Held<'_>> {
+    pub(crate) fn accept(&self, message: &Message, body: &Document, to: Place) -> Result<Held<'_>> {
         self.check_room(body.len())?;
         let path = self.dir.join("tmp").join(&message.id);
         let file = self
@@ -169,7 +172,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`Kind::Input`] when the directory cannot be read.
-    pub fn names(&self, place: Place) -> Result<Vec<OsString>> {
+    pub(crate) fn names(&self, place: Place) -> Result<Vec<OsString>> {
         let dir = self.dir.join(place.name());
         let mut names = match entries(&dir) {
             Err(why) if why.kind() == ErrorKind::NotFound => Vec::new(),
@@ -190,7 +193,7 @@ impl Spool {
     /// # Errors
     /// [`Kind::Input`] when it cannot be opened or locked for a reason other than those in [`Taken`], [`Kind::Output`]
     /// when it cannot be taken out of its second place.
-    pub fn hold(&self, place: Place, name: &OsStr) -> Result<Taken<'_>> {
+    pub(crate) fn hold(&self, place: Place, name: &OsStr) -> Result<Taken<'_>> {
         let path = self.path(place, name);
         match self.try_hold(place, name, &path) {
             Ok(Taken::Held(held)) => held.unite(),
@@ -205,7 +208,7 @@ impl Spool {
     }
 
     /// Whether the message called `name` is in `active` and nobody works on it. Changes nothing.
-    pub fn is_orphan(&self, name: &OsStr) -> bool {
+    pub(crate) fn is_orphan(&self, name: &OsStr) -> bool {
         let path = self.path(Place::Active, name);
         matches!(
             self.try_hold(Place::Active, name, &path),
@@ -250,7 +253,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub fn set_aside(&self, place: Place, name: &OsStr, why: &str) -> Result<()> {
+    pub(crate) fn set_aside(&self, place: Place, name: &OsStr, why: &str) -> Result<()> {
         let from = self.path(place, name);
         let mut aside = name.to_owned();
         if fs::symlink_metadata(self.path(Place::Dead, name)).is_ok() {
@@ -272,7 +275,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub fn turn(&self) -> Result<Option<File>> {
+    pub(crate) fn turn(&self) -> Result<Option<File>> {
         if !self.has_lock() {
             self.lay_out()?;
         }
@@ -286,7 +289,7 @@ impl Spool {
     }
 
     /// Removes what senders that were killed left half written. What cannot be removed now can be later.
-    pub fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         let dir = self.dir.join("tmp");
         for name in entries(&dir).unwrap_or_default() {
             let path = dir.join(&name);
@@ -301,7 +304,7 @@ impl Spool {
     }
 
     /// What `read` finds in the message called `name`, and the file's length, without a lock; `None` when it is gone.
-    pub fn look<T>(
+    pub(crate) fn look<T>(
         &self,
         place: Place,
         name: &OsStr,
@@ -328,7 +331,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub fn discard(&self, place: Place, name: &OsStr) -> Result<()> {
+    pub(crate) fn discard(&self, place: Place, name: &OsStr) -> Result<()> {
         let path = self.path(place, name);
         let _ = fs::remove_file(self.dir.join("state").join(name));
         let removed = match fs::symlink_metadata(&path) {
@@ -341,7 +344,7 @@ impl Spool {
     }
 
     /// What is remembered of the message called `name`.
-    pub fn hint(&self, name: &OsStr) -> Hint {
+    pub(crate) fn hint(&self, name: &OsStr) -> Hint {
         let mut text = Vec::new();
         match guard::open_own(&self.dir.join("state").join(name), self.owner) {
             Ok(Ok((file, metadata)))
@@ -355,7 +358,7 @@ impl Spool {
     }
 
     /// Remembers it, if that can be done: losing it loses nothing. The file is a new one, so that no link is followed.
-    pub fn note(&self, name: impl AsRef<Path>, hint: &Hint) {
+    pub(crate) fn note(&self, name: impl AsRef<Path>, hint: &Hint) {
         let path = self.dir.join("state").join(name);
         let _ = fs::remove_file(&path);
         let _ = private(OpenOptions::new().write(true).create_new(true))
@@ -367,7 +370,7 @@ impl Spool {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub fn forget(&self, name: &OsStr) -> Result<()> {
+    pub(crate) fn forget(&self, name: &OsStr) -> Result<()> {
         let path = self.dir.join("state").join(name);
         match fs::remove_file(&path) {
             Err(why) if why.kind() != ErrorKind::NotFound => {

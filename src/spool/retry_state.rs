@@ -18,7 +18,7 @@ const AGE: u64 = 7 * DAY;
 
 /// What is remembered. Moments in seconds since 1970, lengths in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hint {
+pub(crate) struct Hint {
     /// How often its delivery was tried.
     pub tries: u64,
     /// When the last time.
@@ -33,7 +33,7 @@ pub struct Hint {
 
 impl Hint {
     /// From the text of its file; garbage is no hint.
-    pub fn parse(text: &[u8]) -> Option<Hint> {
+    pub(super) fn parse(text: &[u8]) -> Option<Hint> {
         let members: Value = serde_json::from_slice(text).ok()?;
         Some(Hint {
             tries: members["tries"].as_u64()?,
@@ -45,7 +45,7 @@ impl Hint {
     }
 
     /// The text of its file.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         json!({
             "tries": self.tries,
             "last": self.last,
@@ -57,7 +57,7 @@ impl Hint {
     }
 
     /// How long until the next try; nothing when it is due, or when the clock was set back since.
-    pub fn left(&self, now: u64) -> u64 {
+    pub(crate) fn left(&self, now: u64) -> u64 {
         match now.checked_sub(self.last) {
             Some(gone) => self.wait.saturating_sub(gone),
             None => 0,
@@ -65,7 +65,7 @@ impl Hint {
     }
 
     /// Another try of a message of this age has failed, and the API `asked` to wait.
-    pub fn failed(&mut self, created: u64, now: u64, asked: Option<Duration>, error: &str) {
+    pub(crate) fn failed(&mut self, created: u64, now: u64, asked: Option<Duration>, error: &str) {
         let before = if self.tries == 0 { created } else { self.last };
         self.waited = self
             .waited
@@ -80,7 +80,7 @@ impl Hint {
 
     /// How many tries there will have been with one more, if a message of this age was then tried often enough, for long
     /// enough.
-    pub fn last_try(&self, created: u64, now: u64) -> Option<u64> {
+    pub(crate) fn last_try(&self, created: u64, now: u64) -> Option<u64> {
         let mut after = self.clone();
         after.failed(created, now, None, "");
         after.is_given_up().then_some(after.tries)

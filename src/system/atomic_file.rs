@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// Those of the file system. None is ignored and none tried again: what an `fsync` that failed has lost stays lost.
-pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let (dir, mut name) = hidden(path)?;
     name.push(format!("{:016x}", RandomState::new().hash_one(0u8)));
     let temporary = dir.join(name);
@@ -48,7 +48,7 @@ fn put(file: &File, temporary: &Path, path: &Path, mode: u32) -> io::Result<()> 
 ///
 /// # Errors
 /// Those of the file system.
-pub fn interrupted(path: &Path, owner: u32) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn interrupted(path: &Path, owner: u32) -> io::Result<Vec<PathBuf>> {
     let (dir, start) = hidden(path)?;
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -71,7 +71,7 @@ pub fn interrupted(path: &Path, owner: u32) -> io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// As for [`replace`].
-pub fn complete(temporary: &Path, path: &Path, mode: u32) -> io::Result<()> {
+pub(crate) fn complete(temporary: &Path, path: &Path, mode: u32) -> io::Result<()> {
     put(&File::open(temporary)?, temporary, path, mode)?;
     let (dir, _) = hidden(path)?;
     File::open(dir)?.sync_all()

@@ -9,7 +9,7 @@ use std::io;
 
 /// Who is at fault, and so what a person would have to mend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The command line asks for something that cannot be.
     Usage,
     /// The document is not JSON.
@@ -30,18 +30,18 @@ pub enum Kind {
 
 /// What stopped us, in words for the person who reads the log.
 #[derive(Debug)]
-pub struct Error {
+pub(crate) struct Error {
     kind: Kind,
     what: String,
     hint: Option<String>,
 }
 
 /// What our own part came to.
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// `what` reads *doing what, on what: why*, in one line without a full stop.
-    pub fn new(kind: Kind, what: impl Into<String>) -> Error {
+    pub(crate) fn new(kind: Kind, what: impl Into<String>) -> Error {
         Error {
             kind,
             what: what.into(),
@@ -50,23 +50,23 @@ impl Error {
     }
 
     /// A failed system call: `doing` names the act and its object (`reading the token file 'x'`).
-    pub fn io(kind: Kind, doing: impl fmt::Display, why: &io::Error) -> Error {
+    pub(crate) fn io(kind: Kind, doing: impl fmt::Display, why: &io::Error) -> Error {
         Error::new(kind, format!("{doing}: {}", reason(why)))
     }
 
     /// Adds the remedy, in the imperative, without a full stop.
-    pub fn hint(mut self, remedy: impl Into<String>) -> Error {
+    pub(crate) fn hint(mut self, remedy: impl Into<String>) -> Error {
         self.hint = Some(remedy.into());
         self
     }
 
     /// Who is at fault.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
     /// The remedy, where there is one.
-    pub fn remedy(&self) -> Option<&str> {
+    pub(crate) fn remedy(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 }
@@ -78,7 +78,7 @@ impl fmt::Display for Error {
 }
 
 /// An [`io::Error`] in words: `No such file or directory`, without Rust's `(os error 2)`.
-pub fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {
         Some(end) => text[..end].to_owned(),

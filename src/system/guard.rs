@@ -11,24 +11,26 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// What a lock, a cache entry or a message has to be.
-pub const NO_FILE: &str = "it is not a file";
+pub(crate) const NO_FILE: &str = "it is not a file";
 
 /// The user that this process acts as. The owner of a pipe that it makes: the standard library has no other word for it.
-pub fn user() -> io::Result<u32> {
+pub(crate) fn user() -> io::Result<u32> {
     let (pipe, _) = io::pipe()?;
     Ok(File::from(OwnedFd::from(pipe)).metadata()?.uid())
 }
 
 /// Why a directory must not be used, and the remedy.
 #[derive(Debug)]
-pub struct Refusal {
+pub(crate) struct Refusal {
+    /// Reads after the directory's name.
     pub why: &'static str,
+    /// What to do about it, in the imperative.
     pub remedy: String,
 }
 
 /// Why others than `owner` could put a file or a link into `dir`, if they could. The `metadata` is that of `dir` itself,
 /// not of what a link points to.
-pub fn refusal(dir: &Path, metadata: &Metadata, owner: u32) -> Option<Refusal> {
+pub(crate) fn refusal(dir: &Path, metadata: &Metadata, owner: u32) -> Option<Refusal> {
     let (why, remedy) = if metadata.is_symlink() {
         ("it is a symbolic link", "use the directory itself".into())
     } else if !metadata.is_dir() {
@@ -53,7 +55,7 @@ pub fn refusal(dir: &Path, metadata: &Metadata, owner: u32) -> Option<Refusal> {
 }
 
 /// Whether others may write to it.
-pub fn is_exposed(metadata: &Metadata) -> bool {
+pub(crate) fn is_exposed(metadata: &Metadata) -> bool {
     metadata.mode() & 0o022 != 0
 }
 
@@ -61,7 +63,10 @@ pub fn is_exposed(metadata: &Metadata) -> bool {
 ///
 /// # Errors
 /// Those of the file system.
-pub fn open_own(path: &Path, owner: u32) -> io::Result<Result<(File, Metadata), &'static str>> {
+pub(crate) fn open_own(
+    path: &Path,
+    owner: u32,
+) -> io::Result<Result<(File, Metadata), &'static str>> {
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_file() {
         return Ok(Err(NO_FILE));
@@ -79,7 +84,7 @@ pub fn open_own(path: &Path, owner: u32) -> io::Result<Result<(File, Metadata), 
 ///
 /// # Errors
 /// Those of the file system, and [`io::ErrorKind::InvalidInput`] for what is not a file.
-pub fn open_lock(path: &Path) -> io::Result<File> {
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => Err(io::Error::new(io::ErrorKind::InvalidInput, NO_FILE)),
         // Reading too, because to open for writing alone a FIFO that came meanwhile would wait for a reader.

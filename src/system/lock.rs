@@ -12,7 +12,7 @@ use crate::system::guard;
 
 /// A lock, held as long as this value lives.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
@@ -21,7 +21,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`Kind::Unreached`] while another run holds it, [`Kind::Output`] when the file cannot be opened or locked.
-    pub fn take(path: &Path) -> Result<Lock> {
+    pub(crate) fn take(path: &Path) -> Result<Lock> {
         let doing = format!("taking the lock '{}'", path.display());
         let cannot = |why| {
             Error::io(Kind::Output, &doing, &why)

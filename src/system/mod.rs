@@ -1,8 +1,8 @@
 //! What every layer stands on: errors, time, secrets, locks and files.
 
-pub mod atomic_file;
-pub mod error;
-pub mod guard;
-pub mod lock;
-pub mod secret;
-pub mod time;
+pub(crate) mod atomic_file;
+pub(crate) mod error;
+pub(crate) mod guard;
+pub(crate) mod lock;
+pub(crate) mod secret;
+pub(crate) mod time;

@@ -19,13 +19,13 @@ use crate::system::time::{self, Budget};
 use forms::{Forms, Trace};
 
 /// More than any secret: whoever names a larger file named the wrong one.
-pub const TOO_LARGE: u64 = 64 * 1024;
+pub(crate) const TOO_LARGE: u64 = 64 * 1024;
 
 /// A piece of a secret below this many characters gives nothing away, and would be found in innocent text.
 const TELLING: usize = 6;
 
 /// Text that must not be seen.
-pub struct Secret {
+pub(crate) struct Secret {
     text: String,
     /// What would give it away, the longest first.
     traces: Vec<Trace>,
@@ -35,13 +35,13 @@ pub struct Secret {
 
 impl Secret {
     /// Takes `text` in. Each of its words, and the value of each `name=value`, gives it away as well.
-    pub fn new(text: String) -> Secret {
+    pub(crate) fn new(text: String) -> Secret {
         let traces = traces(&text);
         Secret::traced(text, traces)
     }
 
     /// The `text` behind a `word` that is none, such as Bearer.
-    pub fn with_scheme(word: &str, text: &str) -> Secret {
+    pub(crate) fn with_scheme(word: &str, text: &str) -> Secret {
         let mut traces = traces(text);
         let text = format!("{word} {text}");
         traces.push(whole(text.clone()));
@@ -49,7 +49,7 @@ impl Secret {
     }
 
     /// A user and a password behind the `word` Basic (RFC 7617).
-    pub fn basic(word: &str, user: &str, password: &str) -> Secret {
+    pub(crate) fn basic(word: &str, user: &str, password: &str) -> Secret {
         let pair = format!("{user}:{password}");
         let code = base64(pair.as_bytes());
         let text = format!("{word} {code}");
@@ -73,13 +73,13 @@ impl Secret {
     }
 
     /// The text itself: whoever calls this gives it away.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.text
     }
 
     /// The texts that give the secret away where they are found, for whoever keeps them out of sight; the longest
     /// first.
-    pub fn traces(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn traces(&self) -> impl Iterator<Item = &str> {
         self.traces.iter().map(|trace| trace.text.as_str())
     }
 
@@ -89,7 +89,7 @@ impl Secret {
 }
 
 /// Whether one of `secrets` stands in `text`, in whatever form; `text` may have been cut off in the middle of it.
-pub fn are_repeated<'a>(
+pub(crate) fn are_repeated<'a>(
     secrets: impl Iterator<Item = &'a Secret> + Clone,
     text: &[u8],
     is_cut: bool,
@@ -151,7 +151,7 @@ fn base64(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// [`Kind::Config`].
-pub fn from_bytes(bytes: Vec<u8>, origin: &str, remedy: &str) -> Result<Secret> {
+pub(crate) fn from_bytes(bytes: Vec<u8>, origin: &str, remedy: &str) -> Result<Secret> {
     let unusable =
         |why: &str| Error::new(Kind::Config, format!("reading {origin}: {why}")).hint(remedy);
     let text = String::from_utf8(bytes).map_err(|_| unusable("it is not text in UTF-8"))?;
@@ -165,7 +165,7 @@ pub fn from_bytes(bytes: Vec<u8>, origin: &str, remedy: &str) -> Result<Secret> 
 ///
 /// # Errors
 /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time.
-pub fn from_file(what: &str, content: &str, path: &Path, budget: Budget) -> Result<Secret> {
+pub(crate) fn from_file(what: &str, content: &str, path: &Path, budget: Budget) -> Result<Secret> {
     let origin = format!("{what} '{}'", path.display());
     let remedy = format!("put {content} into that file, readable by this user alone (chmod 600)");
     let bytes = read_file(path, budget)
@@ -175,7 +175,7 @@ pub fn from_file(what: &str, content: &str, path: &Path, budget: Budget) -> Resu
 }
 
 /// Why [`read_file`] failed; a pipe that nobody wrote to has a remedy of its own.
-pub fn unreadable(doing: &str, why: &io::Error, remedy: &str) -> Error {
+pub(crate) fn unreadable(doing: &str, why: &io::Error, remedy: &str) -> Error {
     match why.kind() {
         ErrorKind::TimedOut => {
             Error::new(Kind::Unreached, format!("{doing}: nothing came in time"))
@@ -201,7 +201,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// [`ErrorKind::TimedOut`] when the budget is over; another when the file cannot be read or is not small.
-pub fn read_file(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(O_NONBLOCK)

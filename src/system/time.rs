@@ -9,23 +9,23 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long something may still take, as a fixed end on the monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
+pub(crate) struct Budget {
     end: Option<Instant>,
 }
 
 impl Budget {
     /// No end at all.
-    pub const UNLIMITED: Budget = Budget { end: None };
+    pub(crate) const UNLIMITED: Budget = Budget { end: None };
 
     /// Ends `limit` from now.
-    pub fn of(limit: Duration) -> Budget {
+    pub(crate) fn of(limit: Duration) -> Budget {
         Budget {
             end: Instant::now().checked_add(limit),
         }
     }
 
     /// The part of this budget that ends at most `limit` from now.
-    pub fn at_most(self, limit: Duration) -> Budget {
+    pub(crate) fn at_most(self, limit: Duration) -> Budget {
         match (self.end, Instant::now().checked_add(limit)) {
             (Some(end), Some(cap)) => Budget {
                 end: Some(end.min(cap)),
@@ -35,20 +35,20 @@ impl Budget {
     }
 
     /// What is left: zero once it is over, [`Duration::MAX`] when there is no end.
-    pub fn left(self) -> Duration {
+    pub(crate) fn left(self) -> Duration {
         self.end.map_or(Duration::MAX, |end| {
             end.saturating_duration_since(Instant::now())
         })
     }
 
     /// Whether nothing is left.
-    pub fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         self.left().is_zero()
     }
 }
 
 /// What the delivery loop needs to know of time and chance, so that its tests need neither.
-pub trait Clock {
+pub(crate) trait Clock {
     /// How long ago this clock was started.
     fn elapsed(&self) -> Duration;
     /// Seconds since 1970, by the wall clock.
@@ -61,13 +61,13 @@ pub trait Clock {
 
 /// The machine's own clocks.
 #[derive(Debug)]
-pub struct SystemClock {
+pub(crate) struct SystemClock {
     start: Instant,
 }
 
 impl SystemClock {
     /// Starts now.
-    pub fn start() -> SystemClock {
+    pub(crate) fn start() -> SystemClock {
         SystemClock {
             start: Instant::now(),
         }
@@ -94,25 +94,25 @@ impl Clock for SystemClock {
 }
 
 /// Seconds since 1970, by the wall clock.
-pub fn unix() -> u64 {
+pub(crate) fn unix() -> u64 {
     micros() / 1_000_000
 }
 
 /// Microseconds since 1970, by the wall clock: for names that sort by time of arrival.
-pub fn micros() -> u64 {
+pub(crate) fn micros() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_micros() as u64)
 }
 
 /// Waits for `time`.
-pub fn sleep(time: Duration) {
+pub(crate) fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3): how long to wait, seen from `now` in seconds since 1970. A date in the
 /// past is no wait at all; what is neither seconds nor a date is `None`.
-pub fn retry_after(text: &str, now: u64) -> Option<Duration> {
+pub(crate) fn retry_after(text: &str, now: u64) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
@@ -184,7 +184,7 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
 }
 
 /// A moment in seconds since 1970, as people write it: `2026-11-20 03:00:00 UTC`.
-pub fn utc(unix: u64) -> String {
+pub(crate) fn utc(unix: u64) -> String {
     let (year, month, day) = civil_from_days(unix / 86_400);
     let second = unix % 86_400;
     format!(
@@ -196,13 +196,13 @@ pub fn utc(unix: u64) -> String {
 }
 
 /// A moment in the past: `2 h ago (2026-11-20 03:00:00 UTC)`.
-pub fn ago(unix: u64, now: u64) -> String {
+pub(crate) fn ago(unix: u64, now: u64) -> String {
     let since = Duration::from_secs(now.saturating_sub(unix));
     format!("{} ago ({})", spoken(since), utc(unix))
 }
 
 /// A length of time as people say it: `250 ms`, `1.5 s`, `90 s`, `5 min`, `2 h`, `3 d`.
-pub fn spoken(time: Duration) -> String {
+pub(crate) fn spoken(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.as_millis()),

@@ -4,11 +4,12 @@
 //! stdin does. Plain std: `rustc --edition 2024 tests/demo/api.rs` builds it, too.
 #![allow(
     clippy::expect_used,
+    clippy::missing_docs_in_private_items,
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr
 )]
-#![allow(dead_code)] // the server can do more
+#![allow(dead_code, unreachable_pub)] // the server can do more
 
 #[path = "../support/http.rs"]
 mod http;

@@ -27,11 +27,11 @@ use crate::system::secret::Secret;
 use crate::system::time::{self, Budget};
 
 /// A token is used until so many seconds before its end: the request has to arrive, and clocks differ.
-pub const MARGIN: u64 = 30;
+pub(super) const MARGIN: u64 = 30;
 
 /// Where the access token of one grant is kept.
 #[derive(Debug)]
-pub struct Cache {
+pub(super) struct Cache {
     /// `None` where there is no place for it.
     file: Option<PathBuf>,
     /// The user whose cache it is: us.
@@ -44,7 +44,7 @@ pub struct Cache {
 
 impl Cache {
     /// The place for the tokens of `grant`, made if it is missing.
-    pub fn of(grant: &Grant) -> Cache {
+    pub(super) fn of(grant: &Grant) -> Cache {
         let mut cache = Cache {
             file: None,
             owner: 0,
@@ -90,7 +90,7 @@ impl Cache {
     }
 
     /// The token in it, if it is one for these very secrets, lasts long enough and is not the one that was `refused`.
-    pub fn find(
+    pub(super) fn find(
         &self,
         grant: &Grant,
         refresh_token: Option<&Secret>,
@@ -123,7 +123,7 @@ impl Cache {
     }
 
     /// Forgets what it holds, which [`Cache::find`] has found to be of no use. To be called when it is our turn.
-    pub fn clear(&self) {
+    pub(super) fn clear(&self) {
         if let Some(file) = &self.file {
             // There may be nothing; and what cannot be removed cannot be replaced either, which is noted then.
             let _ = fs::remove_file(file);
@@ -131,7 +131,7 @@ impl Cache {
     }
 
     /// Removes what runs that were stopped left half written. No other run may be at work.
-    pub fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         let file = self.file.as_deref();
         let left = file.map(|file| atomic_file::interrupted(file, self.owner));
         for file in left.into_iter().flatten().flatten() {
@@ -141,7 +141,7 @@ impl Cache {
     }
 
     /// Keeps a token that was `obtained` then, in seconds since 1970, for a `lifetime` in seconds.
-    pub fn store(
+    pub(super) fn store(
         &mut self,
         grant: &Grant,
         refresh_token: Option<&Secret>,
@@ -171,7 +171,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`Kind::Output`] where the lock is not a file. Where it only cannot be opened, runs do not wait for each other.
-    pub fn turn(&self, grant: &Grant) -> Result<Turn> {
+    pub(super) fn turn(&self, grant: &Grant) -> Result<Turn> {
         let places = [
             grant.lock_path(),
             self.file.as_ref().map(|file| file.with_extension("lock")),
@@ -191,7 +191,7 @@ impl Cache {
     }
 
     /// Why the token cannot be kept.
-    pub fn trouble(self) -> Option<String> {
+    pub(super) fn trouble(self) -> Option<String> {
         self.trouble
     }
 
@@ -210,7 +210,7 @@ impl Cache {
 
 /// A place in the line of runs that want a new token; whose turn it is holds the kernel's lock, which ends with the run.
 #[derive(Debug)]
-pub struct Turn {
+pub(super) struct Turn {
     file: Option<File>,
     is_locked: bool,
 }
@@ -222,14 +222,14 @@ impl Turn {
     }
 
     /// Whether it is ours. It is as well where no lock can be had: then runs do not wait for each other.
-    pub fn is_ours(&mut self) -> bool {
+    pub(super) fn is_ours(&mut self) -> bool {
         let locked = self.file.as_ref().map(File::try_lock);
         self.is_locked = matches!(locked, Some(Ok(())));
         !matches!(locked, Some(Err(TryLockError::WouldBlock)))
     }
 
     /// Whether it is ours alone, because there is a lock.
-    pub fn is_locked(&self) -> bool {
+    pub(super) fn is_locked(&self) -> bool {
         self.is_locked
     }
 }

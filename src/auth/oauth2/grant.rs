@@ -23,7 +23,7 @@ use crate::system::time::Budget;
 
 /// What to ask a token endpoint for.
 #[derive(Debug)]
-pub struct Grant {
+pub(super) struct Grant {
     /// The OAuth2 file, for messages.
     pub file: PathBuf,
     /// The token endpoint: https, or this machine.
@@ -47,7 +47,7 @@ pub struct Grant {
 
 /// The grants of RFC 6749 that need nobody at a browser.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Flow {
+pub(super) enum Flow {
     /// The client acts for itself.
     ClientCredentials,
     /// The client acts for whoever once authorized it; the refresh token is in this file, whose path is the real one.
@@ -59,7 +59,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Config`] for what is missing or malformed; [`Kind::Unreached`] for what did not come in time.
-    pub fn read(file: &Path, connection: &Connection, budget: Budget) -> Result<Grant> {
+    pub(super) fn read(file: &Path, connection: &Connection, budget: Budget) -> Result<Grant> {
         let text = secret::from_file(
             "the OAuth2 file",
             "the grant (see --oauth2-file in 'authpost --help')",
@@ -161,7 +161,7 @@ impl Grant {
     ///
     /// # Errors
     /// As for [`Grant::read`].
-    pub fn refresh_token(&self, budget: Budget) -> Result<Option<Secret>> {
+    pub(super) fn refresh_token(&self, budget: Budget) -> Result<Option<Secret>> {
         match &self.flow {
             Flow::ClientCredentials => Ok(None),
             Flow::RefreshToken(path) => {
@@ -176,7 +176,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub fn check_room(&self) -> Result<()> {
+    pub(super) fn check_room(&self) -> Result<()> {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
@@ -203,7 +203,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub fn keep(&self, refresh_token: &Secret) -> Result<()> {
+    pub(super) fn keep(&self, refresh_token: &Secret) -> Result<()> {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
@@ -225,7 +225,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub fn recover(&self) -> Result<()> {
+    pub(super) fn recover(&self) -> Result<()> {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
@@ -268,7 +268,7 @@ impl Grant {
     }
 
     /// The file whose lock is held by the run that uses the refresh token.
-    pub fn lock_path(&self) -> Option<PathBuf> {
+    pub(super) fn lock_path(&self) -> Option<PathBuf> {
         match &self.flow {
             Flow::ClientCredentials => None,
             Flow::RefreshToken(path) => Some(beside(path, ".lock")),
@@ -277,7 +277,7 @@ impl Grant {
 
     /// All that tells this grant from others and may be read by anybody. A token that came without a check of the
     /// endpoint's certificate is not for runs that want one.
-    pub fn identity(&self) -> Value {
+    pub(super) fn identity(&self) -> Value {
         json!({
             "token_url": self.token_url.as_str(),
             "client_id": self.client_id,
@@ -294,7 +294,7 @@ impl Grant {
 
     /// The header that proves who the client is, where one does. Both halves are form-encoded before they are joined,
     /// which is what keeps a colon in the id apart from the one between them (RFC 6749, section 2.3.1).
-    pub fn authorization(&self) -> Option<(String, Secret)> {
+    pub(super) fn authorization(&self) -> Option<(String, Secret)> {
         let secret = self.client_secret.as_ref().filter(|_| self.basic)?;
         let (id, secret) = (encoded(&self.client_id), encoded(secret.expose()));
         let header = Secret::basic("Basic", &id, &secret);
@@ -302,7 +302,7 @@ impl Grant {
     }
 
     /// The body of the request for a token.
-    pub fn form(&self, refresh_token: Option<&Secret>) -> Secret {
+    pub(super) fn form(&self, refresh_token: Option<&Secret>) -> Secret {
         let grant = match refresh_token {
             None => "client_credentials",
             Some(_) => "refresh_token",
@@ -328,7 +328,7 @@ impl Grant {
     }
 
     /// Whether `text` gives away the client's secret or the refresh token, in whatever form.
-    pub fn is_given_away(&self, text: &str, refresh_token: Option<&Secret>) -> bool {
+    pub(super) fn is_given_away(&self, text: &str, refresh_token: Option<&Secret>) -> bool {
         let basic = self.authorization();
         let basic = basic.iter().map(|(_, header)| header);
         let mut secrets = self.client_secret.iter().chain(refresh_token);

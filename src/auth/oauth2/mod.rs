@@ -26,7 +26,7 @@ use grant::{Flow, Grant};
 
 /// An access token.
 #[derive(Debug)]
-pub struct Token {
+pub(super) struct Token {
     /// The token itself: visible ASCII.
     pub secret: Secret,
     /// How long to use it.
@@ -66,7 +66,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// [`Kind::Config`] for a file that cannot be used, [`Kind::Denied`] when the endpoint hands out no token,
 /// [`Kind::Unreached`] or [`Kind::Untrusted`] when it was not reached, [`Kind::Output`] when a new refresh token cannot
 /// be kept.
-pub fn token(
+pub(super) fn token(
     file: &Path,
     connection: &Connection,
     refused: Option<&Secret>,
@@ -148,7 +148,11 @@ pub fn token(
 ///
 /// # Errors
 /// [`Kind::Config`] or [`Kind::Unreached`] when the OAuth2 `file` cannot be read.
-pub fn secret_files(file: &Path, connection: &Connection, budget: Budget) -> Result<Vec<PathBuf>> {
+pub(crate) fn secret_files(
+    file: &Path,
+    connection: &Connection,
+    budget: Budget,
+) -> Result<Vec<PathBuf>> {
     let grant = Grant::read(file, connection, budget)?;
     let refresh_token_file = match grant.flow {
         Flow::ClientCredentials => None,
