@@ -201,6 +201,49 @@ fn the_systemd_service_sends_in_silence() {
     assert_eq!(sent(&server), "{\"n\": 1.10}");
 }
 
+/// systemd loads both units as they stand, and has nothing to say of them.
+#[test]
+fn systemd_accepts_the_service_and_the_timer() {
+    if !need("systemd-analyze") {
+        return;
+    }
+    let units = blocks("ini");
+    let service = units[0].replace("/usr/local/bin/authpost", binary().to_str().unwrap());
+    let verify = |service: &str| {
+        Runner::program(find("systemd-analyze").unwrap())
+            .file("report.service", service)
+            .file("report.timer", units[1])
+            .args(["verify", "./report.service", "./report.timer"])
+            .run()
+    };
+    verify(&service).code(0);
+    // And it is read at all: no version knows this code.
+    let wrong = service.replace("USAGE DATAERR", "USAGE DATAERROR");
+    let said = verify(&wrong).unjudged().stderr;
+    assert!(said.contains("DATAERROR"), "{said}");
+}
+
+/// A run that did not end by itself may have sent the document.
+#[test]
+fn systemd_restarts_the_service_after_tempfail_only() {
+    let unit = blocks("ini")[0];
+    let prevented: Vec<_> = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("RestartPreventExitStatus="))
+        .flat_map(str::split_whitespace)
+        .filter(|status| !status.starts_with("SIG"))
+        .collect();
+    let failures: Vec<_> = README
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+        .filter(|(code, _)| code.parse::<u8>().is_ok_and(|code| code > 0))
+        .map(|(_, row)| row.split(" | ").next().unwrap())
+        .filter(|name| *name != "TEMPFAIL")
+        .collect();
+    assert_eq!(prevented, failures);
+    assert!(failures.len() > 5, "{failures:?}");
+}
+
 #[test]
 fn the_python_does_the_same() {
     if !need("python3") {
