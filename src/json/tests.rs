@@ -563,6 +563,19 @@ fn keys_that_are_there_twice() {
             r#"{"\ud800":1,"\ud800":2}"#,
             "line 1, column 13: duplicate key",
         ),
+        // The first one in the text, whichever object ends first.
+        (
+            r#"{"a":{},"a":{"k":1,"k":2}}"#,
+            "line 1, column 9: duplicate key",
+        ),
+        (
+            r#"{"b":{"k":1,"k":2},"b":2}"#,
+            "line 1, column 13: duplicate key",
+        ),
+        (
+            r#"{"z":0,"a":0,"b":0,"b":1,"a":1}"#,
+            "line 1, column 20: duplicate key",
+        ),
     ] {
         assert_eq!(check_keys(json).unwrap_err().to_string(), flaw, "{json}");
     }
