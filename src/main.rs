@@ -1,6 +1,8 @@
 //! authpost: one authenticated JSON POST, from a static binary that is safe to leave alone.
 //!
 //! A table of contents: the command line becomes a plan, the plan a job, the job an outcome, the outcome an exit code.
+//!
+#![doc = include_str!("ARCHITECTURE.md")]
 
 mod auth;
 mod cli;

@@ -11,6 +11,7 @@
     clippy::print_stderr
 )]
 
+mod architecture;
 mod auth;
 mod cli;
 mod delivery;
