@@ -49,7 +49,13 @@ target/demo-api: tests/demo/api.rs tests/support/http.rs tests/support/server.rs
 	@$(RUSTC) --edition 2024 --cap-lints allow -o $@ tests/demo/api.rs
 
 test: build ## run all tests, against the static binary
-	AUTHPOST_BIN=$(CURDIR)/$(BINARY) $(CARGO) test --locked
+	@skipped=$$(mktemp) && trap 'rm -f "$$skipped"' EXIT || exit; \
+	AUTHPOST_SKIPPED=$$skipped AUTHPOST_BIN=$(CURDIR)/$(BINARY) $(CARGO) test --locked; status=$$?; \
+	sort -u "$$skipped" | awk -F '\t' ' \
+		!tests[$$1]++ { count++ } \
+		!reasons[$$2]++ { list = list (list ? "; " : ": ") $$2 } \
+		END { print "make: skipped tests: " count + 0 list (count ? " (.ci/run installs what they need)" : "") }'; \
+	exit $$status
 
 bench: build ## measure all figures beside curl, wrk and others, and draw tests/bench/figures.svg
 	@python3 tests/bench/bench.py $(BINARY)

@@ -14,6 +14,7 @@ pub mod script;
 mod selftest;
 mod selftest_tls;
 pub mod server;
+mod skip;
 pub mod tls;
 pub mod unreachable;
 pub mod wire;
@@ -54,11 +55,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
 
 /// Says why a test does nothing; always false.
 pub fn skipped(why: &str) -> bool {
-    assert!(
-        env::var_os("AUTHPOST_NO_SKIP").is_none_or(|v| v != "1"),
-        "must not be skipped: {why}"
-    );
-    println!("skipped: {why}");
+    skip::note(why);
     false
 }
 

@@ -4,6 +4,7 @@ use crate::support::{Response, Runner, Server, Signal, Unreachable, conn, dir, n
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const POST: &str = "POST /data HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}";
@@ -392,10 +393,34 @@ fn hosts_can_be_unreachable() {
 
 #[test]
 fn a_missing_tool_skips_or_fails() {
+    const TEST: &str = "support::selftest::a_missing_tool_skips_or_fails";
+    const INSIDE: &str = "AUTHPOST_SELFTEST_SKIP";
     assert!(need("sh"));
-    let missing = || need("no-such-program");
-    match std::env::var_os("AUTHPOST_NO_SKIP") {
-        Some(v) if v == "1" => assert!(failure(missing).contains("is not installed")),
-        _ => assert!(!missing()),
+    if std::env::var_os(INSIDE).is_some() {
+        assert!(!need("no-such-program"));
+        return;
     }
+    let dir = dir();
+    dir.write("skipped", "", 0o600);
+    let run = |no_skip: &str| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", TEST])
+            .env(INSIDE, "1")
+            .env("AUTHPOST_SKIPPED", dir.join("skipped"))
+            .env("AUTHPOST_NO_SKIP", no_skip)
+            .output()
+            .unwrap()
+    };
+    assert!(run("0").status.success());
+    assert_eq!(
+        dir.read("skipped"),
+        format!("{TEST}\tno-such-program is not installed\n")
+    );
+    let forbidden = run("1");
+    assert!(!forbidden.status.success());
+    let out = String::from_utf8_lossy(&forbidden.stdout);
+    assert!(
+        out.contains("must not be skipped: no-such-program is not installed"),
+        "{out}"
+    );
 }
