@@ -29,7 +29,14 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         std::process::exit(last_words(panic).code().into())
     }));
-    let exit = cli::parse(std::env::args_os().skip(1))
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let exit = cli::parse(&arguments)
+        .inspect_err(|error| {
+            if cli::wants_report(&arguments) {
+                // That it cannot be printed is less than why.
+                let _ = output::not_sent(error);
+            }
+        })
         .and_then(run)
         .unwrap_or_else(|error| {
             output::error(&error);

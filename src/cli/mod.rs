@@ -99,31 +99,31 @@ impl Verb {
 /// One row of the table of verbs.
 pub(crate) struct VerbRow {
     /// Which.
-    pub verb: Verb,
+    pub(crate) verb: Verb,
     /// The word on the command line; empty for what needs none.
-    pub word: &'static str,
+    pub(crate) word: &'static str,
     /// What follows it there.
-    pub operands: &'static str,
+    pub(crate) operands: &'static str,
     /// What it does, in a few words.
-    pub brief: &'static str,
+    pub(crate) brief: &'static str,
 }
 
 /// One option.
 pub(crate) struct Flag {
     /// The name behind `--`.
-    pub long: &'static str,
+    pub(crate) long: &'static str,
     /// The letter behind `-`.
-    pub short: Option<char>,
+    pub(crate) short: Option<char>,
     /// What to call its value; `None` for a switch.
-    pub value: Option<&'static str>,
+    pub(crate) value: Option<&'static str>,
     /// Where it stands in the help.
-    pub group: Group,
+    pub(crate) group: Group,
     /// The verbs that it means something to.
-    pub verbs: &'static [Verb],
+    pub(crate) verbs: &'static [Verb],
     /// What it does, in a few words.
-    pub brief: &'static str,
+    pub(crate) brief: &'static str,
     /// All there is to know, where the brief does not say it; paragraphs are separated by empty lines.
-    pub text: &'static str,
+    pub(crate) text: &'static str,
     /// Notes it in the draft. The error is a clause about the value.
     set: fn(&mut Draft, Value) -> std::result::Result<(), String>,
 }
@@ -177,10 +177,9 @@ impl Group {
 ///
 /// # Errors
 /// [`Kind::Usage`]; for a config file [`Kind::Config`].
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Command> {
     let mut draft = Draft::default();
-    if let Some(path) = config_file(&arguments) {
+    if let Some(path) = config_file(arguments) {
         let in_file = |error: Error| {
             let hint = error
                 .remedy()
@@ -196,34 +195,75 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         read_arguments(&mut draft, config_arguments(&path)?).map_err(in_file)?;
         draft.end_of_config();
     }
-    read_arguments(&mut draft, arguments)?;
+    read_arguments(&mut draft, arguments.to_vec())?;
     draft.into_command()
 }
 
-/// The last `--config` of the command line, else `AUTHPOST_CONFIG`; none where a page is asked for, which no file
-/// changes. Found by a pass of its own, because the file comes first; mistakes are left to the pass that follows.
-fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
-    let mut found = None;
-    let mut parser = Parser::from_args(arguments.iter().cloned());
-    while let Ok(Some(argument)) = parser.next() {
-        let name = match argument {
-            Arg::Long("config") => {
-                found = parser.value().ok();
-                continue;
-            }
-            Arg::Long("help" | "man" | "completions" | "version") | Arg::Short('h' | 'V') => {
-                return None;
-            }
-            Arg::Long(name) => FLAGS.iter().find(|flag| flag.long == name),
-            Arg::Short(letter) => FLAGS.iter().find(|flag| flag.short == Some(letter)),
-            Arg::Value(_) => None,
-        };
-        if name.is_some_and(|flag| flag.value.is_some()) && parser.value().is_err() {
-            break;
-        }
+/// Whether arguments that [`parse`] cannot read ask for the record of a document that is to be sent.
+pub(crate) fn wants_report(arguments: &[OsString]) -> bool {
+    let Scan { options, verb } = Scan::of(arguments);
+    if verb.is_some_and(|verb| verb != Verb::Send) {
+        return false;
     }
-    found
-        .or_else(|| std::env::var_os("AUTHPOST_CONFIG").filter(|path| !path.is_empty()))
+    let is_report = |(flag, _): &(&Flag, _)| flag.long == "report";
+    options.iter().any(is_report)
+        || config_file(arguments)
+            .and_then(|path| config_arguments(&path).ok())
+            .is_some_and(|arguments| Scan::of(&arguments).options.iter().any(is_report))
+}
+
+/// What can be told of arguments before they are read; mistakes are left to that.
+struct Scan {
+    /// The options and their values.
+    options: Vec<(&'static Flag, Option<OsString>)>,
+    /// The first word, if it is a verb.
+    verb: Option<Verb>,
+}
+
+impl Scan {
+    fn of(arguments: &[OsString]) -> Scan {
+        let mut scan = Scan {
+            options: Vec::new(),
+            verb: None,
+        };
+        let mut word = None;
+        let mut parser = Parser::from_args(arguments.iter().cloned());
+        while let Ok(Some(argument)) = parser.next() {
+            let flag = match argument {
+                Arg::Long(name) => FLAGS.iter().find(|flag| flag.long == name),
+                Arg::Short(letter) => FLAGS.iter().find(|flag| flag.short == Some(letter)),
+                Arg::Value(value) => {
+                    word.get_or_insert(value);
+                    continue;
+                }
+            };
+            let value = match flag {
+                Some(Flag { value: Some(_), .. }) => parser.value().ok(),
+                _ => parser.optional_value(),
+            };
+            scan.options.extend(flag.map(|flag| (flag, value)));
+        }
+        let row = VERBS
+            .iter()
+            .find(|row| word.as_ref().is_some_and(|word| word == row.word));
+        scan.verb = row.map(|row| row.verb);
+        scan
+    }
+}
+
+/// The last `--config` of the command line, else `AUTHPOST_CONFIG`; none where a page is asked for, which no file
+/// changes. The file is read first, so it is looked for first.
+fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
+    let options = Scan::of(arguments).options;
+    let is_page = |flag: &Flag| matches!(flag.long, "help" | "man" | "completions" | "version");
+    if options.iter().any(|(flag, _)| is_page(flag)) {
+        return None;
+    }
+    let last = options
+        .into_iter()
+        .rfind(|(flag, _)| flag.long == "config")
+        .and_then(|(_, value)| value);
+    last.or_else(|| std::env::var_os("AUTHPOST_CONFIG").filter(|path| !path.is_empty()))
         .map(PathBuf::from)
 }
 

@@ -805,10 +805,13 @@ pub(super) const FLAGS: &[Flag] = &[
         group: Group::Output,
         verbs: DELIVERING,
         brief: "print one line of JSON instead of the answer",
-        text: "The line describes the outcome. Its members: outcome (accepted, refused, unavailable, unsent, \
-               unknown, spooled), exit, status, tries (the number of attempts), seconds, key (the idempotency key), \
-               method, url, error, and response: the answer's JSON unchanged, or a string. With --lines there is \
-               also line, its number; for a group, line and last_line. A line that cannot be sent is reported too.",
+        text: "The line describes the outcome. There is one for each document, also with --quiet, and also when the \
+               document is not sent because something is wrong with the command line, an input or the token. Its \
+               members: outcome (accepted, refused, unavailable, unsent, unknown, spooled), exit, status, tries \
+               (the number of attempts), seconds, key (the idempotency key), method, url, error, response (the \
+               answer's JSON, unchanged) and text (an answer that is not JSON, as a string). With --lines there is \
+               also line, its number; for a group, line and last_line. If the command line cannot be read, method \
+               and url are null.",
         set: |draft, _| {
             draft.report = true;
             Ok(())

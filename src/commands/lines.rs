@@ -127,7 +127,11 @@ impl Run<'_> {
                 }
                 Next::Document(document, batch) => {
                     let job = job(self.plan, document, &batch);
-                    let mut outcome = self.deliver(&job, &batch)?;
+                    let outcome = self.deliver(&job, &batch).inspect_err(|error| {
+                        // That it cannot be printed is less than why it was not sent.
+                        let _ = self.report.not_sent(&batch.span, error);
+                    });
+                    let mut outcome = outcome?;
                     let kept = self.keep(&job, &batch, &mut outcome);
                     self.tally.add(outcome.fate(), batch.count());
                     if let Err(error) = kept {

@@ -20,8 +20,20 @@ use crate::system::time::{Clock, SystemClock};
 /// # Errors
 /// What keeps us from beginning.
 pub(crate) fn run(plan: &Plan) -> Result<Exit> {
-    let clock = SystemClock::start();
     let report = Report::new(&plan.output);
+    let ended = all(plan, report);
+    if let Err(error) = &ended
+        && !plan.dry_run
+        && !error.is_after_acceptance()
+    {
+        // That it cannot be printed is less than why it was not sent.
+        let _ = report.not_sent(&plan.target, error);
+    }
+    ended
+}
+
+fn all(plan: &Plan, report: Report) -> Result<Exit> {
+    let clock = SystemClock::start();
     let _lock = match plan.dry_run {
         true => None,
         false => begin(&plan.run, &clock, report)?,
@@ -90,6 +102,8 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
             hint.failed(message.created, clock.unix(), None, &error.to_string());
             spool.note(&message.id, &hint);
             held.keep()?;
+            // That it cannot be printed is less than where the document is.
+            let _ = report.spooled_unsent(job, &error);
             output::note(&format!("{kept}; {flush}"));
             return Ok(error.kind().into());
         }

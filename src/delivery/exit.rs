@@ -27,15 +27,15 @@ pub(crate) enum Exit {
 #[derive(Debug)]
 pub(crate) struct ExitRow {
     /// Which.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// The process's exit status.
-    pub code: u8,
+    pub(crate) code: u8,
     /// sysexits's name, without `EX_`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What happened.
-    pub meaning: &'static str,
+    pub(crate) meaning: &'static str,
     /// What a person would do next.
-    pub advice: &'static str,
+    pub(crate) advice: &'static str,
 }
 
 /// Every exit code, by number. Help, manual page and README are rendered from or held to it.

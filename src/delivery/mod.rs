@@ -26,19 +26,19 @@ use verdict::{Again, Circumstances, Disposition, Fate, Terms, Verdict, judge};
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// The judgement on the last attempt.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// Why no attempt follows, where the verdict does not say it.
     ending: Option<Ending>,
     /// The last answer, if the last attempt had one.
-    pub answer: Option<Answer>,
+    pub(crate) answer: Option<Answer>,
     /// How many attempts were made.
-    pub tries: u32,
+    pub(crate) tries: u32,
     /// How long it all took.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// What stopped nothing, but should be mended.
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
     /// What a spool has to do with it.
-    pub spool: Spooling,
+    pub(crate) spool: Spooling,
 }
 
 /// What a spool has to do with a delivery.
@@ -148,17 +148,17 @@ fn asked_to_wait(answer: &Answer, clock: &dyn Clock) -> Option<Duration> {
 /// What a delivery goes by.
 pub(crate) struct Context<'a> {
     /// How often to try, and when.
-    pub rules: &'a Delivery,
+    pub(crate) rules: &'a Delivery,
     /// How long it may take, everything included.
-    pub limit: Duration,
+    pub(crate) limit: Duration,
     /// What an answer has to satisfy.
-    pub terms: Terms<'a>,
+    pub(crate) terms: Terms<'a>,
     /// The time.
-    pub clock: &'a dyn Clock,
+    pub(crate) clock: &'a dyn Clock,
     /// How many attempts earlier runs made, as in [`Circumstances`].
-    pub earlier_attempts: u64,
+    pub(crate) earlier_attempts: u64,
     /// As in [`Circumstances`].
-    pub last_of: Option<u64>,
+    pub(crate) last_of: Option<u64>,
 }
 
 /// Who keeps a record of attempts, so that a run that is killed leaves a trace of what it had under way.

@@ -73,19 +73,19 @@ pub(crate) enum Disposition {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// What became of the document.
-    pub fate: Fate,
+    pub(crate) fate: Fate,
     /// How the run ends if this attempt is the last.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// Whether another attempt is safe.
-    pub again: Again,
+    pub(crate) again: Again,
     /// What went wrong, for people; empty when nothing did.
-    pub why: String,
+    pub(crate) why: String,
     /// The remedy, where there is one.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// Whether an earlier attempt may have been accepted, of which this one tells nothing.
-    pub hides_earlier: bool,
+    pub(crate) hides_earlier: bool,
     /// Where the message goes, if the document is one of a spool's.
-    pub disposition: Disposition,
+    pub(crate) disposition: Disposition,
 }
 
 impl Verdict {
@@ -99,24 +99,24 @@ impl Verdict {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     /// What it must say.
-    pub expect: &'a [Expect],
+    pub(crate) expect: &'a [Expect],
     /// What is to be picked out of it.
-    pub show: &'a Show,
+    pub(crate) show: &'a Show,
 }
 
 /// What a verdict takes into account beside the attempt itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Circumstances {
     /// How many attempts came before it. Those of earlier runs count where repeating the document is harmless.
-    pub attempts: u64,
+    pub(crate) attempts: u64,
     /// One of them may have been accepted.
-    pub outcome_unknown: bool,
+    pub(crate) outcome_unknown: bool,
     /// Sending the document twice is harmless.
-    pub idempotent: bool,
+    pub(crate) idempotent: bool,
     /// When the token expired, if it has: `2 h ago (…)`.
-    pub token_expired: Option<String>,
+    pub(crate) token_expired: Option<String>,
     /// If this attempt fails, it is the last of so many: the message has been retried often and long enough.
-    pub last_of: Option<u64>,
+    pub(crate) last_of: Option<u64>,
 }
 
 /// Judges one attempt.

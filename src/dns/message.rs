@@ -34,11 +34,11 @@ const RCODE: u16 = 0x000F;
 /// One question: the addresses of one family of one name.
 pub(super) struct Query<'a> {
     /// What tells our answer from others', together with the port and the question itself.
-    pub id: u16,
+    pub(crate) id: u16,
     /// The name, as [`encode`] makes it.
-    pub name: &'a [u8],
+    pub(crate) name: &'a [u8],
     /// [`A`] or [`AAAA`].
-    pub kind: u16,
+    pub(crate) kind: u16,
 }
 
 /// What an answer says.

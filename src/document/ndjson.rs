@@ -23,7 +23,7 @@ const PIECE: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Batch {
     /// From its first line to its last; blank ones may lie between.
-    pub span: RangeInclusive<u64>,
+    pub(crate) span: RangeInclusive<u64>,
     /// Where each line stands in the document.
     places: Vec<Range<usize>>,
 }
@@ -45,9 +45,9 @@ impl Batch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group {
     /// So many lines; at least one.
-    pub lines: usize,
+    pub(crate) lines: usize,
     /// So many bytes, the array's own included; but one line goes out whatever its size.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// What comes next out of the lines.

@@ -14,9 +14,9 @@ use super::transport;
 
 /// Why, and what to do about it.
 pub(super) struct Reason {
-    pub kind: Kind,
-    pub why: String,
-    pub hint: Option<String>,
+    pub(crate) kind: Kind,
+    pub(crate) why: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Reason {

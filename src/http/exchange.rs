@@ -36,9 +36,9 @@ const OBJECTIONS: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct ExchangeConnector {
     /// Shared with the client.
-    pub progress: Arc<Progress>,
+    pub(crate) progress: Arc<Progress>,
     /// Host and port of the API.
-    pub authority: String,
+    pub(crate) authority: String,
 }
 
 impl<In: Transport> Connector<In> for ExchangeConnector {

@@ -32,15 +32,15 @@ pub(crate) const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     /// The method on the wire.
-    pub method: &'a str,
+    pub(crate) method: &'a str,
     /// Where to: the origin that the client was made for, whatever the path.
-    pub url: &'a Url,
+    pub(crate) url: &'a Url,
     /// Headers that anybody may see.
-    pub headers: &'a [(&'a str, &'a str)],
+    pub(crate) headers: &'a [(&'a str, &'a str)],
     /// Headers that nobody may see.
-    pub secrets: &'a [(String, Secret)],
+    pub(crate) secrets: &'a [(String, Secret)],
     /// The body.
-    pub body: Body<'a>,
+    pub(crate) body: Body<'a>,
 }
 
 /// What a request carries.
@@ -67,32 +67,32 @@ pub(crate) enum Attempt {
 #[derive(Debug)]
 pub(crate) struct Probe {
     /// What was under way when it ended: [`Phase::Ready`] when the request could have followed.
-    pub phase: Phase,
+    pub(crate) phase: Phase,
     /// The addresses of the API's host, or of the proxy's.
-    pub addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
     /// What is in the way.
-    pub error: Option<Error>,
+    pub(crate) error: Option<Error>,
 }
 
 /// What the API said.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// `HTTP/1.1`, or what the API speaks.
-    pub version: &'static str,
+    pub(crate) version: &'static str,
     /// The status code.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Its usual words; the API's own are not kept.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// All headers, in the order they came, fit to be seen: without the request's secrets.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// `Retry-After` (RFC 9110, section 10.2.3), as it came, to be acted upon and not to be seen.
-    pub retry_after: Option<String>,
+    pub(crate) retry_after: Option<String>,
     /// The body, as far as it was kept.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// Whether that is all of it.
-    pub end: End,
+    pub(crate) end: End,
     /// Whether one of the request's secrets stands in the body.
-    pub repeats_secret: bool,
+    pub(crate) repeats_secret: bool,
 }
 
 impl Answer {

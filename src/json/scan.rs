@@ -21,11 +21,11 @@ use super::skip;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Flaw {
     /// The line, from 1; lines end with a line feed.
-    pub line: u64,
+    pub(crate) line: u64,
     /// The column, from 1, counted in bytes.
-    pub column: u64,
+    pub(crate) column: u64,
     /// What is wrong there. It quotes one byte of the text at most.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 impl fmt::Display for Flaw {

@@ -16,9 +16,9 @@ pub(super) enum Kind {
 
 /// A piece of a JSON text, from byte to byte.
 pub(super) struct Token {
-    pub kind: Kind,
-    pub start: usize,
-    pub end: usize,
+    pub(crate) kind: Kind,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 /// The pieces of a JSON text in their order, but for commas, colons and white space. Every piece begins and ends beside

@@ -123,13 +123,27 @@ impl LineReport<'_> {
         self.note(&span, why);
         match self.output.show {
             Show::Report => self.record(&Record {
-                target: self.target,
+                target: Some(self.target),
                 key: None,
                 lines: Some(&span),
                 fate: Fate::Unsent,
                 exit: Exit::DataErr,
                 why: why.to_owned(),
                 outcome: None,
+            }),
+            Show::Body | Show::Pick(_) => Ok(()),
+        }
+    }
+
+    /// That the document with these lines was not sent, and nothing after it will be.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub(crate) fn not_sent(&mut self, span: &RangeInclusive<u64>, error: &Error) -> Result<()> {
+        match self.output.show {
+            Show::Report => self.record(&Record {
+                lines: Some(span),
+                ..Record::not_sent(Some(self.target), error)
             }),
             Show::Body | Show::Pick(_) => Ok(()),
         }

@@ -15,6 +15,7 @@ use std::io::{self, ErrorKind, Write};
 
 use crate::system::error::{Error, Kind, Result};
 pub(crate) use lines::{LineReport, Tally};
+use record::Record;
 pub(crate) use report::{Mark, Report};
 pub(crate) use request::dry_run;
 use terminal::Out;
@@ -33,6 +34,14 @@ pub(crate) fn error(error: &Error) {
     if let Some(remedy) = error.remedy() {
         line(&format!("hint: {remedy}"));
     }
+}
+
+/// The record of a document whose command line could not be read.
+///
+/// # Errors
+/// As for [`page`].
+pub(crate) fn not_sent(error: &Error) -> Result<()> {
+    page(Record::not_sent(None, error).line().as_bytes())
 }
 
 /// Something worth knowing that stops nothing.

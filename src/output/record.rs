@@ -5,14 +5,15 @@ use std::ops::RangeInclusive;
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::{Fate, json_of};
-use crate::http::Answer;
 use crate::json;
 use crate::request::Target;
 use crate::request::job::{Job, Key};
+use crate::system::error::Error;
 
 /// What a line of `--report` tells.
 pub(super) struct Record<'a> {
-    pub(super) target: &'a Target,
+    /// Where the document was to go, as far as the command line said it.
+    pub(super) target: Option<&'a Target>,
     pub(super) key: Option<&'a Key>,
     /// In line mode, which lines.
     pub(super) lines: Option<&'a RangeInclusive<u64>>,
@@ -27,13 +28,26 @@ pub(super) struct Record<'a> {
 impl Record<'_> {
     pub(super) fn of<'a>(job: &'a Job, outcome: &'a Outcome) -> Record<'a> {
         Record {
-            target: &job.target,
+            target: Some(&job.target),
             key: job.key.as_ref(),
             lines: None,
             fate: outcome.fate(),
             exit: outcome.exit(),
             why: outcome.why(),
             outcome: Some(outcome),
+        }
+    }
+
+    /// A document that was not sent, because of this error.
+    pub(super) fn not_sent<'a>(target: Option<&'a Target>, error: &Error) -> Record<'a> {
+        Record {
+            target,
+            key: None,
+            lines: None,
+            fate: Fate::Unsent,
+            exit: error.kind().into(),
+            why: error.to_string(),
+            outcome: None,
         }
     }
 
@@ -46,6 +60,14 @@ impl Record<'_> {
             .map_or_else(Default::default, |outcome| (outcome.tries, outcome.took));
         let status = answer.map(|answer| answer.status.to_string());
         let error = (!self.why.is_empty()).then(|| json::string(&self.why));
+        let of_target = |text: &dyn Fn(&Target) -> String| {
+            self.target
+                .map_or_else(null, |target| json::string(&text(target)))
+        };
+        // The JSON of an answer, or the text of one that is not JSON.
+        let response = answer.and_then(json_of).map(in_one_line);
+        let text = answer.filter(|_| response.is_none());
+        let text = text.map(|answer| json::string(&String::from_utf8_lossy(&answer.body)));
         let mut members = vec![
             ("outcome", json::string(&self.fate.to_string())),
             ("exit", self.exit.code().to_string()),
@@ -56,8 +78,11 @@ impl Record<'_> {
                 "key",
                 self.key.map_or_else(null, |key| json::string(&key.0)),
             ),
-            ("method", json::string(self.target.method.as_str())),
-            ("url", json::string(&self.target.url.to_string())),
+            (
+                "method",
+                of_target(&|target| target.method.as_str().to_owned()),
+            ),
+            ("url", of_target(&|target| target.url.to_string())),
         ];
         if let Some(lines) = self.lines {
             members.push(("line", lines.start().to_string()));
@@ -66,7 +91,8 @@ impl Record<'_> {
             }
         }
         members.push(("error", error.unwrap_or_else(null)));
-        members.push(("response", answer.map_or_else(null, response)));
+        members.push(("response", response.unwrap_or_else(null)));
+        members.push(("text", text.unwrap_or_else(null)));
         let members: Vec<_> = members
             .into_iter()
             .map(|(name, value)| format!("\"{name}\":{value}"))
@@ -75,12 +101,7 @@ impl Record<'_> {
     }
 }
 
-/// The answer's JSON as it came, in one line; otherwise a string.
-fn response(answer: &Answer) -> String {
-    match json_of(answer) {
-        // Between two tokens a line's end is white space like any other; within a string it cannot stand.
-        Some(body) => body.trim().replace(['\n', '\r'], " "),
-        None if answer.body.is_empty() => "null".to_owned(),
-        None => json::string(&String::from_utf8_lossy(&answer.body)),
-    }
+/// JSON in one line: between two tokens a line's end is white space like any other; within a string it cannot stand.
+pub(super) fn in_one_line(json: &str) -> String {
+    json::trim(json).replace(['\n', '\r'], " ")
 }

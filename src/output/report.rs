@@ -13,12 +13,12 @@ use super::terminal::is_terminal;
 use super::{error, line, note, page, printable};
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
-use crate::delivery::verdict::json_of;
+use crate::delivery::verdict::{Fate, json_of};
 use crate::http::Answer;
 use crate::json::{self, Pointer};
 use crate::request::job::Job;
-use crate::request::{Output, Show};
-use crate::system::error::Result;
+use crate::request::{Output, Show, Target};
+use crate::system::error::{Error, Result};
 use crate::system::time;
 
 /// What a test came to.
@@ -154,6 +154,35 @@ impl Report<'_> {
         Ok(outcome.exit())
     }
 
+    /// That the document for `target` was not sent, because of this error.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub(crate) fn not_sent(self, target: &Target, error: &Error) -> Result<()> {
+        match self.output.show {
+            Show::Report => page(Record::not_sent(Some(target), error).line().as_bytes()),
+            Show::Body | Show::Pick(_) => Ok(()),
+        }
+    }
+
+    /// That the document of `job` was not sent, because of this error, and is pending in the spool.
+    ///
+    /// # Errors
+    /// As for [`page`].
+    pub(crate) fn spooled_unsent(self, job: &Job, error: &Error) -> Result<()> {
+        match self.output.show {
+            Show::Report => {
+                let record = Record {
+                    key: job.key.as_ref(),
+                    fate: Fate::Spooled,
+                    ..Record::not_sent(Some(&job.target), error)
+                };
+                page(record.line().as_bytes())
+            }
+            Show::Body | Show::Pick(_) => Ok(()),
+        }
+    }
+
     /// That no certificate is checked.
     pub(crate) fn insecure(self) {
         if !self.output.quiet {
@@ -187,7 +216,7 @@ impl Report<'_> {
         let told = match self.show(job, outcome) {
             Ok(told) => told,
             Err(why) if success => {
-                return Err(why.hint(
+                return Err(why.after_acceptance().hint(
                     "the API has accepted the document: make room for the output, and do not send it again",
                 ));
             }
@@ -212,7 +241,6 @@ impl Report<'_> {
     fn show(self, job: &Job, outcome: &Outcome) -> Result<bool> {
         let success = outcome.exit() == Exit::Ok;
         match &self.output.show {
-            Show::Report if self.output.quiet && success => Ok(true),
             Show::Report => {
                 page(Record::of(job, outcome).line().as_bytes())?;
                 Ok(true)

@@ -14,11 +14,11 @@ use crate::request::Target;
 #[derive(Debug)]
 pub(crate) struct Job {
     /// Where it goes.
-    pub target: Rc<Target>,
+    pub(crate) target: Rc<Target>,
     /// What tells the API that two requests are the same one; `None` where the target wants none.
-    pub key: Option<Key>,
+    pub(crate) key: Option<Key>,
     /// The document.
-    pub body: Document,
+    pub(crate) body: Document,
 }
 
 impl Job {

@@ -22,42 +22,42 @@ pub(crate) use url::Url;
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// Where it goes, and with which credentials.
-    pub target: Rc<Target>,
+    pub(crate) target: Rc<Target>,
     /// Where the documents come from.
-    pub documents: Documents,
+    pub(crate) documents: Documents,
     /// How long and how often to try.
-    pub delivery: Delivery,
+    pub(crate) delivery: Delivery,
     /// How the run fits in with others and with the time it may take.
-    pub run: Run,
+    pub(crate) run: Run,
     /// What a 2xx answer must say to count as accepted; all of it.
-    pub expect: Vec<Expect>,
+    pub(crate) expect: Vec<Expect>,
     /// The directory where documents that could not be delivered wait.
-    pub spool: Option<PathBuf>,
+    pub(crate) spool: Option<PathBuf>,
     /// How to tell what happened.
-    pub output: Output,
+    pub(crate) output: Output,
     /// The caller's own idempotency key, or what those of many documents begin with; otherwise each gets a random one.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
     /// Show the request and stop.
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// Where a document goes: all that a message on disk must remember beside its body and its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     /// The request's method.
-    pub method: Method,
+    pub(crate) method: Method,
     /// The API's address.
-    pub url: Url,
+    pub(crate) url: Url,
     /// Headers given on the command line; nothing in them is secret.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// Files of headers that may be secret.
-    pub header_files: Vec<PathBuf>,
+    pub(crate) header_files: Vec<PathBuf>,
     /// Where the token comes from, and how it is sent.
-    pub auth: Auth,
+    pub(crate) auth: Auth,
     /// The header that carries the idempotency key; `None` sends no key.
-    pub idempotency_header: Option<String>,
+    pub(crate) idempotency_header: Option<String>,
     /// How to reach and trust the API.
-    pub connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 /// The methods that carry a document.
@@ -93,9 +93,9 @@ impl Method {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Auth {
     /// Where the token is found.
-    pub source: Source,
+    pub(crate) source: Source,
     /// How it is put into a header.
-    pub form: Form,
+    pub(crate) form: Form,
 }
 
 /// The variable that a token comes from where no place is named.
@@ -129,21 +129,21 @@ pub(crate) enum Form {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Connection {
     /// Trust only the certificate authorities in this file.
-    pub cacert: Option<PathBuf>,
+    pub(crate) cacert: Option<PathBuf>,
     /// The client's certificate chain and its private key.
-    pub identity: Option<(PathBuf, PathBuf)>,
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
     /// Check no certificate.
-    pub insecure: bool,
+    pub(crate) insecure: bool,
     /// Use plain http beyond this machine: there is nothing secret in the request, or the user says that it may be read.
-    pub allow_http: bool,
+    pub(crate) allow_http: bool,
     /// The proxy to use; `None` asks the usual environment variables.
-    pub proxy: Option<String>,
+    pub(crate) proxy: Option<String>,
     /// Which kind of addresses to use.
-    pub family: Family,
+    pub(crate) family: Family,
     /// How long looking up the name may take, and then connecting.
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// How much of an answer is kept.
-    pub max_response: u64,
+    pub(crate) max_response: u64,
 }
 
 /// Which addresses are wanted.
@@ -185,45 +185,45 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) struct Lines {
     /// The file; `None` is standard input.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// How many lines at its start to pass over.
-    pub skip: u64,
+    pub(crate) skip: u64,
     /// The longest line that is sent, in bytes.
-    pub max_line: u64,
+    pub(crate) max_line: u64,
     /// How much goes into one request, as an array; `None` sends each line by itself.
-    pub group: Option<Group>,
+    pub(crate) group: Option<Group>,
     /// Where the lines are kept that were not accepted.
-    pub failed: Option<PathBuf>,
+    pub(crate) failed: Option<PathBuf>,
     /// The least time from one delivery's start to the next one's.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
 }
 
 /// How long and how often to try one document.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     /// The budget of one delivery, everything included.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// How many tries at most; at least one.
-    pub tries: u32,
+    pub(crate) tries: u32,
     /// The first wait between two tries; it doubles.
-    pub wait: Duration,
+    pub(crate) wait: Duration,
     /// The longest such wait.
-    pub max_wait: Duration,
+    pub(crate) max_wait: Duration,
     /// Whether sending the document twice is harmless.
-    pub idempotent: bool,
+    pub(crate) idempotent: bool,
     /// Whether an API that asks to slow down is waited for as long as the budget lasts, however many tries that takes.
-    pub patient: bool,
+    pub(crate) patient: bool,
 }
 
 /// How a run fits in with other runs, and how long all of it may take.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     /// A random wait of up to this long comes first.
-    pub splay: Duration,
+    pub(crate) splay: Duration,
     /// The file whose lock is held meanwhile.
-    pub lock: Option<PathBuf>,
+    pub(crate) lock: Option<PathBuf>,
     /// The budget of the whole run.
-    pub max_time: Option<Duration>,
+    pub(crate) max_time: Option<Duration>,
 }
 
 impl Run {
@@ -240,46 +240,46 @@ impl Run {
 #[derive(Debug)]
 pub(crate) struct Flush {
     /// The spool.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// The budget of one delivery, everything included.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// How it fits in with other runs.
-    pub run: Run,
+    pub(crate) run: Run,
     /// How to tell what happened.
-    pub output: Output,
+    pub(crate) output: Output,
 }
 
 /// Messages of a spool that something is to be done with.
 #[derive(Debug)]
 pub(crate) struct Chosen {
     /// The spool.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// Their ids, or what these begin with; `None` is all that are dead.
-    pub ids: Option<Vec<String>>,
+    pub(crate) ids: Option<Vec<String>>,
     /// Print nothing on success.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 /// What an answer must say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expect {
     /// Where.
-    pub pointer: Pointer,
+    pub(crate) pointer: Pointer,
     /// The JSON text of the value that must stand there.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 /// How to tell what happened.
 #[derive(Debug)]
 pub(crate) struct Output {
     /// Print nothing on success.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Print the headers and every try.
-    pub verbose: bool,
+    pub(crate) verbose: bool,
     /// Re-indent JSON; otherwise only on a terminal.
-    pub pretty: bool,
+    pub(crate) pretty: bool,
     /// What goes to standard output.
-    pub show: Show,
+    pub(crate) show: Show,
 }
 
 /// What goes to standard output.

@@ -22,7 +22,7 @@ const DOUBLED: &str = "it was in two places of the spool, as a power cut or a re
 pub(crate) struct Held<'a> {
     pub(super) spool: &'a Spool,
     /// Its name.
-    pub id: Id,
+    pub(crate) id: Id,
     pub(super) file: File,
     pub(super) place: Place,
     /// Whether the disk knows where it lies.

@@ -39,17 +39,17 @@ const LONGEST_HEAD: u64 = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Message {
     /// Its name.
-    pub id: Id,
+    pub(crate) id: Id,
     /// When it was accepted, in seconds since 1970.
-    pub created: u64,
+    pub(crate) created: u64,
     /// What tells the API that two requests are the same one.
-    pub key: Option<Key>,
+    pub(crate) key: Option<Key>,
     /// Where it goes.
-    pub target: Rc<Target>,
+    pub(crate) target: Rc<Target>,
     /// Whether sending it twice is harmless.
-    pub idempotent: bool,
+    pub(crate) idempotent: bool,
     /// What a 2xx answer must say.
-    pub expect: Vec<Expect>,
+    pub(crate) expect: Vec<Expect>,
 }
 
 const NOT_OURS: &str = "its head is not one that authpost writes";

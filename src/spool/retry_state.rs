@@ -20,15 +20,15 @@ const AGE: u64 = 7 * DAY;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hint {
     /// How often its delivery was tried.
-    pub tries: u64,
+    pub(crate) tries: u64,
     /// When the last time.
-    pub last: u64,
+    pub(crate) last: u64,
     /// How long to wait from then.
-    pub wait: u64,
+    pub(crate) wait: u64,
     /// How long it has waited altogether.
-    pub waited: u64,
+    pub(crate) waited: u64,
     /// What went wrong.
-    pub error: String,
+    pub(crate) error: String,
 }
 
 impl Hint {

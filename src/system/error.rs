@@ -34,6 +34,7 @@ pub(crate) struct Error {
     kind: Kind,
     what: String,
     hint: Option<String>,
+    is_after_acceptance: bool,
 }
 
 /// What our own part came to.
@@ -46,6 +47,7 @@ impl Error {
             kind,
             what: what.into(),
             hint: None,
+            is_after_acceptance: false,
         }
     }
 
@@ -58,6 +60,17 @@ impl Error {
     pub(crate) fn hint(mut self, remedy: impl Into<String>) -> Error {
         self.hint = Some(remedy.into());
         self
+    }
+
+    /// Notes that the API had accepted the document before this happened.
+    pub(crate) fn after_acceptance(mut self) -> Error {
+        self.is_after_acceptance = true;
+        self
+    }
+
+    /// Whether the API had accepted the document before this happened. Of all other errors nothing was sent.
+    pub(crate) fn is_after_acceptance(&self) -> bool {
+        self.is_after_acceptance
     }
 
     /// Who is at fault.

@@ -23,9 +23,9 @@ pub(crate) fn user() -> io::Result<u32> {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     /// Reads after the directory's name.
-    pub why: &'static str,
+    pub(crate) why: &'static str,
     /// What to do about it, in the imperative.
-    pub remedy: String,
+    pub(crate) remedy: String,
 }
 
 /// Why others than `owner` could put a file or a link into `dir`, if they could. The `metadata` is that of `dir` itself,

@@ -4,4 +4,5 @@ mod check;
 mod config;
 mod docs;
 mod output;
+mod report;
 mod usage;

@@ -127,7 +127,7 @@ fn a_terminal_is_given_nothing_to_obey() {
         .code(0);
     tty(&body, &["--report"])
         .stdout_like(&format!(
-            "{{**\"response\":{{\"{shown}\":[\"{shown}\"]}}}}\n"
+            "{{**\"response\":{{\"{shown}\":[\"{shown}\"]}},\"text\":null}}\n"
         ))
         .code(0);
     let text = serde_json::to_string(HOSTILE).unwrap();
@@ -197,7 +197,6 @@ fn quiet_says_nothing_on_success() {
     answered(json(PARTICULAR), &["-q"]).code(0);
     answered(json(PARTICULAR), &["--quiet", "--pretty"]).code(0);
     answered(json(PARTICULAR), &["-q", "--pick=/b"]).code(0);
-    answered(json(PARTICULAR), &["-q", "--report"]).code(0);
     // And all there is to know on failure, in one place.
     let refusal = Response::json(422, "{\"error\":\"key1 is missing\"}");
     answered(refusal, &["-q"])
@@ -251,7 +250,7 @@ fn report_is_one_line_about_the_delivery() {
     report(
         json("{\"n\":1.10,\n  \"n\": 1e400}\n"),
         &format!(
-            r#"{{"outcome":"accepted","exit":0,"status":200,{rest},"error":null,"response":{{"n":1.10,   "n": 1e400}}}}"#
+            r#"{{"outcome":"accepted","exit":0,"status":200,{rest},"error":null,"response":{{"n":1.10,   "n": 1e400}},"text":null}}"#
         ),
         "",
         0,
@@ -259,7 +258,7 @@ fn report_is_one_line_about_the_delivery() {
     report(
         Response::new(200, "two\nlines"),
         &format!(
-            r#"{{"outcome":"accepted","exit":0,"status":200,{rest},"error":null,"response":"two\nlines"}}"#
+            r#"{{"outcome":"accepted","exit":0,"status":200,{rest},"error":null,"response":null,"text":"two\nlines"}}"#
         ),
         "",
         0,
@@ -267,7 +266,7 @@ fn report_is_one_line_about_the_delivery() {
     report(
         Response::new(204, ""),
         &format!(
-            r#"{{"outcome":"accepted","exit":0,"status":204,{rest},"error":null,"response":null}}"#
+            r#"{{"outcome":"accepted","exit":0,"status":204,{rest},"error":null,"response":null,"text":""}}"#
         ),
         "",
         0,
@@ -275,7 +274,7 @@ fn report_is_one_line_about_the_delivery() {
     report(
         Response::json(400, "[\"no\"]"),
         &format!(
-            r#"{{"outcome":"refused","exit":76,"status":400,{rest},"error":"the API answered 400 Bad Request","response":["no"]}}"#
+            r#"{{"outcome":"refused","exit":76,"status":400,{rest},"error":"the API answered 400 Bad Request","response":["no"],"text":null}}"#
         ),
         "authpost: the API answered 400 Bad Request\n",
         76,
@@ -283,7 +282,7 @@ fn report_is_one_line_about_the_delivery() {
     report(
         Response::new(503, ""),
         &format!(
-            r#"{{"outcome":"unavailable","exit":69,"status":503,{rest},"error":"the API answered 503 Service Unavailable","response":null}}"#
+            r#"{{"outcome":"unavailable","exit":69,"status":503,{rest},"error":"the API answered 503 Service Unavailable","response":null,"text":""}}"#
         ),
         "authpost: the API answered 503 Service Unavailable\n",
         69,
@@ -306,7 +305,7 @@ fn report_tells_what_never_left_from_what_may_have() {
         .word(refusing.port().to_string(), "CLOSED");
     run.run()
         .stdout_like("{\"outcome\":\"unsent\",\"exit\":75,\"status\":null,\"tries\":1,\"seconds\":0.*,\"key\":null,\"method\":\"PUT\",\
-            \"url\":\"http://127.0.0.1:CLOSED/?…\",\"error\":\"connecting to http://127.0.0.1:CLOSED: Connection refused\",\"response\":null}\n")
+            \"url\":\"http://127.0.0.1:CLOSED/?…\",\"error\":\"connecting to http://127.0.0.1:CLOSED: Connection refused\",\"response\":null,\"text\":null}\n")
         .stderr("authpost: connecting to http://127.0.0.1:CLOSED: Connection refused\n")
         .code(75);
 
@@ -317,7 +316,7 @@ fn report_tells_what_never_left_from_what_may_have() {
         .args([server.url("/"), "--report", "--idempotency-key=k"]);
     run.run()
         .stdout_like(&format!("{{\"outcome\":\"unknown\",\"exit\":74,\"status\":null,\"tries\":1,\"seconds\":0.*,\"key\":\"k\",\"method\":\"POST\",\
-            \"url\":\"http://127.0.0.1:PORT/\",\"error\":\"{why}\",\"response\":null}}\n"))
+            \"url\":\"http://127.0.0.1:PORT/\",\"error\":\"{why}\",\"response\":null,\"text\":null}}\n"))
         .stderr(format!(
             "authpost: {why}\n\
              hint: the API may have taken it: look before sending it again, or say --idempotent\n"

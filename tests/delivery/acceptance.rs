@@ -249,7 +249,7 @@ fn expect_and_pick_go_together() {
         )
         .code(76);
     run(&["--report", "--expect", "/id=b8"])
-        .stdout_like("{\"outcome\":\"refused\",\"exit\":76,\"status\":200,*\"response\":{\"ok\":true,\"id\":\"a7\"}}\n")
+        .stdout_like("{\"outcome\":\"refused\",\"exit\":76,\"status\":200,*\"response\":{\"ok\":true,\"id\":\"a7\"},\"text\":null}\n")
         .stderr_like("**")
         .code(76);
 }

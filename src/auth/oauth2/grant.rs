@@ -25,17 +25,17 @@ use crate::system::time::Budget;
 #[derive(Debug)]
 pub(super) struct Grant {
     /// The OAuth2 file, for messages.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// The token endpoint: https, or this machine.
-    pub token_url: Url,
+    pub(crate) token_url: Url,
     /// Which grant.
-    pub flow: Flow,
+    pub(crate) flow: Flow,
     /// What the client proves itself with; `None` for a public client, or one with a certificate.
-    pub client_secret: Option<Secret>,
+    pub(crate) client_secret: Option<Secret>,
     /// The file that the secret stands in.
-    pub secret_file: Option<PathBuf>,
+    pub(crate) secret_file: Option<PathBuf>,
     /// The directory of the cache, where the file names one.
-    pub cache: Option<PathBuf>,
+    pub(crate) cache: Option<PathBuf>,
     client_id: String,
     basic: bool,
     scope: Option<String>,

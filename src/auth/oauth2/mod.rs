@@ -28,13 +28,13 @@ use grant::{Flow, Grant};
 #[derive(Debug)]
 pub(super) struct Token {
     /// The token itself: visible ASCII.
-    pub secret: Secret,
+    pub(crate) secret: Secret,
     /// How long to use it.
-    pub fresh: Budget,
+    pub(crate) fresh: Budget,
     /// What the user should know about it.
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
     /// How it was come by, where there is more than one way.
-    pub story: Option<&'static str>,
+    pub(crate) story: Option<&'static str>,
 }
 
 /// A token that somebody else fetched, and of which nothing more is known.
