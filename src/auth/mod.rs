@@ -199,6 +199,9 @@ fn header(target: &Target, token: &Secret) -> Result<(String, Secret)> {
     };
     let text = token.expose();
     let basic = matches!(form, Form::Scheme(word) if word.eq_ignore_ascii_case("basic"));
+    if !basic && let Some(why) = form_of_file(text, form) {
+        return Err(malformed(why.to_owned()));
+    }
     let odd = |c: char| {
         if basic {
             c.is_control()
@@ -229,6 +232,27 @@ fn header(target: &Target, token: &Secret) -> Result<(String, Secret)> {
                 .hint("for Basic it must read user:password")),
         },
         Form::Scheme(word) => Ok(("Authorization".to_owned(), Secret::with_scheme(word, text))),
+    }
+}
+
+/// What a token is wrapped in, where that is plainly a file format's and not the token's own. RFC 6750 allows fewer
+/// characters than APIs use, so no others are refused.
+fn form_of_file(text: &str, form: &Form) -> Option<&'static str> {
+    let is_bearer = matches!(form, Form::Scheme(word) if word.eq_ignore_ascii_case("bearer"));
+    let assigned = text.strip_prefix("export ").unwrap_or(text);
+    let (name, value) = assigned.split_once('=').unwrap_or_default();
+    // What pads a token is not followed by anything.
+    let is_assigned = !value.trim_start_matches('=').is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let ends = (text.chars().next()?, text.chars().next_back()?);
+    match ends {
+        ('"', '"') | ('\'', '\'') => Some("the token stands in quotes"),
+        ('{', '}') | ('[', ']') => Some("it is JSON"),
+        // Elsewhere a token may be one, as key=… is for some APIs.
+        _ if is_bearer && is_assigned => Some("it assigns the token to a variable, as NAME=TOKEN"),
+        _ => None,
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) const EXITS: &[ExitRow] = &[
         exit: Exit::Unavailable,
         code: 69,
         name: "UNAVAILABLE",
-        meaning: "the API answers, but keeps failing: 408, 425, 429 or 5xx",
+        meaning: "the API answers, but keeps failing: 408, 425, 429, 5xx, or a rate limit's 403",
         advice: "try later",
     },
     ExitRow {

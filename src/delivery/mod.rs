@@ -20,7 +20,9 @@ use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Budget, Clock};
 use api::Endpoint;
 use exit::Exit;
-use verdict::{Again, Circumstances, Disposition, Fate, Terms, Verdict, judge};
+use verdict::{
+    Again, Circumstances, Disposition, Fate, Proof, Terms, Verdict, is_rate_limit, judge,
+};
 
 /// What a delivery came to.
 #[derive(Debug)]
@@ -200,6 +202,7 @@ pub(crate) fn deliver(
     let mut circumstances = Circumstances {
         attempts: context.earlier_attempts,
         idempotent: rules.idempotent,
+        credentials: Proof::of(&job.target),
         last_of: context.last_of,
         ..Circumstances::default()
     };
@@ -247,7 +250,7 @@ pub(crate) fn deliver(
             }
         }
         let asked = answer.as_ref().and_then(|it| asked_to_wait(it, clock));
-        let slower = asked.is_some() || answer.as_ref().is_some_and(|answer| answer.status == 429);
+        let slower = asked.is_some() || answer.as_ref().is_some_and(is_rate_limit);
         if rules.patient && slower {
             tries = tries.saturating_add(1);
         }

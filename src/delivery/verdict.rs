@@ -10,10 +10,11 @@ mod tests;
 use std::fmt;
 
 use super::exit::Exit;
-use crate::http::{Answer, Attempt, End};
+use crate::http::{Answer, Attempt, Challenge, End};
 use crate::json;
-use crate::request::{Expect, Show};
+use crate::request::{Expect, Form, Show, Source, Target};
 use crate::system::error::{Error, Kind};
+use crate::system::time;
 
 /// What became of a document, as far as anybody can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,10 +114,41 @@ pub(super) struct Circumstances {
     pub(crate) outcome_unknown: bool,
     /// Sending the document twice is harmless.
     pub(crate) idempotent: bool,
+    /// What proves who sends the request.
+    pub(crate) credentials: Proof,
     /// When the token expired, if it has: `2 h ago (…)`.
     pub(crate) token_expired: Option<String>,
     /// If this attempt fails, it is the last of so many: the message has been retried often and long enough.
     pub(crate) last_of: Option<u64>,
+}
+
+/// What proves who sends a request, as far as the remedy for a refusal depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Nothing.
+    None,
+    /// What stands in a file of headers.
+    HeaderFile,
+    /// A token.
+    #[default]
+    Token,
+    /// A token, sent as user and password.
+    Basic,
+    /// A token from a token endpoint, which was asked anew before this counts as refused.
+    OAuth2,
+}
+
+impl Proof {
+    /// What `target` asks for.
+    pub(crate) fn of(target: &Target) -> Proof {
+        match (&target.auth.source, &target.auth.form) {
+            (Source::None, _) if target.header_files.is_empty() => Proof::None,
+            (Source::None, _) => Proof::HeaderFile,
+            (_, Form::Scheme(word)) if word.eq_ignore_ascii_case("basic") => Proof::Basic,
+            (Source::OAuth2(_), _) => Proof::OAuth2,
+            _ => Proof::Token,
+        }
+    }
 }
 
 /// Judges one attempt.
@@ -132,7 +164,7 @@ pub(super) fn judge(attempt: &Attempt, circumstances: &Circumstances, terms: Ter
             ),
             ..verdict(Fate::Unknown, Exit::IoErr, Again::IfIdempotent, error.to_string())
         },
-        Attempt::Answered(answer) => judge_answer(answer, circumstances.attempts, terms),
+        Attempt::Answered(answer) => judge_answer(answer, circumstances, terms),
     };
     if let (Again::WithNewToken, Some(ago)) = (verdict.again, &circumstances.token_expired) {
         verdict.why.push_str(&format!(": the token expired {ago}"));
@@ -207,20 +239,43 @@ fn judge_unsent(error: &Error) -> Verdict {
     }
 }
 
-fn judge_answer(answer: &Answer, earlier_attempts: u64, terms: Terms) -> Verdict {
+/// Whether the API asks for fewer requests. Some answer 403 and not 429 then.
+pub(crate) fn is_rate_limit(answer: &Answer) -> bool {
+    match answer.status {
+        429 => true,
+        403 => {
+            let wait = answer.retry_after().and_then(|it| time::retry_after(it, 0));
+            wait.is_some() || answer.header("x-ratelimit-remaining") == Some("0")
+        }
+        _ => false,
+    }
+}
+
+fn judge_answer(answer: &Answer, circumstances: &Circumstances, terms: Terms) -> Verdict {
+    let challenges: Vec<_> = match answer.status {
+        401 | 403 => answer.challenges().collect(),
+        _ => Vec::new(),
+    };
     let (fate, exit, again, hint) = match answer.status {
         200..=299 => return judge_success(answer, terms),
         401 => (
             Fate::Refused,
             Exit::NoPerm,
             Again::WithNewToken,
-            "the token is wrong or has expired: get a new one",
+            remedy_for_401(circumstances.credentials, &challenges),
         ),
+        403 if is_rate_limit(answer) => (Fate::Unavailable, Exit::Unavailable, Again::Yes, ""),
         403 => (
             Fate::Refused,
             Exit::NoPerm,
             Again::No,
-            "the token is known, but may not do this: ask for the right",
+            match circumstances.credentials {
+                Proof::None => {
+                    "no token was sent: if the API wants one, name it with --token-file, or another way ('authpost -h')"
+                }
+                Proof::HeaderFile => "the API does not let the headers of --header-file do this",
+                _ => "the token is known, but may not do this: ask for the right",
+            },
         ),
         407 => (
             Fate::Refused,
@@ -236,7 +291,7 @@ fn judge_answer(answer: &Answer, earlier_attempts: u64, terms: Terms) -> Verdict
             "the API may have taken it; say --idempotent to have it sent again",
         ),
         // An earlier request with the document is still being processed.
-        409 if earlier_attempts > 0 => (Fate::Refused, Exit::Protocol, Again::Yes, ""),
+        409 if circumstances.attempts > 0 => (Fate::Refused, Exit::Protocol, Again::Yes, ""),
         300..=399 => (
             Fate::Refused,
             Exit::Protocol,
@@ -254,13 +309,47 @@ fn judge_answer(answer: &Answer, earlier_attempts: u64, terms: Terms) -> Verdict
     let location = answer
         .header("location")
         .filter(|_| (300..400).contains(&answer.status));
-    let why = match location {
+    let mut why = match location {
         Some(to) => format!("the API answered {} and points to {to}", status(answer)),
         None => format!("the API answered {}", status(answer)),
     };
+    if answer.status == 403 && is_rate_limit(answer) {
+        why.push_str(": a rate limit");
+    }
+    // RFC 6750, section 3.
+    let mut errors = challenges.iter().filter_map(|challenge| {
+        let error = challenge.parameter("error")?;
+        Some((error, challenge.parameter("error_description")))
+    });
+    match errors.next() {
+        Some((error, Some(description))) => {
+            why.push_str(&shortened(&format!(": {error} ({description})"), 300));
+        }
+        Some((error, None)) => why.push_str(&shortened(&format!(": {error}"), 300)),
+        None => {}
+    }
     Verdict {
         hint: (!hint.is_empty()).then(|| hint.to_owned()),
         ..verdict(fate, exit, again, why)
+    }
+}
+
+fn remedy_for_401(credentials: Proof, challenges: &[Challenge]) -> &'static str {
+    let only_basic =
+        !challenges.is_empty() && challenges.iter().all(|challenge| challenge.is("basic"));
+    match (credentials, only_basic) {
+        (Proof::None | Proof::Token, true) => {
+            "the API offers only Basic: say --auth-scheme Basic, and give user:password as the token"
+        }
+        (Proof::None, false) => {
+            "no token was sent: name one with --token-file, or another way ('authpost -h')"
+        }
+        (Proof::HeaderFile, _) => "the API refuses what --header-file sends: check it",
+        (Proof::Basic, _) => "the user or the password is wrong: check them",
+        (Proof::OAuth2, _) => {
+            "the API refuses a token that was just fetched: check 'scope' and 'audience' in the OAuth2 file, and the URL"
+        }
+        (Proof::Token, false) => "the token is wrong or has expired: get a new one",
     }
 }
 
@@ -326,7 +415,7 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
             Some(found) if !json::equal(found, &expected.value) => {
                 let found = match answer.repeats_secret {
                     true => "something else".to_owned(),
-                    false => shortened(found),
+                    false => shortened(found, 60),
                 };
                 return unmet(
                     Fate::Refused,
@@ -350,8 +439,8 @@ pub(crate) fn json_of(answer: &Answer) -> Option<&str> {
     json::check(body.as_bytes()).is_ok().then_some(body)
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(60) {
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

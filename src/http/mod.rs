@@ -3,6 +3,7 @@
 //! The only room that names `ureq`, and where secrets go onto the wire. It follows no redirect, repeats nothing and
 //! judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request left.
 
+mod challenge;
 mod client;
 mod error;
 mod exchange;
@@ -20,6 +21,7 @@ use crate::document::Document;
 use crate::request::Url;
 use crate::system::error::Error;
 use crate::system::secret::Secret;
+pub(crate) use challenge::Challenge;
 pub(crate) use client::Client;
 pub(crate) use error::unfit_identity;
 pub(crate) use progress::Phase;
@@ -102,6 +104,13 @@ impl Answer {
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// What `WWW-Authenticate` says, in all its lines.
+    pub(crate) fn challenges(&self) -> impl Iterator<Item = Challenge> {
+        let values = self.headers.iter();
+        let values = values.filter(|(name, _)| name == "www-authenticate");
+        values.flat_map(|(_, value)| Challenge::parse(value))
     }
 
     /// `Retry-After`, as it came.

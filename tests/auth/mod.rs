@@ -1,5 +1,6 @@
 //! The token: where it comes from, how it is renewed, and that nobody else sees it.
 
+mod challenges;
 mod oauth2;
 mod oauth2_attacks;
 mod oauth2_cache;

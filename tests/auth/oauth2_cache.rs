@@ -666,7 +666,7 @@ fn a_token_that_the_api_refuses_is_replaced_once() {
             "> POST http://127.0.0.1:PORT3/data\n**\
              authpost: try 1: the API answered 401 Unauthorized; trying again with a new token\n**\
              authpost: the API answered 401 Unauthorized\n\
-             hint: the token is wrong or has expired: get a new one\n**",
+             hint: the API refuses a token that was just fetched: *\n**",
         )
         .code(77);
     assert_eq!((issuer.count(), refusing.count()), (3, 2));

@@ -470,7 +470,8 @@ fn an_api_that_repeats_the_token_is_not_quoted() {
                 (302, 76),
                 (400, 76),
                 (401, 77),
-                (403, 77),
+                // A rate limit, for it has Retry-After.
+                (403, 69),
                 (407, 77),
                 (429, 69),
                 (500, 69),
