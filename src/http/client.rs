@@ -9,7 +9,7 @@ use ureq::http::{self, HeaderMap, HeaderName, HeaderValue, Uri, Version};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, SendBody};
 
-use super::error::{Sent, UnknownFraming, explain, plain, refuses_our_certificate};
+use super::error::{Circumstances, Sent, UnknownFraming, explain, plain, refuses_our_certificate};
 use super::exchange::{ExchangeConnector, Ready};
 use super::handshake::WatchConnector;
 use super::progress::{Phase, Progress, Purpose};
@@ -41,6 +41,7 @@ pub(crate) struct Client {
     /// The URL that most requests are for, parsed once.
     usual: (Url, Uri),
     progress: Arc<Progress>,
+    has_certificate: bool,
     max_response: u64,
     origin: String,
     proxy: Option<String>,
@@ -97,6 +98,7 @@ impl Client {
             agent: Agent::with_parts(config.build(), connector, names),
             usual: (url.clone(), uri),
             progress,
+            has_certificate: connection.identity.is_some(),
             max_response: connection.max_response,
             origin: url.origin().to_owned(),
             proxy: proxy_name,
@@ -283,7 +285,17 @@ impl Client {
             (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
             (Phase::Receiving, _) => format!("reading the answer of {origin}"),
         };
-        let reason = explain(error, phase >= Phase::Sending);
+        let host = self.usual.1.host().unwrap_or_default();
+        let reason = explain(
+            error,
+            &Circumstances {
+                sent: phase >= Phase::Sending,
+                host: host.trim_matches(['[', ']']),
+                has_certificate: self.has_certificate,
+                may_refuse_certificate: self.progress.may_refuse_certificate(),
+                oddity: self.progress.oddity().filter(|_| self.usual.0.is_https()),
+            },
+        );
         let what = match reason.kind {
             Kind::Input => reason.why,
             _ => format!("{doing}: {}", reason.why),

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::net::IpAddr;
 
 use crate::dns;
 use crate::system::error::{self, Error, Kind};
@@ -62,8 +63,43 @@ impl fmt::Display for UnknownFraming {
 
 impl std::error::Error for UnknownFraming {}
 
-/// Why `error` came up, before a byte of the request was `sent` or after.
-pub(super) fn explain(error: &ureq::Error, sent: bool) -> Reason {
+/// What is known of an attempt beside its error.
+pub(super) struct Circumstances<'a> {
+    /// Whether a byte of the request has left.
+    pub(super) sent: bool,
+    /// The host of the API, without brackets.
+    pub(super) host: &'a str,
+    /// Whether we have a client certificate to show.
+    pub(super) has_certificate: bool,
+    /// Whether our certificate, or that we have none, is what the API objects to, if it objects to anything.
+    pub(super) may_refuse_certificate: bool,
+    /// What the API said that it should not have.
+    pub(super) oddity: Option<Oddity>,
+}
+
+/// What a peer may say on a connection that is none of TLS, or of TLS as it is spoken here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Oddity {
+    /// An answer in HTTP where the handshake should be.
+    Http,
+    /// A request to begin the handshake anew (RFC 5246, section 7.4.1.1).
+    Renegotiation,
+}
+
+/// A TLS alert in the place of an answer in HTTP.
+#[derive(Debug)]
+pub(super) struct SpeaksTls;
+
+impl fmt::Display for SpeaksTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what answers there speaks TLS")
+    }
+}
+
+impl std::error::Error for SpeaksTls {}
+
+/// Why `error` came up.
+pub(super) fn explain(error: &ureq::Error, circumstances: &Circumstances) -> Reason {
     match error {
         ureq::Error::Other(inner) if inner.is::<dns::Failure>() => {
             let remedy = inner.downcast_ref().map_or("", dns::Failure::remedy);
@@ -93,9 +129,14 @@ pub(super) fn explain(error: &ureq::Error, sent: bool) -> Reason {
         ureq::Error::Io(why) if why.get_ref().is_some_and(|why| why.is::<Unreadable>()) => {
             Reason::new(Kind::Input, why.to_string(), "")
         }
+        ureq::Error::Other(inner) if inner.is::<SpeaksTls>() => Reason::new(
+            Kind::Unreached,
+            inner.to_string(),
+            "begin the URL with https://",
+        ),
         error => {
             let text = plain(error);
-            tls(&text, sent).unwrap_or_else(|| Reason::new(Kind::Unreached, text, ""))
+            tls(&text, circumstances).unwrap_or_else(|| Reason::new(Kind::Unreached, text, ""))
         }
     }
 }
@@ -170,91 +211,184 @@ pub(super) fn refuses_our_certificate(error: &ureq::Error) -> bool {
     alert(&text).is_some_and(|alert| ALERTS.iter().any(|(known, ..)| *known == alert))
 }
 
-/// What is wrong with TLS; `None` when `text` is about something else.
-fn tls(text: &str, sent: bool) -> Option<Reason> {
+/// What is wrong with TLS; `None` when `text` is about something else. Once something was sent there is no remedy in it:
+/// that the API may have accepted the document is to be said then.
+fn tls(text: &str, circumstances: &Circumstances) -> Option<Reason> {
+    let unreached = |why: &str, hint| Some(Reason::new(Kind::Unreached, why, hint));
+    if circumstances.oddity == Some(Oddity::Renegotiation) {
+        return unreached(
+            "it asks to renegotiate TLS, usually for a client certificate, which is not supported here",
+            "",
+        );
+    }
     if let Some(alert) = alert(text) {
-        // After the request an alert may mean anything: what it says of certificates would be taken for the remedy.
-        let known = ALERTS.iter().find(|(known, ..)| !sent && *known == alert);
-        return Some(match (known, alert) {
-            (Some((_, why, hint)), _) => Reason::new(Kind::Untrusted, *why, hint),
-            (None, "UnrecognisedName") => Reason::new(
-                Kind::Unreached,
+        let broke_off = format!("it broke TLS off ({alert})");
+        // After the request an alert may mean anything.
+        if circumstances.sent {
+            return unreached(&broke_off, "");
+        }
+        if let Some((_, why, hint)) = ALERTS.iter().find(|(known, ..)| *known == alert) {
+            return Some(Reason::new(Kind::Untrusted, *why, hint));
+        }
+        return match (alert, circumstances.may_refuse_certificate) {
+            // TLS 1.2 has no alert for a certificate that is missed.
+            ("HandshakeFailure", true) => Some(match circumstances.has_certificate {
+                true => Reason::new(
+                    Kind::Untrusted,
+                    "the API refuses our client certificate",
+                    "check --cert and --key",
+                ),
+                false => Reason::new(
+                    Kind::Untrusted,
+                    "the API asks for a client certificate",
+                    "give one with --cert and --key",
+                ),
+            }),
+            ("HandshakeFailure" | "InsufficientSecurity", _) => Some(nothing_in_common()),
+            ("ProtocolVersion", _) => Some(old_version()),
+            ("UnrecognisedName", _) => unreached(
                 "it does not know that host name",
                 "check the host in the URL",
             ),
-            (None, "HandshakeFailure" | "ProtocolVersion") => incompatible(),
-            _ => Reason::new(Kind::Unreached, format!("it broke TLS off ({alert})"), ""),
-        });
+            _ => unreached(&broke_off, ""),
+        };
     }
     if let Some(flaw) = text.strip_prefix("invalid peer certificate: ") {
-        return Some(certificate(flaw));
+        return Some(certificate(flaw, circumstances.host));
     }
     if text.starts_with("peer is incompatible") {
-        return Some(incompatible());
+        return Some(match text.contains("Tls12") {
+            true => old_version(),
+            false => nothing_in_common(),
+        });
     }
-    text.starts_with("received corrupt message").then(|| {
-        Reason::new(
-            Kind::Unreached,
+    match text.starts_with("received corrupt message") {
+        false => None,
+        true if circumstances.sent => unreached("it broke TLS off: what came is not TLS", ""),
+        true if circumstances.oddity == Some(Oddity::Http) => unreached(
+            "what answers there speaks HTTP without TLS",
+            "check the port in the URL; begin it with http:// if that is meant",
+        ),
+        true => unreached(
             "what answers there does not speak TLS",
             "check the port in the URL, and whether it should begin with http:// instead",
-        )
-    })
+        ),
+    }
 }
 
-fn incompatible() -> Reason {
+fn old_version() -> Reason {
     Reason::new(
         Kind::Unreached,
-        "it has no version of TLS or no cipher in common with us (1.2 and 1.3 are spoken here)",
+        "it speaks neither TLS 1.2 nor TLS 1.3",
         "tell the API's owner to switch on TLS 1.2 or 1.3",
     )
 }
 
-/// What is wrong with the API's certificate, in rustls's words.
-fn certificate(flaw: &str) -> Reason {
+fn nothing_in_common() -> Reason {
+    Reason::new(
+        Kind::Unreached,
+        "it has no version of TLS, cipher, key exchange or kind of certificate in common with us",
+        "tell the API's owner what is accepted here: TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20; \
+         certificates with RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519",
+    )
+}
+
+/// Algorithms of signatures that are not accepted, by the last bytes of their identifier in a certificate.
+const SIGNATURES: &[(&str, &str)] = &[
+    ("13, 1, 1, 4, 5, 0", "RSA and MD5"),
+    ("13, 1, 1, 5, 5, 0", "RSA and SHA-1"),
+    ("206, 61, 4, 1", "ECDSA and SHA-1"),
+    ("206, 61, 4, 3, 4", "ECDSA and SHA-512"),
+];
+
+/// What is wrong with the API's certificate, in rustls's words. It has the same ones for any certificate of the chain.
+fn certificate(flaw: &str, host: &str) -> Reason {
     const CLOCK: &str =
         "tell the API's owner to renew it; or check this machine's clock with 'date'";
-    const AUTHORITY: &str = "give that authority's certificate (or the self-signed one) with --cacert; or tell the \
-        API's owner to send the whole chain";
+    const CHAIN: &str = "its certificate, or one that it sends along,";
+    let is_address = host.parse::<IpAddr>().is_ok();
     let (why, hint) = if flaw.starts_with("certificate expired") {
         let since = moment(flaw, "not valid after ");
-        (format!("its certificate has expired{since}"), CLOCK)
+        (format!("{CHAIN} has expired{since}"), CLOCK.to_owned())
     } else if flaw.starts_with("certificate not valid yet") {
         let until = moment(flaw, "not valid before ");
-        (format!("its certificate is not valid yet{until}"), CLOCK)
+        (format!("{CHAIN} is not valid yet{until}"), CLOCK.to_owned())
     } else if flaw.contains("not valid for any names") {
         (
             "its certificate is for no host: a name in its subject (CN) does not count".to_owned(),
-            "tell the API's owner to have it issued with the host as subjectAltName",
+            "tell the API's owner to have it issued with the host as subjectAltName".to_owned(),
+        )
+    } else if is_address && flaw.contains(&format!("DnsName(\"{host}\")")) {
+        (
+            format!(
+                "its certificate has the address {host} as a DNS name, where it does not count"
+            ),
+            format!("tell the API's owner to have it issued with subjectAltName=IP:{host}"),
         )
     } else if flaw.starts_with("certificate not valid for name") {
         (
             format!("its certificate is for another host{}", names(flaw)),
-            "check the host in the URL, or tell the API's owner",
+            "check the host in the URL, or tell the API's owner".to_owned(),
         )
-    } else if flaw.starts_with("UnknownIssuer") || flaw.starts_with("BadSignature") {
+    } else if flaw.starts_with("UnknownIssuer") {
         (
             "its certificate is not trusted here: it is self-signed, or from an authority that is not known, or the \
              API leaves out an intermediate one"
                 .to_owned(),
-            AUTHORITY,
+            "give that authority's certificate (or the self-signed one) with --cacert; or tell the API's owner to send \
+             the whole chain"
+                .to_owned(),
+        )
+    } else if flaw.starts_with("BadSignature") {
+        (
+            "its certificate is signed by another authority of the same name as one trusted here, or it has an RSA \
+             key of less than 2048 bits"
+                .to_owned(),
+            "give that authority's present certificate with --cacert; or tell the API's owner to use RSA with 2048 bits \
+             or more"
+                .to_owned(),
+        )
+    } else if flaw.starts_with("UnsupportedSignatureAlgorithmForPublicKey") {
+        (
+            format!("{CHAIN} is signed by a key of a kind that is not accepted"),
+            "tell the API's owner to have it issued by an authority with RSA, ECDSA P-256 or P-384, or Ed25519"
+                .to_owned(),
+        )
+    } else if flaw.starts_with("UnsupportedSignatureAlgorithm") {
+        let id = flaw.split_once("signature_algorithm_id: [");
+        let id = id.and_then(|(_, rest)| rest.split(']').next());
+        let known = SIGNATURES
+            .iter()
+            .find(|(end, _)| id.is_some_and(|id| id.ends_with(end)));
+        let with = known.map_or("an algorithm", |(_, with)| *with);
+        (
+            format!("{CHAIN} is signed with {with}, which is not accepted"),
+            "tell the API's owner to have it issued anew, signed with SHA-256".to_owned(),
         )
     } else if flaw.contains("CaUsedAsEndEntity") {
+        let kind = if is_address { "IP" } else { "DNS" };
         (
-            "its certificate is that of an authority, not of a server".to_owned(),
-            "tell the API's owner to have one issued for the server",
+            "its certificate is marked as an authority's (CA:TRUE), so it is not accepted as a server's".to_owned(),
+            format!(
+                "have the API use one made by: openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
+                 -days 825 -subj /CN={host} -addext subjectAltName={kind}:{host} -addext \
+                 basicConstraints=critical,CA:FALSE"
+            ),
         )
     } else if flaw.contains("extended key usage") || flaw.contains("InvalidPurpose") {
         (
             "its certificate is not meant for servers".to_owned(),
-            "tell the API's owner to have one issued for the server",
+            "tell the API's owner to have one issued for the server".to_owned(),
         )
     } else {
+        // What follows is for who develops rustls.
+        let flaw = flaw.split(['{', '(']).next().unwrap_or_default().trim();
         (
             format!("its certificate does not hold ({flaw})"),
-            "tell the API's owner",
+            "tell the API's owner".to_owned(),
         )
     };
-    Reason::new(Kind::Untrusted, why, hint)
+    Reason::new(Kind::Untrusted, why, &hint)
 }
 
 /// ` (2001-01-01 00:00:00 UTC)`: the seconds since 1970 behind `marker`.

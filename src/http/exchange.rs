@@ -13,6 +13,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
+use super::error::SpeaksTls;
 use super::progress::{Phase, Progress, Purpose};
 use super::transport::reason;
 
@@ -63,6 +64,9 @@ impl<In: Transport> Connector<In> for ExchangeConnector {
         }))
     }
 }
+
+/// How a TLS alert begins: its type, and the first byte of each version.
+const ALERT: &[u8] = &[21, 3];
 
 /// The connection as the request and its answer see it.
 #[derive(Debug)]
@@ -156,6 +160,14 @@ impl<T: Transport> Transport for Exchange<T> {
             other => other?,
         };
         if more {
+            let speaks_tls = self.progress.phase() == Phase::Waiting
+                && !self.below.is_tls()
+                && self.below.buffers().input().starts_with(ALERT);
+            if speaks_tls {
+                // TLS cannot have made anything of the request.
+                self.progress.reach(Phase::Ready);
+                return Err(Error::Other(Box::new(SpeaksTls)));
+            }
             self.progress.reach(Phase::Receiving);
         }
         Ok(more)

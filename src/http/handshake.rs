@@ -1,14 +1,14 @@
 //! Whether the API asked for a client certificate, and whether an alert refuses it: read off the TLS records.
 //!
 //! ureq does not tell, and what rustls says of an alert is the same whenever it comes. [`Watch`] lies directly below TLS
-//! and reads the header of each record, which is never encrypted (RFC 8446, section 5). It must not know what is in
-//! them. What always holds: only an alert that can mean nothing else counts as a refusal.
+//! and reads the header of each record, which is never encrypted (RFC 8446, section 5), and the first byte in it. What always holds: only an alert that can mean nothing else counts as a refusal.
 
 use std::sync::Arc;
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
+use super::error::Oddity;
 use super::progress::{Phase, Progress};
 
 /// Puts a [`Watch`] around every connection.
@@ -23,7 +23,7 @@ impl<In: Transport> Connector<In> for WatchConnector {
         _: &ConnectionDetails,
         below: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
-        self.0.reset_certificate();
+        self.0.reset_peer();
         Ok(below.map(|below| Watch {
             below,
             progress: self.0.clone(),
@@ -42,9 +42,15 @@ pub(super) struct Watch<T> {
     received: Records,
 }
 
-/// A record of this type is encrypted: in the handshake that is TLS 1.3. TLS 1.2 sends the certificate in the clear, and
-/// has it accepted before the request leaves.
+/// A record of this type is encrypted: in the handshake that is TLS 1.3.
 const ENCRYPTED: u8 = 23;
+
+/// A record of the handshake of TLS 1.2, in the clear until it is finished. After the request it can only ask for another
+/// one.
+const HANDSHAKE: u8 = 22;
+
+/// The first byte of the message in which TLS 1.2 answers a request for a certificate, be it with none.
+const CERTIFICATE: u8 = 11;
 
 /// The length of an encrypted record that holds the Finished message alone: header, hash (SHA-256 or SHA-384), type and
 /// tag. The client's last flight is this and no more, unless the API asked for a certificate: then an answer to that,
@@ -60,8 +66,12 @@ impl<T: Transport> Transport for Watch<T> {
         if self.progress.phase() == Phase::Securing {
             let progress = &self.progress;
             let output = &self.below.buffers().output()[..amount];
-            self.sent.pass(output, |kind, length| {
-                if kind == ENCRYPTED && !FINISHED.contains(&length) {
+            self.sent.pass(output, |kind, length, first| {
+                let answers = match kind {
+                    ENCRYPTED => !FINISHED.contains(&length),
+                    kind => kind == HANDSHAKE && first == CERTIFICATE,
+                };
+                if answers {
                     progress.certificate_sent();
                 }
             });
@@ -72,10 +82,19 @@ impl<T: Transport> Transport for Watch<T> {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let known = self.below.buffers().input().len();
         let more = self.below.await_input(timeout)?;
-        if self.progress.phase() < Phase::Receiving {
+        let phase = self.progress.phase();
+        if phase < Phase::Receiving {
             let input = &self.below.buffers().input()[known..];
             let progress = &self.progress;
-            self.received.pass(input, |_, _| progress.record_came());
+            if phase == Phase::Securing && input.starts_with(b"HTTP/") {
+                progress.oddity_came(Oddity::Http);
+            }
+            self.received.pass(input, |kind, _, _| {
+                progress.record_came();
+                if phase >= Phase::Sending && kind == HANDSHAKE {
+                    progress.oddity_came(Oddity::Renegotiation);
+                }
+            });
         }
         Ok(more)
     }
@@ -89,8 +108,8 @@ impl<T: Transport> Transport for Watch<T> {
     }
 }
 
-/// The length of a record's header: type, version, length.
-const HEADER: usize = 5;
+/// The length of a record's header (type, version, length), and of the first byte in it.
+const HEADER: usize = 5 + 1;
 
 /// The records of one direction, which come in pieces of any size.
 #[derive(Debug, Default)]
@@ -103,8 +122,8 @@ struct Records {
 }
 
 impl Records {
-    /// Passes over `bytes`, and tells `each` record's type and length once its header is there.
-    fn pass(&mut self, mut bytes: &[u8], mut each: impl FnMut(u8, usize)) {
+    /// Passes over `bytes`, and tells `each` record's type, length and first byte once that is there.
+    fn pass(&mut self, mut bytes: &[u8], mut each: impl FnMut(u8, usize, u8)) {
         while let Some((&byte, rest)) = bytes.split_first() {
             if self.left > 0 {
                 let passed = self.left.min(bytes.len());
@@ -115,11 +134,13 @@ impl Records {
             self.header[self.have] = byte;
             self.have += 1;
             bytes = rest;
-            if self.have == HEADER {
-                let [kind, _, _, high, low] = self.header;
-                self.left = usize::from(u16::from_be_bytes([high, low]));
+            let [kind, _, _, high, low, first] = self.header;
+            let length = usize::from(u16::from_be_bytes([high, low]));
+            // An empty record has no first byte.
+            if self.have == HEADER || self.have == HEADER - 1 && length == 0 {
+                self.left = length.saturating_sub(1);
                 self.have = 0;
-                each(kind, self.left);
+                each(kind, length, first);
             }
         }
     }

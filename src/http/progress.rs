@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::error::Oddity;
 use crate::system::time::Budget;
 
 /// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
@@ -36,6 +37,8 @@ struct State {
     cut_short: bool,
     /// How many TLS records came since we answered the API's request for a client certificate; `None` when it made none.
     since_certificate: Option<u32>,
+    /// What the peer said that does not belong there.
+    oddity: Option<Oddity>,
 }
 
 /// What an attempt is for.
@@ -58,6 +61,7 @@ impl Progress {
             purpose: Purpose::Request,
             cut_short: false,
             since_certificate: None,
+            oddity: None,
         })))
     }
 
@@ -73,6 +77,7 @@ impl Progress {
             purpose,
             cut_short: false,
             since_certificate: None,
+            oddity: None,
         };
     }
 
@@ -103,9 +108,21 @@ impl Progress {
         state.cut_short |= state.phase <= Phase::Sending;
     }
 
-    /// A connection is new, and nobody has asked for a certificate on it.
-    pub(super) fn reset_certificate(&self) {
-        self.lock().since_certificate = None;
+    /// A connection is new: nobody has asked for a certificate on it, or said anything odd.
+    pub(super) fn reset_peer(&self) {
+        let mut state = self.lock();
+        state.since_certificate = None;
+        state.oddity = None;
+    }
+
+    /// The peer said what does not belong there.
+    pub(super) fn oddity_came(&self, oddity: Oddity) {
+        self.lock().oddity = Some(oddity);
+    }
+
+    /// What the peer said that does not belong there.
+    pub(super) fn oddity(&self) -> Option<Oddity> {
+        self.lock().oddity
     }
 
     /// The API asked for a certificate, and we answered.

@@ -268,7 +268,7 @@ fn trust_and_identity_are_tested() {
         .args(["-q", "--no-auth", "--cacert", "ca.pem", server.url("/")])
         .run()
         .stdout(
-            "FAIL  setting up TLS with https://localhost:PORT: its certificate has expired (2001-01-01 00:00:00 UTC); \
+            "FAIL  setting up TLS with https://localhost:PORT: its certificate, or one that it sends along, has expired (2001-01-01 00:00:00 UTC); \
             tell the API's owner to renew it; or check this machine's clock with 'date'\n",
         )
         .code(75);

@@ -6,3 +6,4 @@ mod names;
 mod proxy;
 mod send;
 mod tls;
+mod tls_messages;

@@ -104,7 +104,7 @@ pub struct Ca {
 
 impl Ca {
     pub fn new(name: &str) -> Ca {
-        let (params, key) = authority(name);
+        let (params, key) = authority(Leaf::new(name));
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a root");
         Ca {
             issuer,
@@ -114,7 +114,16 @@ impl Ca {
 
     /// An authority that this one vouches for.
     pub fn intermediate(&self, name: &str) -> Ca {
-        let (params, key) = authority(name);
+        self.vouch(Leaf::new(name))
+    }
+
+    /// An authority that this one vouched for, until 2001.
+    pub fn expired_intermediate(&self, name: &str) -> Ca {
+        self.vouch(Leaf::new(name).expired())
+    }
+
+    fn vouch(&self, leaf: Leaf) -> Ca {
+        let (params, key) = authority(leaf);
         let signed = CertifiedIssuer::signed_by(params, key, &self.issuer);
         let issuer = signed.expect("an intermediate");
         let mut chain = vec![issuer.der().clone()];
@@ -140,8 +149,8 @@ impl Ca {
     }
 }
 
-fn authority(name: &str) -> (CertificateParams, KeyPair) {
-    let (mut params, key) = Leaf::new(name).cn_only().ca().params();
+fn authority(leaf: Leaf) -> (CertificateParams, KeyPair) {
+    let (mut params, key) = leaf.cn_only().ca().params();
     params.extended_key_usages.clear();
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     (params, key)
