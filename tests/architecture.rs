@@ -202,3 +202,35 @@ use crate::*;
     ];
     assert_eq!(seen, expected.map(|(line, path)| (line, path.to_owned())));
 }
+
+#[test]
+fn the_files_that_comments_name_exist() {
+    let src = src();
+    let all = files(&src);
+    let mut missing = Vec::new();
+    let maps = [src.join("ARCHITECTURE.md")];
+    for file in all.iter().chain(&maps) {
+        let text = fs::read_to_string(file).unwrap();
+        let is_map = file.extension().is_some_and(|it| it == "md");
+        let comments = text
+            .lines()
+            .filter(|line| is_map || line.trim_start().starts_with("//"));
+        for name in comments.flat_map(|line| line.split('`').skip(1).step_by(2)) {
+            if !name.ends_with(".rs") || name.contains(char::is_whitespace) {
+                continue;
+            }
+            let beside = file.parent().unwrap().join(name);
+            let repository = src.parent().unwrap().join(name);
+            if ![src.join(name), beside, repository]
+                .iter()
+                .any(|it| it.is_file())
+            {
+                missing.push(format!(
+                    "{} names {name}",
+                    file.strip_prefix(&src).unwrap().display()
+                ));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "\n{}\n", missing.join("\n"));
+}

@@ -114,7 +114,7 @@ impl Credentials {
         self.token.as_ref()?.story
     }
 
-    /// The headers, for `http.rs`.
+    /// The headers, to be sent.
     pub(crate) fn headers(&self) -> &[(String, Secret)] {
         &self.headers
     }

@@ -1,8 +1,8 @@
 //! The nouns of intent: what to send, where, how long to try and how to print it.
 //!
 //! Nothing here does anything: no file is opened, no clock or environment read. A value of these types has been
-//! checked by whoever built it (`flags.rs`, or `spool.rs` from disk), so nobody below checks again. They hold where a
-//! secret is found, never a secret.
+//! checked by whoever built it (`cli/draft/plan.rs`, or `spool/message.rs` from disk), so nobody below checks again. They
+//! hold where a secret is found, never a secret.
 
 mod header;
 pub(crate) mod job;

@@ -2,7 +2,7 @@
 //!
 //! An [`Error`] reads *doing what, on what: why*, and then, where there is one, *what to do about it*. It never holds a
 //! secret: whoever builds one names a file, a variable or a host, never what was found there. A request that the API
-//! refused is not an error; that is an `Outcome`. Exit codes are not known here: `outcome.rs` maps a [`Kind`] to one.
+//! refused is not an error; that is an `Outcome`. Exit codes are not known here: `delivery/exit.rs` maps a [`Kind`] to one.
 
 use std::fmt;
 use std::io;

@@ -1,7 +1,7 @@
 //! Text that must not be seen, and the small files that hold it.
 //!
-//! A [`Secret`] has no `Display` and no `Clone`, and its `Debug` says nothing. It is exposed by the rooms that make
-//! headers, forms and files of it (`token.rs`, `oauth2.rs`) and by `http.rs`, which writes it on the wire; nobody else.
+//! A [`Secret`] has no `Display` and no `Clone`, and its `Debug` says nothing. It is exposed by `auth`, which makes
+//! headers, forms and files of it, and by `http`, which sends it; nobody else.
 //! Errors name the file and what is wrong with it, never what was found there.
 
 mod forms;
