@@ -7,37 +7,7 @@ use crate::delivery::verdict::Fate;
 use crate::http::{Answer, End};
 use crate::json;
 use crate::system::error::Result;
-
-/// Headers whose values are shown by `-v`: all others may carry a secret.
-const SHOWN: &[&str] = &[
-    "accept",
-    "age",
-    "allow",
-    "cache-control",
-    "connection",
-    "content-encoding",
-    "content-language",
-    "content-length",
-    "content-type",
-    "date",
-    "etag",
-    "expires",
-    "host",
-    "idempotency-key",
-    "last-modified",
-    "location",
-    "retry-after",
-    "server",
-    "transfer-encoding",
-    "user-agent",
-    "vary",
-    "via",
-    "x-request-id",
-    "x-correlation-id",
-    "x-ratelimit-limit",
-    "x-ratelimit-remaining",
-    "x-ratelimit-reset",
-];
+use crate::system::secret;
 
 /// How much of an API's answer is quoted after an error.
 const QUOTED_LINES: usize = 10;
@@ -58,11 +28,34 @@ pub(super) fn with_newline(mut text: Vec<u8>) -> Vec<u8> {
     text
 }
 
-pub(super) fn shown<'a>(name: &str, value: &'a str) -> &'a str {
-    match SHOWN.contains(&name) {
-        true => value,
-        false => "(not shown)",
+/// The value of a header, unless it may be a secret: by its name, or by what credentials look like. APIs hide secrets in
+/// the query of a URL too.
+pub(super) fn shown(name: &str, value: &str) -> String {
+    if secret::is_named(name) || value.split([' ', ',', ';', '=', '"']).any(secret::is_jwt) {
+        return "(not shown)".to_owned();
     }
+    without_queries(value)
+}
+
+/// `text` without the query and the fragment of the URLs in it.
+fn without_queries(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(scheme) = rest.find("://") {
+        let url = &rest[scheme..];
+        let end = url.find([' ', '"', '<', '>', ',']).unwrap_or(url.len());
+        let url = &url[..end];
+        shown.push_str(&rest[..scheme]);
+        match url.find(['?', '#']) {
+            Some(query) if url.len() > query + 1 => {
+                shown.push_str(&url[..=query]);
+                shown.push('…');
+            }
+            _ => shown.push_str(url),
+        }
+        rest = &rest[scheme + end..];
+    }
+    shown + rest
 }
 
 /// The first lines of what the API said.

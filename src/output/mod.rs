@@ -1,8 +1,8 @@
 //! Every word that is printed.
 //!
 //! The answer goes to standard output, everything about it to standard error. What comes from the API is never let
-//! through to a terminal's escape sequences, headers are shown by an allow-list, and an answer that
-//! repeats a secret is not quoted there. A reader that went away is not an error; a full disk is.
+//! through to a terminal's escape sequences, headers that may hold a secret are not shown, and an
+//! answer that repeats a secret is not quoted there. A reader that went away is not an error; a full disk is.
 
 mod answer;
 mod lines;

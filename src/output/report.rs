@@ -61,8 +61,10 @@ impl Report<'_> {
             ));
             for (name, value) in request_headers(job, false) {
                 // What we masked ourselves is fit to be seen.
-                let value = match value.ends_with("********") {
-                    true => &value,
+                let key = job.target.idempotency_header.as_ref();
+                let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(&name));
+                let value = match is_key || value.ends_with("********") {
+                    true => value,
                     false => shown(&name, &value),
                 };
                 line(&format!("> {name}: {value}"));

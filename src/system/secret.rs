@@ -88,6 +88,49 @@ impl Secret {
     }
 }
 
+/// Whether what is called `name`, a header or a parameter, is a secret by its name.
+pub(crate) fn is_named(name: &str) -> bool {
+    const WORDS: [&str; 24] = [
+        "apikey",
+        "assertion",
+        "auth",
+        "authentication",
+        "authorization",
+        "bearer",
+        "cookie",
+        "cookie2",
+        "credential",
+        "credentials",
+        "csrf",
+        "jwt",
+        "key",
+        "otp",
+        "passwd",
+        "password",
+        "secret",
+        "session",
+        "sid",
+        "sig",
+        "signature",
+        "token",
+        "tokens",
+        "xsrf",
+    ];
+    let name = name.to_ascii_lowercase();
+    let mut words = name.split(['-', '_', '.']);
+    // Their word for what tells two requests apart is no secret.
+    words.any(|word| WORDS.contains(&word)) && !name.contains("idempotency")
+}
+
+/// Whether `word` looks like a JSON Web Token (RFC 7519): JSON in base64url, in three parts.
+pub(crate) fn is_jwt(word: &str) -> bool {
+    let part = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    word.starts_with("eyJ") && word.split('.').count() >= 3 && word.split('.').all(part)
+}
+
 /// Whether one of `secrets` stands in `text`, in whatever form; `text` may have been cut off in the middle of it.
 pub(crate) fn are_repeated<'a>(
     secrets: impl Iterator<Item = &'a Secret> + Clone,

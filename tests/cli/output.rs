@@ -208,14 +208,32 @@ fn quiet_says_nothing_on_success() {
 }
 
 #[test]
-fn verbose_shows_headers_by_an_allow_list() {
+fn verbose_hides_headers_by_what_is_secret() {
+    const JWT: &str = "eyJhbGciOiJub25lIn0.e30.c2ln";
     let answer = json("{}")
         .header("Set-Cookie", "session=s3cret")
+        .header("X-Auth-Token", "s3cret")
+        .header("x_api_key", "s3cret")
+        .header("X-User", &format!("id={JWT}; name=n"))
         .header("X-Request-Id", "42")
+        .header("SL-Violations", "[{\"path\":\"/a\"}]")
+        .header("WWW-Authenticate", "Bearer realm=\"api\"")
+        .header("X-OAuth-Scopes", "repo")
+        .header(
+            "Link",
+            "<https://a.test/2?sig=s3cret>; rel=\"next\", <https://a.test/9#s3cret>; rel=\"last\"",
+        )
         .header("Retry-After", "\u{9b}31m");
     answered(
         answer,
-        &["-v", "-HX-Mine: s3cret", "--idempotency-key=k", "a=b"],
+        &[
+            "-v",
+            "-HX-Mine: 1",
+            "-HX-Session: s3cret",
+            "--idempotency-header=X-Once-Key",
+            "--idempotency-key=k",
+            "a=b",
+        ],
     )
     .stdout("{}")
     .stderr(format!(
@@ -224,13 +242,21 @@ fn verbose_shows_headers_by_an_allow_list() {
              > user-agent: authpost/{}\n\
              > content-type: application/json\n\
              > content-length: 9\n\
-             > x-mine: (not shown)\n\
-             > idempotency-key: k\n\
+             > x-mine: 1\n\
+             > x-session: (not shown)\n\
+             > x-once-key: k\n\
              > authorization: Bearer ********\n\
              < HTTP/1.1 200 OK\n\
              < content-type: application/json\n\
              < set-cookie: (not shown)\n\
+             < x-auth-token: (not shown)\n\
+             < x_api_key: (not shown)\n\
+             < x-user: (not shown)\n\
              < x-request-id: 42\n\
+             < sl-violations: [{{\"path\":\"/a\"}}]\n\
+             < www-authenticate: Bearer realm=\"api\"\n\
+             < x-oauth-scopes: repo\n\
+             < link: <https://a.test/2?…>; rel=\"next\", <https://a.test/9#…>; rel=\"last\"\n\
              < retry-after: \u{fffd}31m\n\
              < content-length: 2\n",
         env!("CARGO_PKG_VERSION"),
