@@ -49,7 +49,10 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
         "the proxy, and the hosts to reach directly; lower case works too",
     ),
-    ("SSL_CERT_FILE", "trusted CAs, if --cacert is not given"),
+    (
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "trusted CAs, if --cacert is not given",
+    ),
     (
         "CACHE_DIRECTORY, XDG_CACHE_HOME, HOME",
         "OAuth2 token cache, see --oauth2-file",

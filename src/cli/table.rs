@@ -516,8 +516,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: Group::Connection,
         verbs: SENDING,
         brief: "trust only the CA certificates in FILE (PEM)",
-        text: "By default authpost trusts those in the file that SSL_CERT_FILE names, else the system's, else the \
-               built-in ones.",
+        text: "By default authpost trusts those in the file that SSL_CERT_FILE names and in the directories that \
+               SSL_CERT_DIR names, else the system's, else the built-in ones.",
         set: |draft, value| {
             draft.cacert = Some(value.path()?);
             Ok(())

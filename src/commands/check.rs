@@ -175,14 +175,16 @@ impl Findings<'_> {
                 "no certificate is checked (--insecure)",
                 "name your own authority with --cacert instead",
             )?,
-            Some(TrustOrigin::Named(how, path)) => self.good(&format!(
-                "trusted are the certificates in '{}' ({how})",
-                path.display()
-            ))?,
-            Some(TrustOrigin::System(path)) => self.good(&format!(
-                "trusted are the system's certificates, '{}'",
-                path.display()
-            ))?,
+            Some(TrustOrigin::Named(named)) => {
+                for (how, place) in named {
+                    self.good(&format!(
+                        "trusted are the certificates in '{place}' ({how})"
+                    ))?;
+                }
+            }
+            Some(TrustOrigin::System(place)) => {
+                self.good(&format!("trusted are the system's certificates, '{place}'"))?
+            }
             Some(TrustOrigin::BuiltIn) => self.good("trusted are the certificates built in")?,
         }
         let Probe {

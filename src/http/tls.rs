@@ -1,13 +1,15 @@
 //! Whom to trust, and who we are: certificates and keys from files, for ureq's TLS.
 //!
-//! Trust comes from exactly one place: `--cacert`, else the file that `SSL_CERT_FILE` names, else the system's bundle,
-//! else the roots built in. Nothing is read unless the URL is https.
+//! Trust comes from `--cacert`, else from what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, else from the system's bundle or
+//! directory, else from the roots built in. Nothing is read unless the URL is https.
 
 #[cfg(test)]
 mod tests;
 
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
@@ -28,17 +30,38 @@ const BUNDLES: &[&str] = &[
     "/etc/pki/tls/cacert.pem",
 ];
 
+/// Where systems without a bundle keep a file for each authority, under hashed names.
+const DIRECTORIES: &[&str] = &["/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/openssl/certs"];
+
 /// Where a connection's trust comes from.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// `--insecure`: everybody is believed.
     Anyone,
-    /// A file that the user named, with how it was named.
-    Named(&'static str, PathBuf),
-    /// The system's bundle.
-    System(PathBuf),
+    /// What the user named, with how it was named.
+    Named(Vec<(&'static str, Place)>),
+    /// What the system has.
+    System(Place),
     /// The roots that are part of the binary.
     BuiltIn,
+}
+
+/// Where certificates are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A bundle.
+    File(PathBuf),
+    /// Directories, as in PATH, with a file for each authority.
+    Directories(OsString),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File(path) => path.display().fmt(f),
+            Place::Directories(list) => list.display().fmt(f),
+        }
+    }
 }
 
 impl Origin {
@@ -48,13 +71,34 @@ impl Origin {
             return Origin::Anyone;
         }
         if let Some(path) = &connection.cacert {
-            return Origin::Named("--cacert", path.clone());
+            return Origin::Named(vec![("--cacert", Place::File(path.clone()))]);
         }
-        if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
-            return Origin::Named("SSL_CERT_FILE", path.into());
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let file = variable("SSL_CERT_FILE").map(|path| Place::File(path.into()));
+        let directories = variable("SSL_CERT_DIR").map(Place::Directories);
+        let named: Vec<_> = [("SSL_CERT_FILE", file), ("SSL_CERT_DIR", directories)]
+            .into_iter()
+            .filter_map(|(name, place)| Some((name, place?)))
+            .collect();
+        if !named.is_empty() {
+            return Origin::Named(named);
         }
-        match BUNDLES.iter().map(Path::new).find(|path| path.is_file()) {
-            Some(path) => Origin::System(path.to_owned()),
+        // What cannot even be looked at is taken for the bundle, so that reading it says why.
+        let bundle = BUNDLES.iter().map(Path::new).find(|path| {
+            let absent = [ErrorKind::NotFound, ErrorKind::NotADirectory];
+            match path.metadata() {
+                Ok(found) => found.is_file(),
+                Err(why) => !absent.contains(&why.kind()),
+            }
+        });
+        if let Some(path) = bundle {
+            return Origin::System(Place::File(path.to_owned()));
+        }
+        let has_hashed = |path: &&&str| {
+            files_in(Path::new(path)).is_ok_and(|files| files.iter().any(|file| is_hashed(file)))
+        };
+        match DIRECTORIES.iter().find(has_hashed) {
+            Some(path) => Origin::System(Place::Directories(path.into())),
             None => Origin::BuiltIn,
         }
     }
@@ -67,10 +111,19 @@ impl Origin {
 pub(super) fn settings(connection: &Connection) -> Result<TlsConfig> {
     let roots = match Origin::of(connection) {
         Origin::Anyone | Origin::BuiltIn => RootCerts::WebPki,
-        Origin::Named(how, path) => {
-            certificates(&format!("the trusted certificates ({how})"), &path)?.into()
+        Origin::Named(named) => {
+            let mut roots = Vec::new();
+            for (how, place) in &named {
+                roots.extend(trusted(
+                    &format!("the trusted certificates ({how})"),
+                    place,
+                )?);
+            }
+            roots.into()
         }
-        Origin::System(path) => certificates("the system's trusted certificates", &path)?.into(),
+        Origin::System(place) => trusted("the system's trusted certificates", &place)
+            .map_err(|why| why.hint("let this user read it, or name a PEM file with --cacert"))?
+            .into(),
     };
     let identity = match &connection.identity {
         Some((chain, key)) => Some(ClientCert::new_with_certs(
@@ -86,25 +139,25 @@ pub(super) fn settings(connection: &Connection) -> Result<TlsConfig> {
         .build())
 }
 
+fn unreadable(what: &str, path: &Path, why: &io::Error) -> Error {
+    let doing = format!("reading {what} from '{}'", path.display());
+    Error::io(Kind::Config, doing, why).hint("give the path of a PEM file that this user can read")
+}
+
+fn unusable(what: &str, place: impl fmt::Display, why: &str) -> Error {
+    Error::new(
+        Kind::Config,
+        format!("reading {what} from '{place}': {why}"),
+    )
+    .hint("give a PEM file with '-----BEGIN CERTIFICATE-----' blocks, as your CA hands it out")
+}
+
 fn read(what: &str, path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|e| {
-        Error::io(
-            Kind::Config,
-            format_args!("reading {what} from '{}'", path.display()),
-            &e,
-        )
-        .hint("give the path of a PEM file that this user can read")
-    })
+    fs::read(path).map_err(|why| unreadable(what, path, &why))
 }
 
 fn certificates(what: &str, path: &Path) -> Result<Vec<Certificate<'static>>> {
-    let unusable = |why: &str| {
-        Error::new(
-            Kind::Config,
-            format!("reading {what} from '{}': {why}", path.display()),
-        )
-        .hint("give a PEM file with '-----BEGIN CERTIFICATE-----' blocks, as your CA hands it out")
-    };
+    let unusable = |why| unusable(what, path.display(), why);
     let pem = read(what, path)?;
     if let Some(found) = usual_certificates(&pem).filter(|found| !found.is_empty()) {
         return Ok(found);
@@ -220,6 +273,50 @@ const VALUES: [u64; 256] = {
     }
     values
 };
+
+/// The certificates at `place`.
+fn trusted(what: &str, place: &Place) -> Result<Vec<Certificate<'static>>> {
+    match place {
+        Place::File(path) => certificates(what, path),
+        Place::Directories(list) => {
+            let mut found = Vec::new();
+            for directory in std::env::split_paths(list) {
+                let files = match files_in(&directory) {
+                    Ok(files) => files,
+                    // A list may name what only some systems have.
+                    Err(why) if why.kind() == ErrorKind::NotFound => continue,
+                    Err(why) => return Err(unreadable(what, &directory, &why)),
+                };
+                // As in OpenSSL, links under hashed names tell which files are meant. Where there are none, all are.
+                let all = !files.iter().any(|file| is_hashed(file));
+                for file in files.iter().filter(|file| all || is_hashed(file)) {
+                    found.extend(certificates(what, file).unwrap_or_default());
+                }
+            }
+            match found.is_empty() {
+                true => Err(unusable(what, place, "there is no certificate in it")),
+                false => Ok(found),
+            }
+        }
+    }
+}
+
+fn files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(directory)?
+        .map(|entry| Ok(entry?.path()))
+        .collect()
+}
+
+/// Whether the name is such as `openssl rehash` gives: the hash of the subject, and a number.
+fn is_hashed(file: &Path) -> bool {
+    let name = file.file_name().and_then(OsStr::to_str);
+    name.and_then(|name| name.split_once('.'))
+        .is_some_and(|(hash, number)| {
+            hash.len() == 8
+                && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+                && number.parse::<u32>().is_ok()
+        })
+}
 
 /// Whether `der` is one ASN.1 sequence from its first byte to its last: TLS would leave out what is not, silently.
 fn is_whole(der: &[u8]) -> bool {

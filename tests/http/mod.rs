@@ -7,3 +7,4 @@ mod proxy;
 mod send;
 mod tls;
 mod tls_messages;
+mod trust;
