@@ -31,6 +31,7 @@ pub(super) struct Draft {
     /// What stands behind a verb that works on a spool: its directory, and then ids.
     words: Vec<OsString>,
     pub(super) data: Option<Input>,
+    pub(super) no_body: bool,
     pub(super) method: Option<Method>,
     sources: Vec<Source>,
     config_sources: Vec<Source>,

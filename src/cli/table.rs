@@ -130,6 +130,20 @@ pub(super) const FLAGS: &[Flag] = &[
         },
     },
     Flag {
+        long: "no-body",
+        short: None,
+        value: None,
+        group: Group::Body,
+        verbs: SENDING,
+        brief: "send a request without a document",
+        text: "Without items, --data and --lines there is no document. That is an error, because it is most often a \
+               mistake: authpost never reads standard input unasked.",
+        set: |draft, _| {
+            draft.no_body = true;
+            Ok(())
+        },
+    },
+    Flag {
         long: "method",
         short: Some('X'),
         value: Some("POST|PUT|PATCH"),

@@ -237,7 +237,7 @@ fn a_token_in_place_of_its_variable_is_not_repeated() {
     let arg = "--token-env=ghp_T0k3n";
     let stderr = format!("authpost: {unset}\nhint: {remedy}\n");
     refused(test().token("t0ken"), &[arg], 78, &stderr);
-    let run = test().file("config", "--token-env=ghp_T0k3n\n");
+    let run = test().file("config", "--token-env=ghp_T0k3n\n--no-body\n");
     refused(run, &["--config=config"], 78, &stderr);
     let dir = dir();
     for options in [&["k=v"][..], &["--lines=in"]] {
@@ -512,7 +512,7 @@ fn there_is_one_place_for_the_token() {
     assert_eq!(authorization(run, &args), "Bearer t0ken");
     let run = || {
         test()
-            .file("config", "--token-file=nope\n")
+            .file("config", "--token-file=nope\n--no-body\n")
             .env("MY_TOKEN", "t0ken")
     };
     let args = ["--config=config", "--token-env=MY_TOKEN"];

@@ -41,7 +41,7 @@ fn the_variable_names_a_config_file_too() {
         let run = test().file("ours", "--no-auth\n-HX-From: variable\n");
         run.file("theirs", "--no-auth\n-HX-From: option\n")
     };
-    let args = [URL, "--dry-run"];
+    let args = [URL, "--dry-run", "--no-body"];
     let ran = run().env("AUTHPOST_CONFIG", "ours").args(args).run();
     sends(ran, &["x-from: variable"], "");
     // The option comes before the variable, wherever it stands, and the last one before the others.
@@ -89,20 +89,23 @@ fn the_command_line_comes_later_and_so_wins() {
     sends(dry(config, &args), &["idempotency-key: line"], "[2]\n");
     // What it does not say stays as the file has it.
     sends(
-        dry("--auth-header=X-Key\n--token-file=nope\n", &[URL]),
+        dry(
+            "--auth-header=X-Key\n--token-file=nope\n--no-body\n",
+            &[URL],
+        ),
         &["x-key: ********"],
         "",
     );
     let missing = "authpost: reading the token file 'nope': No such file or directory\n\
         hint: put the token into that file, readable by this user alone (chmod 600)\n";
     let run = test().token("t0ken").file("config", "--token-file=nope");
-    run.args([URL, "--config=config"])
+    run.args([URL, "k=v", "--config=config"])
         .run()
         .stderr(missing)
         .code(78);
     // What may be given many times adds up.
     sends(
-        dry("--no-auth\n-HX-A: 1\n", &[URL, "-HX-B: 2"]),
+        dry("--no-auth\n-HX-A: 1\n", &[URL, "--no-body", "-HX-B: 2"]),
         &["x-a: 1", "x-b: 2"],
         "",
     );

@@ -142,7 +142,7 @@ fn bash_completes() {
              authpost --completions = f: fish\n\
              authpost --completions =: bash zsh fish\n\
              authpost --token-file : \n\
-             authpost https://api.example.com/data --no-: --no-auth --no-idempotency-key\n\
+             authpost https://api.example.com/data --no-: --no-body --no-auth --no-idempotency-key\n\
              authpost ch: check\n\
              authpost https://api.example.com/data --dry: --dry-run\n\
              authpost -q check --dry: \n",

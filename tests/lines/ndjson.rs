@@ -781,7 +781,7 @@ fn what_means_nothing_is_refused() {
     refuse(
         &["--lines", "in", "-d", "{}"],
         "authpost: reading the command line: --lines is given, and another document as well\n\
-         hint: with --lines every line is a document: drop --data and the items\n",
+         hint: with --lines every line is a document: drop --data, --no-body and the items\n",
     );
     refuse(
         &["--lines", "in", "--group-bytes", "5"],

@@ -28,6 +28,7 @@ fn parallel_delivers_each_line_once() {
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("HOME", "/nonexistent")
         .token("t0ken")
+        .exactly()
         .file("in", lines)
         .run()
         .code(0);
@@ -58,6 +59,7 @@ fn parallel_ends_with_the_exit_code_of_the_run_that_failed() {
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("HOME", "/nonexistent")
         .token("t0ken")
+        .exactly()
         .run()
         .stderr_like("authpost: line 1: the API answered 403 Forbidden\n**")
         .code(77);

@@ -970,7 +970,7 @@ fn a_user_may_have_a_spool_below_what_only_root_may_look_into() {
             "-q",
             "--no-auth",
         ])
-        .args(["--spool", "closed/s", server.url("/")])
+        .args(["--spool", "closed/s", server.url("/"), "k=v"])
         .run()
         .code(0);
 }

@@ -40,6 +40,23 @@ enum Stdin {
     Open,
 }
 
+/// Whether these arguments of authpost have a URL and no document. A config file may have either.
+fn lack_document(args: &[OsString]) -> bool {
+    let (mut url, mut document, mut end) = (false, false, false);
+    for arg in args.iter().map(|arg| arg.to_string_lossy()) {
+        let is_short = arg.starts_with('-') && !arg.starts_with("--");
+        let is_item = url && arg.contains('=') && !arg.starts_with([':', '/']);
+        document |= is_short && arg.contains('d')
+            || ["--data", "--lines", "--no-body", "--config"]
+                .iter()
+                .any(|option| arg.starts_with(option))
+            || is_item && (end || !arg.starts_with('-')) && !arg.contains("://");
+        url |= arg.starts_with("http");
+        end |= arg == "--";
+    }
+    url && !document
+}
+
 /// A run in preparation.
 pub struct Runner {
     program: PathBuf,
@@ -51,6 +68,7 @@ pub struct Runner {
     tty: bool,
     watchdog: Duration,
     words: Vec<(String, String)>,
+    exact: bool,
 }
 
 impl Runner {
@@ -66,7 +84,30 @@ impl Runner {
             tty: false,
             watchdog: WATCHDOG,
             words: Vec::new(),
+            exact: false,
         }
+    }
+
+    /// Adds no `--no-body` to the arguments. Otherwise a run that has a URL and no document is given it, so that a test
+    /// which is about something else needs no document.
+    pub fn exactly(mut self) -> Runner {
+        self.exact = true;
+        self
+    }
+
+    /// The arguments that it is run with.
+    fn arguments(&self) -> Vec<OsString> {
+        let mut all = self.args.clone();
+        let name = all.iter().position(|arg| *arg == binary());
+        let start = match name {
+            Some(at) => at + 1,
+            None if self.program == binary() => 0,
+            None => return all,
+        };
+        if !self.exact && lack_document(&all[start..]) {
+            all.insert(start, "--no-body".into());
+        }
+        all
     }
 
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Runner {
@@ -174,7 +215,7 @@ impl Runner {
         }
         let mut command = Command::new(&self.program);
         command
-            .args(&self.args)
+            .args(self.arguments())
             .env_clear()
             .envs(self.env.iter().map(|(k, v)| (k, v)))
             .current_dir(self.dir.path())
@@ -236,8 +277,8 @@ impl Runner {
             line += &format!(" {}={}", k.to_string_lossy(), quote(v));
         }
         line += &format!(" {}", self.program.display());
-        for arg in &self.args {
-            line += &format!(" {}", quote(arg));
+        for arg in self.arguments() {
+            line += &format!(" {}", quote(&arg));
         }
         line
     }

@@ -60,11 +60,11 @@ impl Draft {
 
     fn documents(&mut self) -> Result<Documents> {
         match (&self.lines, self.data.take(), self.items.is_empty()) {
-            (Some(_), None, true) => Ok(Documents::Lines(self.lines()?)),
+            (Some(_), None, true) if !self.no_body => Ok(Documents::Lines(self.lines()?)),
             (Some(_), ..) => Err(wrong(
                 "reading the command line: --lines is given, and another document as well",
             )
-            .hint("with --lines every line is a document: drop --data and the items")),
+            .hint("with --lines every line is a document: drop --data, --no-body and the items")),
             (None, data, no_items) => {
                 if let Some(flag) = self.used.iter().find(|flag| flag.group == Group::Lines) {
                     return Err(wrong(format!(
@@ -103,7 +103,13 @@ impl Draft {
 
     fn input(&mut self, data: Option<Input>, no_items: bool) -> Result<Input> {
         match (data, no_items) {
-            (None, true) => Ok(Input::Nothing),
+            (None, true) if self.no_body => Ok(Input::Nothing),
+            (None, true) => Err(wrong("reading the command line: there is no document")
+                .hint("give items, -d @- to read standard input, or --no-body to send none")),
+            _ if self.no_body => Err(wrong(
+                "reading the command line: --no-body and a document are both given",
+            )
+            .hint("drop --no-body to send the document")),
             (None, false) => Ok(Input::Items(std::mem::take(&mut self.items))),
             (Some(data), true) => Ok(data),
             (Some(_), false) => Err(wrong(
