@@ -18,8 +18,8 @@ pub(super) const WIDTH: usize = 80;
 pub(super) const COLUMN: usize = 31;
 
 /// What the items are for; a table follows.
-pub(super) const ITEMS_ARE: &str =
-    "Items build a JSON object, in order. Put \\ before a literal = : @ [ ] or \\.";
+pub(super) const ITEMS_ARE: &str = "Items build a JSON object, in order. In a name, put \\ before a literal = : @ [ ] or \\. A text is sent as it is; \
+     give one that begins with @ or = as JSON.";
 
 /// The forms of an item, with the value that each makes.
 pub(super) const ITEMS: &[(&str, &str)] = &[
@@ -31,8 +31,8 @@ pub(super) const ITEMS: &[(&str, &str)] = &[
     ("name=@file", "the text of a file, as a string"),
     ("name:=@file", "the JSON in a file"),
     (
-        "a[b]=x a[]=x a[0]=x",
-        "nested: member b, a new element, element 0",
+        "a[b]=x a[]=x a[0]=x a[\\0]=x",
+        "nested: member b, a new element, element 0, member 0",
     ),
 ];
 

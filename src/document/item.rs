@@ -58,12 +58,12 @@ enum Value {
 impl Item {
     /// Reads one argument. Nothing is opened.
     ///
-    /// A backslash takes the meaning from a following `\ = : @ [ ]`, in the key and in a text. JSON and file names are
-    /// taken as written.
+    /// In the key, a backslash takes the meaning from a following `\ = : @ [ ]`. Texts, JSON and file names are taken as
+    /// written.
     ///
     /// # Errors
-    /// [`Kind::Usage`] when it is no item, [`Kind::Data`] when the value of `:=` is not JSON or has a key twice. They
-    /// name the key, not the value.
+    /// [`Kind::Usage`] when it is no item, [`Kind::Data`] when the value of `:=` is not JSON. They name the key, not the
+    /// value.
     pub(crate) fn parse(argument: &str) -> Result<Item> {
         let separator = unescaped(argument, b"=:").next();
         let (name, rest) = argument.split_at(separator.unwrap_or(argument.len()));
@@ -76,8 +76,13 @@ impl Item {
         if name.is_empty() {
             return Err(misread(&item, "no key before it", FORMS));
         }
-        let path = path(name)
-            .map_err(|why| misread(&item, why, "write \\[ and \\] for brackets in a key"))?;
+        let path = path(name).map_err(|why| {
+            misread(
+                &item,
+                why,
+                "in a key, write \\[ and \\] for brackets, and [\\1] for a member called 1",
+            )
+        })?;
         if path.len() > DEEPEST {
             let why = format!("more than {DEEPEST} keys deep");
             return Err(misread(&item, &why, "give the inner part as JSON, with :="));
@@ -100,13 +105,13 @@ impl Item {
                 return Err(misread(&item, "no JSON behind it", remedy));
             }
             (":=…", None) => {
-                let json = distinct(value.as_bytes(), &format!("the item {item}"));
+                let json = checked(value.as_bytes(), &format!("the item {item}"));
                 Value::Json(json.map_err(|why| match value.as_bytes() {
                     [b'{' | b'[' | b'"', ..] => why,
                     _ => why.hint("write = instead of := for a text"),
                 })?)
             }
-            (_, None) => Value::Text(bare(value)),
+            (_, None) => Value::Text(value.to_owned()),
         };
         Ok(Item {
             name: name.to_owned(),
@@ -136,15 +141,11 @@ impl Item {
                         format!("checking {origin}: not UTF-8 after byte {at}"),
                     )
                 })?;
-                let text = text
-                    .strip_suffix("\r\n")
-                    .or_else(|| text.strip_suffix('\n'))
-                    .unwrap_or(&text);
-                Ok(json::string(text))
+                Ok(json::string(&text))
             }
             Value::JsonFile(file) => {
                 let (origin, bytes) = read(file)?;
-                distinct(&bytes, &origin)
+                checked(&bytes, &origin)
             }
         }
     }
@@ -175,7 +176,7 @@ fn stranger(argument: &str, name: &str, rest: &str) -> Error {
         (_, rest) if rest.starts_with('=') => misread(
             &glimpse(&format!("{name}==…")),
             "it looks like a part of the URL",
-            "put it behind a '?' in the URL, or write =\\= for a text that begins with '='",
+            "put it behind a '?' in the URL, or give a text that begins with '=' as JSON, with :=",
         ),
         _ => misread(
             &quoted(&format!("{name}:…")),
@@ -185,12 +186,10 @@ fn stranger(argument: &str, name: &str, rest: &str) -> Error {
     }
 }
 
-/// The JSON text without the white space around it, when it is one and no object in it has a key twice.
-fn distinct(json: &[u8], origin: &str) -> Result<String> {
+/// The JSON text without the white space around it, when it is one.
+fn checked(json: &[u8], origin: &str) -> Result<String> {
     json::check(json).map_err(|flaw| not_json(origin, &flaw))?;
     let json = String::from_utf8_lossy(json); // it was checked: nothing is lost
-    json::check_keys(&json)
-        .map_err(|flaw| Error::new(Kind::Data, format!("checking {origin}: {flaw}")))?;
     Ok(json::trim(&json).to_owned())
 }
 
@@ -227,7 +226,14 @@ fn path(name: &str) -> std::result::Result<Vec<Step>, &'static str> {
                         digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                             Place::Index(digits.parse().unwrap_or(usize::MAX))
                         }
-                        key => Place::Key(bare(key)),
+                        odd if is_like_index(odd) => {
+                            return Err("an index that is not a whole number such as 0 or 12");
+                        }
+                        key => Place::Key(bare(
+                            key.strip_prefix('\\')
+                                .filter(|number| is_like_index(number))
+                                .unwrap_or(key),
+                        )),
                     },
                     end,
                 });
@@ -246,6 +252,13 @@ fn path(name: &str) -> std::result::Result<Vec<Step>, &'static str> {
         return Err("something behind the last ']'");
     }
     Ok(steps)
+}
+
+/// Whether somebody may have meant a number. A backslash before it makes a name of it.
+fn is_like_index(text: &str) -> bool {
+    let text = text.trim();
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text).trim();
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Where in `text` one of these bytes stands without a backslash that takes its meaning.

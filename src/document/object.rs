@@ -88,12 +88,16 @@ impl Node {
                 elements.push(Node::Hole);
                 Ok(&mut elements[fresh])
             }
+            (Node::Raw(json), Place::Key(_)) if json.starts_with('{') => {
+                Err("an object without duplicate keys")
+            }
             (_, Place::Key(_)) => Err("an object"),
             (_, Place::Index(_) | Place::Next) => Err("an array"),
         }
     }
 
-    /// Makes an object or an array out of what is not there yet, and out of JSON that is one.
+    /// Makes an object or an array out of what is not there yet, and out of JSON that is one. An object with duplicate
+    /// keys stays as it is: of two members of one name, none is the one that an item means.
     fn open(&mut self, place: &Place) {
         let opened = match (&*self, place) {
             (Node::Hole, Place::Key(_)) => Node::Object(Members::default()),
@@ -104,6 +108,9 @@ impl Node {
                     let written = written.unwrap_or_default();
                     // A key that cannot be decoded cannot be written as an item's either.
                     let key = json::text_of(written).unwrap_or_else(|| written.to_owned());
+                    if members.places.contains_key(&key) {
+                        return;
+                    }
                     *members.at(key, written.to_owned()) = Node::Raw(value.to_owned());
                 }
                 Node::Object(members)

@@ -78,19 +78,20 @@ fn no_item_is_no_body() {
 #[test]
 fn texts_and_backslashes() {
     assert_eq!(made(&["a=b"]), r#"{"a":"b"}"#);
-    assert_eq!(made(&[r"a=x\=y"]), r#"{"a":"x=y"}"#);
+    assert_eq!(made(&[r"a=x\=y"]), r#"{"a":"x\\=y"}"#);
     assert_eq!(made(&[r"a\=b=c"]), r#"{"a=b":"c"}"#);
     assert_eq!(made(&[r"path=c:\windows"]), r#"{"path":"c:\\windows"}"#);
     assert_eq!(
         made(&[r"a=\\server\\share\"]),
-        r#"{"a":"\\server\\share\\"}"#
+        r#"{"a":"\\\\server\\\\share\\"}"#
     );
-    assert_eq!(made(&[r"a\:b\@c\[d\]=\:\@\[\]"]), r#"{"a:b@c[d]":":@[]"}"#);
+    assert_eq!(
+        made(&[r"a\:b\@c\[d\]=\:\@\[\]"]),
+        r#"{"a:b@c[d]":"\\:\\@\\[\\]"}"#
+    );
     assert_eq!(made(&[r"a\\=b"]), r#"{"a\\":"b"}"#);
     assert_eq!(made(&[r"a\n=\n"]), r#"{"a\\n":"\\n"}"#);
     assert_eq!(made(&["a=\n\t\"é😀"]), "{\"a\":\"\\n\\t\\\"é😀\"}");
-    assert_eq!(made(&[r"a=\=b"]), r#"{"a":"=b"}"#);
-    assert_eq!(made(&[r"a=\@f"]), r#"{"a":"@f"}"#);
     assert_eq!(made(&["a=b=c:d:=e@f"]), r#"{"a":"b=c:d:=e@f"}"#);
     assert_eq!(made(&["a@b=1"]), r#"{"a@b":"1"}"#);
     assert_eq!(made(&["a b=1"]), r#"{"a b":"1"}"#);
@@ -182,7 +183,7 @@ fn what_is_no_item() {
         &["c2VjcmV0LXRva2Vu=="],
         Kind::Usage,
         "reading the item 'c2VjcmV0…': it looks like a part of the URL",
-        "put it behind a '?' in the URL, or write =\\= for a text that begins with '='",
+        "put it behind a '?' in the URL, or give a text that begins with '=' as JSON, with :=",
     );
     let header = "give headers with -H, or write := for JSON";
     assert_refused(
@@ -207,7 +208,7 @@ fn what_is_no_item() {
         &["q==v"],
         Kind::Usage,
         "reading the item 'q==…': it looks like a part of the URL",
-        "put it behind a '?' in the URL, or write =\\= for a text that begins with '='",
+        "put it behind a '?' in the URL, or give a text that begins with '=' as JSON, with :=",
     );
     for whole in ["{\"a\":1}", "[1,2]", "{}"] {
         assert_refused(
@@ -223,11 +224,8 @@ fn what_is_no_item() {
 fn files() {
     let dir = Dir::new("files");
     let text = |content: &str| made(&[&format!("a=@{}", dir.file("text", content))]);
-    assert_eq!(text("one\ntwo\n"), r#"{"a":"one\ntwo"}"#);
-    assert_eq!(text("one\n\n"), r#"{"a":"one\n"}"#);
-    assert_eq!(text("one\r\n"), r#"{"a":"one"}"#);
-    assert_eq!(text("one\r"), r#"{"a":"one\r"}"#);
-    assert_eq!(text("\n"), r#"{"a":""}"#);
+    assert_eq!(text("one\ntwo\n"), r#"{"a":"one\ntwo\n"}"#);
+    assert_eq!(text("one\r\n"), r#"{"a":"one\r\n"}"#);
     assert_eq!(text(""), r#"{"a":""}"#);
     assert_eq!(text(r"\= as it is"), r#"{"a":"\\= as it is"}"#);
 
@@ -243,14 +241,6 @@ fn files() {
         (
             Kind::Data,
             format!("checking '{path}': not JSON: line 2, column 2: expected a value, found '}}'"),
-            String::new()
-        )
-    );
-    assert_eq!(
-        told(json("[{\"b\":1,\n \"b\":1}]")),
-        (
-            Kind::Data,
-            format!("checking '{path}': line 2, column 2: duplicate key"),
             String::new()
         )
     );
@@ -319,18 +309,6 @@ fn json_that_is_not() {
         "checking the item 'a[b]:=…': not JSON: line 1, column 6: expected a value, found '}'",
         "",
     );
-    assert_refused(
-        &["a:={\"k\":1,\"k\":2}"],
-        Kind::Data,
-        "checking the item 'a:=…': line 1, column 8: duplicate key",
-        "",
-    );
-    assert_refused(
-        &["a:=[[{\"k\":{\"j\":1,\"\\u006a\":2}}]]"],
-        Kind::Data,
-        "checking the item 'a:=…': line 1, column 15: duplicate key",
-        "",
-    );
 }
 
 #[test]
@@ -363,8 +341,8 @@ fn nested_keys() {
 #[test]
 fn only_plain_digits_are_an_index() {
     assert_eq!(
-        made(&["a[-1]=x", "a[ 1 ]=y", "a[+1]=z", "a[1.0]=w", "a[١]=v"]),
-        r#"{"a":{"-1":"x"," 1 ":"y","+1":"z","1.0":"w","١":"v"}}"#
+        made(&["a[1.0]=w", "a[١]=v"]),
+        r#"{"a":{"1.0":"w","١":"v"}}"#
     );
     assert_eq!(made(&["a[01]=x"]), r#"{"a":[null,"x"]}"#);
 }
@@ -482,7 +460,7 @@ fn brackets_that_do_not_match() {
             &[item],
             Kind::Usage,
             &format!("reading the item '{shown}': {why}"),
-            "write \\[ and \\] for brackets in a key",
+            "in a key, write \\[ and \\] for brackets, and [\\1] for a member called 1",
         );
     }
 }

@@ -40,16 +40,33 @@ fn refuses(args: &[&str], code: i32, stderr: &str) {
 }
 
 #[test]
-fn a_backslash_takes_a_meaning_or_is_itself() {
-    sends(&[r"a=x\=y"], r#"{"a":"x=y"}"#);
+fn a_backslash_in_a_name_takes_a_meaning_or_is_itself() {
     sends(&[r"a\=b=c"], r#"{"a=b":"c"}"#);
     sends(&[r"path=c:\windows"], r#"{"path":"c:\\windows"}"#);
     sends(&[r"a\:=b"], r#"{"a:":"b"}"#);
     sends(&[r"a\[b\]=c"], r#"{"a[b]":"c"}"#);
     sends(&[r"a[b\]c]=1"], r#"{"a":{"b]c":"1"}}"#);
-    sends(&[r"a=\@text"], r#"{"a":"@text"}"#);
-    sends(&[r"a=\\"], r#"{"a":"\\"}"#);
-    sends(&[r"a=\n"], r#"{"a":"\\n"}"#);
+    sends(&[r"a\\[b]=1"], r#"{"a\\":{"b":"1"}}"#);
+    sends(&[r"codes[\404]:=12"], r#"{"codes":{"404":12}}"#);
+    sends(
+        &[r"a[\-1]=x", r"a[\+1]=y", r"a[1.0]=z", r"a[\b]=w"],
+        r#"{"a":{"-1":"x","+1":"y","1.0":"z","\\b":"w"}}"#,
+    );
+}
+
+#[test]
+fn a_text_is_sent_as_it_is() {
+    sends(
+        &[r"msg=ERROR \[main\] failed", r"p=\\srv\share"],
+        r#"{"msg":"ERROR \\[main\\] failed","p":"\\\\srv\\share"}"#,
+    );
+    for text in [
+        r"x\=y", r"\=", r"\@text", r"\", r"\\", r"\n", r"\:\[\]", r"c:\new",
+    ] {
+        let json = text.replace('\\', r"\\");
+        sends(&[&format!("a={text}")], &format!("{{\"a\":\"{json}\"}}"));
+    }
+    sends(&[r#"a:="@text""#, r#"b:="=""#], r#"{"a":"@text","b":"="}"#);
 }
 
 #[test]
@@ -59,8 +76,8 @@ fn texts_are_any_text() {
         &["a=say \"hi\"\n\u{1}\u{7f}"],
         "{\"a\":\"say \\\"hi\\\"\\n\\u0001\u{7f}\"}",
     );
-    sends(&["a=@text"], r#"{"a":"a \"text\""}"#);
-    sends(&["a=@two", "b=@dos"], r#"{"a":"two\n","b":"dos"}"#);
+    sends(&["a=@text"], r#"{"a":"a \"text\"\n"}"#);
+    sends(&["a=@two", "b=@dos"], r#"{"a":"two\n\n","b":"dos\r\n"}"#);
 }
 
 #[test]
@@ -72,6 +89,15 @@ fn json_keeps_its_text() {
     sends(&["a:= [1, 2] ", "b:=null"], r#"{"a":[1, 2],"b":null}"#);
     sends(&[r#"a:="\u00e4\/""#], r#"{"a":"\u00e4\/"}"#);
     sends(&["a:=@json"], r#"{"a":{"k": 1.10}}"#);
+    sends(
+        &[r#"a:={"k":1,"k":[{"j":2,"j":2}]}"#, "b:=@twice"],
+        "{\"a\":{\"k\":1,\"k\":[{\"j\":2,\"j\":2}]},\"b\":{\"a\":{\"k\":1,\n \"\\u006b\":2}}}",
+    );
+    // Another item reaches past duplicates, but not into them.
+    sends(
+        &[r#"a:={"b":{"k":1,"k":2}}"#, "a[c]=3"],
+        r#"{"a":{"b":{"k":1,"k":2},"c":"3"}}"#,
+    );
 }
 
 #[test]
@@ -86,10 +112,6 @@ fn items_nest() {
         r#"{"a":[{"b":1,"c":"2"}]}"#,
     );
     sends(&["a[0]=x", "a[1][b][]=y"], r#"{"a":["x",{"b":["y"]}]}"#);
-    sends(
-        &["a[-1]=x", "a[ 1 ]=y", "a[+1]=z"],
-        r#"{"a":{"-1":"x"," 1 ":"y","+1":"z"}}"#,
-    );
     sends(&["a[2]=x"], r#"{"a":[null,null,"x"]}"#);
     let padded = format!("{{\"a\":[{}\"x\"]}}", "null,".repeat(1000));
     sends(&["a[1000]=x"], &padded);
@@ -116,7 +138,7 @@ fn items_that_are_none_are_usage_errors() {
         ),
         (
             "q==v",
-            "authpost: reading the item 'q==…': it looks like a part of the URL\nhint: put it behind a '?' in the URL, or write =\\= for a text that begins with '='\n",
+            "authpost: reading the item 'q==…': it looks like a part of the URL\nhint: put it behind a '?' in the URL, or give a text that begins with '=' as JSON, with :=\n",
         ),
         (
             "{\"a\":1}",
@@ -140,18 +162,25 @@ fn items_that_are_none_are_usage_errors() {
         ),
         (
             "a[b=1",
-            "authpost: reading the item 'a[b=…': a '[' without its ']'\nhint: write \\[ and \\] for brackets in a key\n",
+            "authpost: reading the item 'a[b=…': a '[' without its ']'\nhint: in a key, write \\[ and \\] for brackets, and [\\1] for a member called 1\n",
         ),
         (
             "a]=1",
-            "authpost: reading the item 'a]=…': a ']' without its '['\nhint: write \\[ and \\] for brackets in a key\n",
+            "authpost: reading the item 'a]=…': a ']' without its '['\nhint: in a key, write \\[ and \\] for brackets, and [\\1] for a member called 1\n",
         ),
         (
             "a[b]c=1",
-            "authpost: reading the item 'a[b]c=…': something behind the last ']'\nhint: write \\[ and \\] for brackets in a key\n",
+            "authpost: reading the item 'a[b]c=…': something behind the last ']'\nhint: in a key, write \\[ and \\] for brackets, and [\\1] for a member called 1\n",
         ),
     ] {
         refuses(&[item], 64, stderr);
+    }
+    for index in ["+1", "-1", " 1", "1 ", "- 1"] {
+        let stderr = format!(
+            "authpost: reading the item 'a[{index}]=…': an index that is not a whole number such as 0 or 12\n\
+             hint: in a key, write \\[ and \\] for brackets, and [\\1] for a member called 1\n"
+        );
+        refuses(&[&format!("a[{index}]=x")], 64, &stderr);
     }
 }
 
@@ -173,6 +202,10 @@ fn items_that_contradict_each_other_are_usage_errors() {
         (
             ["a[]=1", "a[x]=2"],
             "authpost: building the object: 'a' is not an object\n",
+        ),
+        (
+            ["a:={\"k\":1,\"\\u006b\":2}", "a[x]=1"],
+            "authpost: building the object: 'a' is not an object without duplicate keys\n",
         ),
         (
             ["a[x]=1", "a[]=2"],
@@ -199,14 +232,6 @@ fn items_with_bad_data_are_data_errors() {
         (
             "a:={",
             "authpost: checking the item 'a:=…': not JSON: line 1, column 2: the document ends too early\n",
-        ),
-        (
-            "a:={\"k\":1,\"k\":2}",
-            "authpost: checking the item 'a:=…': line 1, column 8: duplicate key\n",
-        ),
-        (
-            "a:=@twice",
-            "authpost: checking 'twice': line 2, column 2: duplicate key\n",
         ),
         (
             "a:=@latin1",
@@ -417,4 +442,75 @@ fn every_try_sends_the_same_document_again() {
             .collect();
         assert!(bodies == [&*document, &document]);
     }
+}
+
+/// A run of `authpost ARGS URL`, with a document on standard input that nobody reads.
+fn without_document(args: &[&str], url: &str) -> Runner {
+    test()
+        .token("t0ken")
+        .stdin("{\"a\":1}")
+        .args(args)
+        .arg(url)
+        .exactly()
+}
+
+#[test]
+fn a_forgotten_document_is_a_usage_error() {
+    for args in [
+        &[][..],
+        &["check"],
+        &["--dry-run"],
+        &["-q"],
+        &["--spool", "s"],
+    ] {
+        let server = Server::never();
+        let run = without_document(args, server.url("/"));
+        let dir = run.dir();
+        run.run()
+            .stderr(
+                "authpost: reading the command line: there is no document\n\
+                 hint: give items, -d @- to read standard input, or --no-body to send none\n",
+            )
+            .code(64);
+        assert_eq!(dir.list(), [""; 0]);
+    }
+}
+
+#[test]
+fn no_body_sends_none() {
+    let server = Server::script([conn().read().reply_json(200, "")]);
+    without_document(&["--no-body"], server.url("/"))
+        .run()
+        .stderr("HTTP/1.1 200 OK\n")
+        .code(0);
+    let request = server.request();
+    assert_eq!(request.text(), "");
+    assert_eq!(request.headers("content-length"), ["0"]);
+    assert_eq!(request.headers("content-type"), [""; 0]);
+    without_document(&["--dry-run", "--no-body"], server.url("/"))
+        .run()
+        .stdout_like("POST / HTTP/1.1\n**content-length: 0\n**")
+        .code(0);
+}
+
+#[test]
+fn no_body_goes_with_no_document() {
+    let server = Server::never();
+    for document in [&["-d", "{}"][..], &["k=v"]] {
+        without_document(&["--no-body"], server.url("/"))
+            .args(document)
+            .run()
+            .stderr(
+                "authpost: reading the command line: --no-body and a document are both given\n\
+                 hint: drop --no-body to send the document\n",
+            )
+            .code(64);
+    }
+    without_document(&["--no-body", "--lines", "in"], server.url("/"))
+        .run()
+        .stderr(
+            "authpost: reading the command line: --lines is given, and another document as well\n\
+             hint: with --lines every line is a document: drop --data, --no-body and the items\n",
+        )
+        .code(64);
 }

@@ -47,10 +47,10 @@ _authpost() {
     done
     if [[ $word == -* ]]; then
         [[ $verb == @(send|check) ]] && options+='
-            -d --data -X --method --token-file --token-env --token-command
-            --oauth2-file --no-auth --auth-scheme --auth-header -H --header
-            --header-file --connect-timeout --tries --wait --max-wait
-            --idempotent --idempotency-key --idempotency-header
+            -d --data --no-body -X --method --token-file --token-env
+            --token-command --oauth2-file --no-auth --auth-scheme --auth-header
+            -H --header --header-file --connect-timeout --tries --wait
+            --max-wait --idempotent --idempotency-key --idempotency-header
             --no-idempotency-key --spool --expect --cacert --cert --key --proxy
             -4 --ipv4 -6 --ipv6 --allow-http --insecure --max-response --lines
             --group --group-bytes --failed --skip --max-line --rate --pretty

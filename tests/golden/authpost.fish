@@ -5,6 +5,7 @@ complete -c authpost -n __fish_use_subcommand -a show -d 'show a message: state,
 complete -c authpost -n __fish_use_subcommand -a retry -d 'make messages due now, dead-lettered ones too'
 complete -c authpost -n __fish_use_subcommand -a drop -d 'delete messages permanently'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -s d -l data -r -F -d 'document to send; @FILE reads a file, @- stdin'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l no-body -d 'send a request without a document'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -s X -l method -x -a 'POST PUT PATCH' -d 'HTTP method [default: POST]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l token-file -r -F -d 'read the token from FILE'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l token-env -x -d 'read the token from environment variable NAME'
