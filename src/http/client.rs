@@ -233,7 +233,7 @@ impl Client {
         // Most answers are short, and this much is as cheap as none.
         let mut body = Vec::with_capacity(1024);
         let mut reader = response.body_mut().as_reader();
-        let end = match (&mut reader).take(self.max_response).read_to_end(&mut body) {
+        let mut end = match (&mut reader).take(self.max_response).read_to_end(&mut body) {
             Err(why) => End::Broken(self.broken(&ureq::Error::from(why))),
             Ok(_) if (body.len() as u64) < self.max_response => End::Whole,
             Ok(_) => match reader.read(&mut [0]) {
@@ -241,6 +241,13 @@ impl Client {
                 _ => End::OverLimit,
             },
         };
+        if !has_room_for(&body) {
+            body.truncate(SMALL);
+            body.shrink_to_fit();
+            if end == End::Whole || end == End::OverLimit {
+                end = End::Broken("not enough memory".to_owned());
+            }
+        }
         let version = match response.version() {
             Version::HTTP_10 => "HTTP/1.0",
             _ => "HTTP/1.1",
@@ -325,6 +332,20 @@ fn is_framed(response: &http::Response<ureq::Body>) -> bool {
         }
         (Some(_), Some(_)) => false,
     }
+}
+
+/// An answer up to this length needs no room that could be missing.
+const SMALL: usize = 64 << 10;
+
+/// What follows (looking for secrets in the body, picking a part of it) takes up to three times the memory of the body.
+/// Where that is not to be had, the process would be aborted, after the API accepted the document and before anybody is
+/// told so. Hence it is asked for here, where an answer can still be called broken.
+fn has_room_for(body: &[u8]) -> bool {
+    let mut room = Vec::<u8>::new();
+    let is_there = body.len() <= SMALL || room.try_reserve_exact(3 * body.len()).is_ok();
+    // The compiler must not find that the room is not used.
+    std::hint::black_box(&room);
+    is_there
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -79,6 +79,28 @@ pub(crate) fn string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// Writes the JSON string that says `text`, with a mark in the place of what is not UTF-8.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn write_string(text: &[u8], out: &mut impl Write) -> io::Result<()> {
+    const PIECE: usize = 4 << 10;
+    out.write_all(b"\"")?;
+    for chunk in text.utf8_chunks() {
+        let mut rest = chunk.valid();
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE));
+            let quoted = string(piece);
+            out.write_all(&quoted.as_bytes()[1..quoted.len() - 1])?;
+            rest = behind;
+        }
+        if !chunk.invalid().is_empty() {
+            out.write_all("\u{fffd}".as_bytes())?;
+        }
+    }
+    out.write_all(b"\"")
+}
+
 /// The JSON text without the white space around it.
 pub(crate) fn trim(json: &str) -> &str {
     json.trim_matches([' ', '\t', '\n', '\r'])

@@ -15,17 +15,21 @@ const QUOTED_BYTES: usize = 1000;
 
 /// Prints JSON with one member or element a line.
 pub(super) fn pretty(json: &str) -> Result<()> {
-    print(|out| {
+    print(json.len(), |out| {
         json::pretty(json.as_bytes(), out)?;
         out.write_all(b"\n")
     })
 }
 
-pub(super) fn with_newline(mut text: Vec<u8>) -> Vec<u8> {
-    if !text.is_empty() && text.last() != Some(&b'\n') {
-        text.push(b'\n');
-    }
-    text
+/// Prints text that ends with a line's end.
+pub(super) fn page_with_newline(text: &[u8]) -> Result<()> {
+    print(text.len(), |out| {
+        out.write_all(text)?;
+        match text.last() {
+            None | Some(b'\n') => Ok(()),
+            Some(_) => out.write_all(b"\n"),
+        }
+    })
 }
 
 /// The value of a header, unless it may be a secret: by its name, or by what credentials look like. APIs hide secrets in

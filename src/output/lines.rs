@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::answer::{end_of, quote};
 use super::record::Record;
 use super::report::Report;
-use super::{line, note, page};
+use super::{line, note};
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;
@@ -117,7 +117,7 @@ impl LineReport<'_> {
     /// A line that cannot be sent.
     ///
     /// # Errors
-    /// As for [`page`].
+    /// As for [`super::page`].
     pub(crate) fn bad_line(&mut self, number: u64, why: &str) -> Result<()> {
         let span = number..=number;
         self.note(&span, why);
@@ -138,7 +138,7 @@ impl LineReport<'_> {
     /// That the document with these lines was not sent, and nothing after it will be.
     ///
     /// # Errors
-    /// As for [`page`].
+    /// As for [`super::page`].
     pub(crate) fn not_sent(&mut self, span: &RangeInclusive<u64>, error: &Error) -> Result<()> {
         match self.output.show {
             Show::Report => self.record(&Record {
@@ -152,7 +152,7 @@ impl LineReport<'_> {
     /// What a delivery came to.
     ///
     /// # Errors
-    /// As for [`page`].
+    /// As for [`super::page`].
     pub(crate) fn delivery(
         &mut self,
         job: &Job,
@@ -276,7 +276,7 @@ impl LineReport<'_> {
 
     fn record(&mut self, record: &Record) -> Result<()> {
         self.wipe();
-        page(record.line().as_bytes())
+        record.print()
     }
 
     fn wipe(&mut self) {

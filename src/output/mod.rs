@@ -41,7 +41,7 @@ pub(crate) fn error(error: &Error) {
 /// # Errors
 /// As for [`page`].
 pub(crate) fn not_sent(error: &Error) -> Result<()> {
-    page(Record::not_sent(None, error).line().as_bytes())
+    Record::not_sent(None, error).print()
 }
 
 /// Something worth knowing that stops nothing.
@@ -65,12 +65,12 @@ pub(crate) fn bug(what: &str) {
 /// # Errors
 /// [`Kind::Output`], unless it is only that nobody reads it any more.
 pub(crate) fn page(text: &[u8]) -> Result<()> {
-    print(|out| out.write_all(text))
+    print(text.len(), |out| out.write_all(text))
 }
 
-/// Writes to standard output what may be far larger than what it is made of.
-fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<()> {
-    let mut out = Out::new();
+/// Writes to standard output, in pieces, what will be about so many bytes.
+fn print(size: usize, write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<()> {
+    let mut out = Out::new(size);
     match write(&mut out).and_then(|()| out.flush()) {
         Err(why) if why.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io(Kind::Output, "writing to standard output", &why)

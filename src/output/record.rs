@@ -1,14 +1,18 @@
 //! The JSON line of `--report`.
 
+use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
+use super::print;
+use super::terminal::Out;
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::{Fate, json_of};
+use crate::http::Answer;
 use crate::json;
 use crate::request::Target;
 use crate::request::job::{Job, Key};
-use crate::system::error::Error;
+use crate::system::error::{Error, Result};
 
 /// What a line of `--report` tells.
 pub(super) struct Record<'a> {
@@ -51,10 +55,18 @@ impl Record<'_> {
         }
     }
 
-    /// One line of JSON.
-    pub(super) fn line(&self) -> String {
-        let null = || "null".to_owned();
+    /// Prints one line of JSON, in pieces: the answer in it may be large.
+    ///
+    /// # Errors
+    /// As for [`super::page`].
+    pub(super) fn print(&self) -> Result<()> {
         let answer = self.outcome.and_then(|outcome| outcome.answer.as_ref());
+        let size = answer.map_or(0, |answer| answer.body.len());
+        print(size, |out| self.write(answer, out))
+    }
+
+    fn write(&self, answer: Option<&Answer>, out: &mut Out) -> io::Result<()> {
+        let null = || "null".to_owned();
         let (tries, took) = self
             .outcome
             .map_or_else(Default::default, |outcome| (outcome.tries, outcome.took));
@@ -64,10 +76,6 @@ impl Record<'_> {
             self.target
                 .map_or_else(null, |target| json::string(&text(target)))
         };
-        // The JSON of an answer, or the text of one that is not JSON.
-        let response = answer.and_then(json_of).map(in_one_line);
-        let text = answer.filter(|_| response.is_none());
-        let text = text.map(|answer| json::string(&String::from_utf8_lossy(&answer.body)));
         let mut members = vec![
             ("outcome", json::string(&self.fate.to_string())),
             ("exit", self.exit.code().to_string()),
@@ -91,17 +99,32 @@ impl Record<'_> {
             }
         }
         members.push(("error", error.unwrap_or_else(null)));
-        members.push(("response", response.unwrap_or_else(null)));
-        members.push(("text", text.unwrap_or_else(null)));
-        let members: Vec<_> = members
-            .into_iter()
-            .map(|(name, value)| format!("\"{name}\":{value}"))
-            .collect();
-        format!("{{{}}}\n", members.join(","))
+        let mut separator = '{';
+        for (name, value) in members {
+            write!(out, "{separator}\"{name}\":{value}")?;
+            separator = ',';
+        }
+        // The JSON of an answer, or the text of one that is not JSON.
+        out.write_all(b",\"response\":")?;
+        let response = answer.and_then(json_of);
+        match response {
+            Some(response) => write_in_one_line(response, out)?,
+            None => out.write_all(b"null")?,
+        }
+        out.write_all(b",\"text\":")?;
+        match answer.filter(|_| response.is_none()) {
+            Some(answer) => json::write_string(&answer.body, out)?,
+            None => out.write_all(b"null")?,
+        }
+        out.write_all(b"}\n")
     }
 }
 
 /// JSON in one line: between two tokens a line's end is white space like any other; within a string it cannot stand.
-pub(super) fn in_one_line(json: &str) -> String {
-    json::trim(json).replace(['\n', '\r'], " ")
+fn write_in_one_line(json: &str, out: &mut Out) -> io::Result<()> {
+    for (number, part) in json::trim(json).split(['\n', '\r']).enumerate() {
+        out.write_all(if number > 0 { b" " } else { b"" })?;
+        out.write_all(part.as_bytes())?;
+    }
+    Ok(())
 }

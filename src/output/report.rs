@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use super::answer::{end_of, pretty, quote, shown, with_newline};
+use super::answer::{end_of, page_with_newline, pretty, quote, shown};
 use super::record::Record;
 use super::request::request_headers;
 use super::terminal::is_terminal;
@@ -162,7 +162,7 @@ impl Report<'_> {
     /// As for [`page`].
     pub(crate) fn not_sent(self, target: &Target, error: &Error) -> Result<()> {
         match self.output.show {
-            Show::Report => page(Record::not_sent(Some(target), error).line().as_bytes()),
+            Show::Report => Record::not_sent(Some(target), error).print(),
             Show::Body | Show::Pick(_) => Ok(()),
         }
     }
@@ -179,7 +179,7 @@ impl Report<'_> {
                     fate: Fate::Spooled,
                     ..Record::not_sent(Some(&job.target), error)
                 };
-                page(record.line().as_bytes())
+                record.print()
             }
             Show::Body | Show::Pick(_) => Ok(()),
         }
@@ -244,7 +244,7 @@ impl Report<'_> {
         let success = outcome.exit() == Exit::Ok;
         match &self.output.show {
             Show::Report => {
-                page(Record::of(job, outcome).line().as_bytes())?;
+                Record::of(job, outcome).print()?;
                 Ok(true)
             }
             Show::Pick(pointer) if success && !self.output.quiet => {
@@ -280,7 +280,7 @@ impl Report<'_> {
         let laid_out = self.output.pretty || is_terminal();
         match laid_out.then(|| json_of(answer)).flatten() {
             Some(body) => pretty(body),
-            None if is_terminal() => page(&with_newline(answer.body.clone())),
+            None if is_terminal() => page_with_newline(&answer.body),
             None => page(&answer.body),
         }
     }
@@ -291,9 +291,9 @@ impl Report<'_> {
         match body.and_then(|body| pointer.pick(body)) {
             None => Ok(()),
             Some(found) => match json::text_of(found) {
-                Some(text) => page(&with_newline(text.into_bytes())),
+                Some(text) => page_with_newline(text.as_bytes()),
                 None if self.output.pretty || is_terminal() => pretty(found),
-                None => page(&with_newline(found.as_bytes().to_vec())),
+                None => page_with_newline(found.as_bytes()),
             },
         }
     }

@@ -32,9 +32,9 @@ pub(super) struct Out {
 }
 
 impl Out {
-    pub(super) fn new() -> Out {
+    pub(super) fn new(size: usize) -> Out {
         Out {
-            buffer: BufWriter::with_capacity(64 << 10, io::stdout().lock()),
+            buffer: BufWriter::with_capacity(size.clamp(4 << 10, 64 << 10), io::stdout().lock()),
             escapes: is_terminal(),
         }
     }

@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod docs;
+mod memory;
 mod output;
 mod report;
 mod usage;
