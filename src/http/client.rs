@@ -146,7 +146,12 @@ impl Client {
             _ => Purpose::Request,
         };
         self.progress.begin(budget, purpose);
-        match self.exchange(request) {
+        let mut result = self.exchange(request);
+        if result.is_err() && self.progress.needs_new_connection() {
+            self.progress.begin(budget, purpose);
+            result = self.exchange(request);
+        }
+        match result {
             Ok(answer) => Attempt::Answered(answer),
             Err(error) => {
                 // The name may have moved to another address.

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::iter::zip;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,23 @@ impl std::error::Error for Ready {}
 /// take the connection to stand.
 const OBJECTIONS: Duration = Duration::from_millis(500);
 
+/// Where the status code begins in `HTTP/1.1 200 OK`.
+const STATUS: usize = 9;
+
+/// The status code of an answer that begins with `start`, and the byte after it, once they are there.
+fn status(start: &[u8]) -> Option<&[u8; 4]> {
+    start.get(STATUS..)?.first_chunk()
+}
+
+/// What follows the interim answers (1xx) at the start of `input`: they say nothing of the document.
+fn behind_interim(mut input: &[u8]) -> &[u8] {
+    while let Some([b'1', b'0'..=b'9', b'0'..=b'9', b' ' | b'\r' | b'\n']) = status(input) {
+        let end = input.windows(4).position(|four| four == b"\r\n\r\n");
+        input = end.map_or(&[], |end| &input[end + 4..]);
+    }
+    input
+}
+
 /// Puts an [`Exchange`] around the connection to the API; a connection to a proxy stays as it is.
 #[derive(Debug)]
 pub(super) struct ExchangeConnector {
@@ -59,6 +77,7 @@ impl<In: Transport> Connector<In> for ExchangeConnector {
                 below,
                 progress: self.progress.clone(),
                 head: Vec::new(),
+                early: false,
             }),
             false => Either::A(below),
         }))
@@ -75,6 +94,8 @@ pub(super) struct Exchange<T> {
     progress: Arc<Progress>,
     /// The request's head, waiting for the first part of the body.
     head: Vec<u8>,
+    /// Something of the answer came before all of the request was written.
+    early: bool,
 }
 
 impl<T: Transport> Exchange<T> {
@@ -102,6 +123,58 @@ impl<T: Transport> Exchange<T> {
         Ok(())
     }
 
+    /// Takes note of what came in.
+    fn hear(&mut self) -> Result<(), Error> {
+        let is_first = self.progress.phase() < Phase::Receiving;
+        let is_tls = self.below.is_tls();
+        let input = self.below.buffers().input();
+        if is_first && !is_tls && input.starts_with(ALERT) {
+            // TLS cannot have made anything of the request.
+            self.progress.reach(Phase::Ready);
+            return Err(Error::Other(Box::new(SpeaksTls)));
+        }
+        if !behind_interim(input).is_empty() {
+            self.progress.reach(Phase::Receiving);
+        }
+        Ok(())
+    }
+
+    /// Looks whether the API has answered although it does not have all of the request yet. If it will not have it, the
+    /// rest is not written (RFC 9112, section 9.5).
+    fn look(&mut self) -> Result<(), Error> {
+        let at_once = NextTimeout {
+            after: Duration::ZERO.into(),
+            reason: Timeout::RecvResponse,
+            ..NextTimeout::default()
+        };
+        let has_room = !self.below.buffers().input_append_buf().is_empty();
+        let came = match has_room.then(|| self.below.await_input(at_once)) {
+            Some(Err(Error::Timeout(_))) => return Ok(()),
+            Some(came) => came?,
+            None => false,
+        };
+        if came {
+            self.early = true;
+            self.hear()?;
+        }
+        let answer = behind_interim(self.below.buffers().input());
+        let code = status(answer);
+        // More of it is on its way.
+        if code.is_none() && came && zip(answer, b"HTTP/1.").all(|(is, must)| is == must) {
+            return Ok(());
+        }
+        // It may accept the document and read on: then what was kept back is written before this ends.
+        let reads_on = matches!(code, Some([b'2', ..]))
+            && matches!(
+                self.below.await_input(at_once),
+                Ok(_) | Err(Error::Timeout(_))
+            );
+        if !reads_on {
+            self.progress.stop();
+        }
+        Ok(())
+    }
+
     /// What the API has against us before it has seen a request; [`Ready`] when that is nothing.
     fn objection(&mut self) -> Error {
         let soon = NextTimeout {
@@ -125,6 +198,13 @@ impl<T: Transport> Transport for Exchange<T> {
         if self.progress.purpose() == Purpose::Probe {
             return Err(self.objection());
         }
+        if self.progress.phase() == Phase::Sending {
+            self.look()?;
+        }
+        if self.progress.is_stopped() {
+            self.progress.cut_short(true);
+            return Ok(());
+        }
         // ureq hands over the head first and then the body, part by part.
         if self.progress.phase() < Phase::Ready && self.head.is_empty() {
             self.head = self.below.buffers().output()[..amount].to_vec();
@@ -136,6 +216,10 @@ impl<T: Transport> Transport for Exchange<T> {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         if !self.head.is_empty() {
             self.send(0, timeout)?;
+        }
+        // What came early is not waited for once more.
+        if std::mem::take(&mut self.early) && !self.below.buffers().input().is_empty() {
+            return Ok(true);
         }
         // Reading into no room would look like the end of the connection.
         if self.below.buffers().input_append_buf().is_empty() {
@@ -160,15 +244,7 @@ impl<T: Transport> Transport for Exchange<T> {
             other => other?,
         };
         if more {
-            let speaks_tls = self.progress.phase() == Phase::Waiting
-                && !self.below.is_tls()
-                && self.below.buffers().input().starts_with(ALERT);
-            if speaks_tls {
-                // TLS cannot have made anything of the request.
-                self.progress.reach(Phase::Ready);
-                return Err(Error::Other(Box::new(SpeaksTls)));
-            }
-            self.progress.reach(Phase::Receiving);
+            self.hear()?;
         }
         Ok(more)
     }

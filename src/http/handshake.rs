@@ -23,7 +23,7 @@ impl<In: Transport> Connector<In> for WatchConnector {
         _: &ConnectionDetails,
         below: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
-        self.0.reset_peer();
+        self.0.connected();
         Ok(below.map(|below| Watch {
             below,
             progress: self.0.clone(),

@@ -33,7 +33,13 @@ struct State {
     phase: Phase,
     budget: Budget,
     purpose: Purpose,
-    /// The peer went away while it was being sent something.
+    /// The connection is one of an earlier attempt.
+    kept: bool,
+    /// Such a connection was closed before a byte of the request left.
+    found_closed: bool,
+    /// Nothing more is written on this connection.
+    stopped: bool,
+    /// Not all of the request was written.
     cut_short: bool,
     /// How many TLS records came since we answered the API's request for a client certificate; `None` when it made none.
     since_certificate: Option<u32>,
@@ -59,6 +65,9 @@ impl Progress {
             phase: Phase::Resolving,
             budget: Budget::UNLIMITED,
             purpose: Purpose::Request,
+            kept: true,
+            found_closed: false,
+            stopped: false,
             cut_short: false,
             since_certificate: None,
             oddity: None,
@@ -75,6 +84,9 @@ impl Progress {
             phase: Phase::Resolving,
             budget,
             purpose,
+            kept: true,
+            found_closed: false,
+            stopped: false,
             cut_short: false,
             since_certificate: None,
             oddity: None,
@@ -96,21 +108,29 @@ impl Progress {
         self.lock().budget
     }
 
-    /// Whether the peer went away before the request was written.
+    /// Whether the API went away, or answered, before all of the request was written.
     pub(super) fn is_cut_short(&self) -> bool {
         self.lock().cut_short
     }
 
-    /// The peer went away before what is being written was.
-    pub(super) fn cut_short(&self) {
-        let mut state = self.lock();
-        // Once the answer is awaited, all that is written is TLS's goodbye.
-        state.cut_short |= state.phase <= Phase::Sending;
+    /// Whether some of the request is kept back, or will not be written at all.
+    pub(super) fn cut_short(&self, is_cut: bool) {
+        self.lock().cut_short = is_cut;
+    }
+
+    /// Nothing more is to be written: the peer is gone, or has answered and wants no more. What it said can be read.
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
     }
 
     /// A connection is new: nobody has asked for a certificate on it, or said anything odd.
-    pub(super) fn reset_peer(&self) {
+    pub(super) fn connected(&self) {
         let mut state = self.lock();
+        state.kept = false;
         state.since_certificate = None;
         state.oddity = None;
     }
@@ -123,6 +143,20 @@ impl Progress {
     /// What the peer said that does not belong there.
     pub(super) fn oddity(&self) -> Option<Oddity> {
         self.lock().oddity
+    }
+
+    pub(super) fn is_kept(&self) -> bool {
+        self.lock().kept
+    }
+
+    /// A connection of an earlier attempt was closed before a byte of the request left.
+    pub(super) fn found_closed(&self) {
+        self.lock().found_closed = true;
+    }
+
+    /// Whether the request can go out on a new connection at once.
+    pub(super) fn needs_new_connection(&self) -> bool {
+        self.lock().found_closed
     }
 
     /// The API asked for a certificate, and we answered.

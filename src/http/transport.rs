@@ -82,7 +82,7 @@ impl<In: Transport> Connector<In> for WireConnector {
                         blocking: true,
                         prompt: false,
                         pause: Budget::of(Duration::ZERO),
-                        peer_left: false,
+                        unsent: Vec::new(),
                     })));
                 }
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
@@ -109,12 +109,22 @@ pub(super) struct Wire {
     prompt: bool,
     /// Until this is over, answers are slept for.
     pause: Budget,
-    /// A write found the connection closed: write no more, and read what the peer had to say before it left.
-    peer_left: bool,
+    /// The rest of a write that stopped because something came in: it goes out before anything else.
+    unsent: Vec<u8>,
 }
 
 /// A streamed body is read and written in pieces of this size.
 const STREAMED: usize = 64 << 10;
+
+/// A write waits no longer than this before it looks whether an answer came meanwhile.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// An API that has accepted the document before it read all of it, and then takes not a byte for so many times
+/// [`SLICE`], wants no more of it.
+const PATIENCE: u32 = 7;
+
+/// How much may be left of writes that something unasked interrupted, again and again.
+const MAX_UNSENT: usize = 256 << 10;
 
 /// Time limits are rounded up to this, so that not every read and write costs a system call to set one; short ones are
 /// not.
@@ -139,6 +149,29 @@ impl Wire {
             self.blocking = blocking;
         }
         Ok(())
+    }
+
+    /// Whether the peer has neither closed the connection nor sent anything. The socket is left not to wait: reads and
+    /// writes set it as they need it.
+    fn says_nothing(&mut self) -> bool {
+        self.block(false).is_ok()
+            && (self.stream.peek(&mut [0])).is_err_and(|why| why.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Whether a write that would have to wait is better put off, for what came may be the answer.
+    fn is_interrupted(&mut self) -> bool {
+        matches!(self.progress.phase(), Phase::Sending | Phase::Waiting)
+            && self.unsent.len() < MAX_UNSENT
+            && !self.says_nothing()
+    }
+
+    /// Writes no more, and says whether that was part of the request.
+    fn stop(&mut self, has_more: bool) {
+        // Once the answer is awaited, all that is written is TLS's goodbye.
+        if has_more && self.progress.phase() <= Phase::Sending || !self.unsent.is_empty() {
+            self.progress.cut_short(true);
+        }
+        self.progress.stop();
     }
 
     /// Sets the socket's limit for what comes next to what is left.
@@ -172,56 +205,104 @@ impl Transport for Wire {
         &mut self.buffers
     }
 
+    /// Writes what is left of earlier writes, and then the output. Where the peer takes no more for now, but has said
+    /// something, the rest is kept for later, so that the layers above can look whether it is the answer.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let started = Budget::UNLIMITED.at_most(*timeout.after);
+        let end = Budget::UNLIMITED.at_most(*timeout.after);
+        if self.progress.phase() == Phase::Ready && self.progress.is_kept() && !self.says_nothing()
+        {
+            self.progress.found_closed();
+            return Err(Error::Io(ErrorKind::ConnectionReset.into()));
+        }
+        // Before a byte of the request has left, there is nothing to be answered.
+        let mut waits = self.progress.phase() < Phase::Sending;
+        let is_rest = !self.unsent.is_empty();
+        let mut slices = 0;
         let mut written = 0;
-        while written < amount && !self.peer_left {
-            let left = NextTimeout {
-                after: started.left().into(),
-                ..timeout
+        while !self.progress.is_stopped() && (written < amount || !self.unsent.is_empty()) {
+            self.block(waits)?;
+            if waits {
+                let left = NextTimeout {
+                    after: end.left().min(SLICE).into(),
+                    ..timeout
+                };
+                self.limit(true, left)?;
+            }
+            let result = match self.unsent.is_empty() {
+                true => self.stream.write(&self.buffers.output()[written..amount]),
+                false => self.stream.write(&self.unsent),
             };
-            self.limit(true, left)?;
-            match self.stream.write(&self.buffers.output()[written..amount]) {
+            match result {
                 Ok(count) => {
-                    written += count;
+                    match self.unsent.is_empty() {
+                        true => written += count,
+                        false => drop(self.unsent.drain(..count)),
+                    }
+                    slices = 0;
                     if self.progress.phase() == Phase::Ready {
                         self.progress.reach(Phase::Sending);
                     }
+                    waits = self.progress.phase() < Phase::Sending;
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock if !self.blocking => self.block(true)?,
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                        return Err(Error::Timeout(timeout.reason));
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut if waits => {
+                        slices += 1;
+                        waits = false;
+                        if self.progress.phase() == Phase::Receiving && slices == PATIENCE {
+                            self.stop(written < amount);
+                        }
                     }
+                    ErrorKind::WouldBlock if self.is_interrupted() => {
+                        let rest = &self.buffers.output()[written..amount];
+                        self.unsent.extend_from_slice(rest);
+                        self.progress.cut_short(true);
+                        return Ok(());
+                    }
+                    ErrorKind::WouldBlock => waits = true,
                     // An API that refuses early answers and closes while the body is still on its way: the answer
                     // may be there to be read.
                     ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
-                        self.peer_left = true;
-                        self.progress.cut_short();
+                        if self.progress.phase() == Phase::Ready && self.progress.is_kept() {
+                            self.progress.found_closed();
+                            return Err(Error::Io(error));
+                        }
+                        self.stop(written < amount);
                     }
                     _ => return Err(Error::Io(error)),
                 },
             }
         }
+        if is_rest && !self.progress.is_stopped() {
+            self.progress.cut_short(false);
+        }
         Ok(())
     }
 
+    /// Waits for input; does not wait where there is no time for it.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let started = Budget::UNLIMITED.at_most(*timeout.after);
+        let end = Budget::UNLIMITED.at_most(*timeout.after);
+        let looks = timeout.after.is_zero();
+        if !self.unsent.is_empty() && (!looks || self.progress.phase() == Phase::Receiving) {
+            let whole = NextTimeout {
+                after: ureq::unversioned::transport::time::Duration::NotHappening,
+                ..timeout
+            };
+            self.transmit_output(0, if looks { whole } else { timeout })?;
+        }
         let answer = self.progress.phase() == Phase::Waiting;
         let clock = SystemClock::start();
-        let mut looking = answer && self.prompt && self.pause.is_over();
+        let mut polling = looks || answer && self.prompt && self.pause.is_over();
         loop {
             let waited = clock.elapsed();
-            if looking && waited > PROMPT {
-                looking = false;
+            if polling && !looks && waited > PROMPT {
+                polling = false;
                 self.pause = Budget::of(waited * PAUSE);
             }
-            self.block(!looking)?;
-            if !looking {
+            self.block(!polling)?;
+            if !polling {
                 let left = NextTimeout {
-                    after: started.left().into(),
+                    after: end.left().into(),
                     ..timeout
                 };
                 self.limit(false, left)?;
@@ -236,7 +317,7 @@ impl Transport for Wire {
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock if !self.blocking => thread::yield_now(),
+                    ErrorKind::WouldBlock if polling && !looks => thread::yield_now(),
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                         return Err(Error::Timeout(timeout.reason));
                     }
@@ -246,15 +327,8 @@ impl Transport for Wire {
         }
     }
 
-    /// A kept connection is open while the peer has neither closed it nor said anything unasked.
+    /// Whether the connection may be kept. What the peer does until the next request is seen when that is written.
     fn is_open(&mut self) -> bool {
-        // ureq asks when it puts the connection by, and again before it uses it: only then does it matter.
-        if self.progress.phase() >= Phase::Sending {
-            return !self.peer_left;
-        }
-        // The socket is left not to wait: reads and writes set it as they need it.
-        !self.peer_left
-            && self.block(false).is_ok()
-            && (self.stream.peek(&mut [0])).is_err_and(|why| why.kind() == ErrorKind::WouldBlock)
+        !self.progress.is_stopped() && self.unsent.is_empty()
     }
 }

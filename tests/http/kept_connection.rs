@@ -1,6 +1,12 @@
 //! The kept connection between lines: an API that closes it is noticed, and an idle one is not used again. Answers on it
 //! are looked for where they come at once, else slept for.
-use crate::support::{Conn, Response, Runner, Server, binary, conn, find, need, test};
+use crate::http::tls::{free_port, listening};
+use crate::support::{
+    Conn, Dir, Response, Runner, Server, Signal, binary, conn, dir, find, need, test,
+};
+use rustix::process::{Pid, kill_process};
+use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 const LINES: usize = 30;
@@ -225,4 +231,124 @@ fn an_api_that_answers_at_once_is_looked_for() {
         };
         assert!((0..50).any(|_| looks()));
     }
+}
+
+#[test]
+fn the_last_look_at_a_kept_connection_comes_right_before_the_request() {
+    if need("strace") {
+        let server = Server::handler(|_| Response::json(200, "{}").after(Duration::from_millis(2)));
+        let calls = calls(&server, 5);
+        let lines: Vec<_> = calls.lines().collect();
+        let looks = lines.windows(3).filter(|three| {
+            three[0].contains("MSG_PEEK")
+                && three[2].contains("sendto")
+                && three[2].contains("POST")
+        });
+        // The call between them has the write wait.
+        assert_eq!(looks.count(), 4, "{calls}");
+        assert_eq!(calls.matches("MSG_PEEK").count(), 4, "{calls}");
+    }
+}
+
+/// A real nginx whose log has the idempotency key of each request. Its directory goes with it.
+struct Nginx {
+    dir: Dir,
+    port: u16,
+    master: Child,
+}
+
+impl Nginx {
+    fn start() -> Nginx {
+        let (dir, port) = (dir(), free_port());
+        let at = dir.path().display();
+        let config = format!(
+            "daemon off; pid {at}/pid; error_log {at}/errors; worker_processes 1;\n\
+            events {{}}\n\
+            http {{\n\
+              log_format key $http_idempotency_key; access_log {at}/log key;\n\
+              client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fcgi;\n\
+              uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi; keepalive_requests 1000000;\n\
+              server {{ listen 127.0.0.1:{port}; location / {{ return 200; }} }}\n\
+            }}\n"
+        );
+        dir.write("nginx.conf", config, 0o600);
+        let master = Command::new(find("nginx").unwrap())
+            .args(["-e", "stderr", "-c"])
+            .arg(dir.join("nginx.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        listening(port);
+        Nginx { dir, port, master }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.master.id().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        self.signal(Signal::TERM);
+        let _ = self.master.wait();
+    }
+}
+
+#[test]
+fn an_api_that_restarts_its_workers_gets_every_line_once() {
+    const LINES: usize = 3000;
+    if !need("nginx") {
+        return;
+    }
+    let nginx = Nginx::start();
+    let url = format!("http://127.0.0.1:{}/", nginx.port);
+    let lines: String = (1..=LINES).map(|n| format!("{n}\n")).collect();
+    let mut skip = 0;
+    loop {
+        let run = test()
+            .token("t")
+            .file("in", lines.as_str())
+            .args([
+                "--lines",
+                "in",
+                "-q",
+                "--rate",
+                "3000",
+                "--idempotency-key",
+                "k",
+            ])
+            .args(["--skip", &skip.to_string(), &url]);
+        let run = thread::scope(|scope| {
+            let run = scope.spawn(|| run.run().unjudged());
+            while !run.is_finished() {
+                nginx.signal(Signal::HUP);
+                thread::sleep(Duration::from_millis(50));
+            }
+            run.join().unwrap()
+        });
+        if run.code == Some(0) {
+            break;
+        }
+        // What left before the close was seen may have been accepted: the run must stop there, and say so.
+        let stopped = run
+            .stderr
+            .split("hint: the run stopped early: go on with --skip ");
+        let hint = stopped.last().unwrap();
+        let (taken, rest) = hint.split_once(' ').unwrap();
+        assert!(run.code == Some(74), "{}", run.stderr);
+        let is_there = nginx
+            .dir
+            .read("log")
+            .lines()
+            .any(|key| key == format!("k-{taken}"));
+        let untaken = rest.trim_end().rsplit(' ').next().unwrap();
+        skip = if is_there { taken } else { untaken }.parse().unwrap();
+    }
+    let log = nginx.dir.read("log");
+    let mut keys: Vec<usize> = log.lines().map(|key| key[2..].parse().unwrap()).collect();
+    keys.sort_unstable();
+    assert!(keys.into_iter().eq(1..=LINES));
 }

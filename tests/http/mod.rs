@@ -1,5 +1,6 @@
 //! One attempt: names, connections, TLS, proxies.
 
+mod early_answer;
 mod framing;
 mod kept_connection;
 mod names;
