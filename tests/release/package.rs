@@ -145,6 +145,36 @@ fn make_installs_it() {
     }
 }
 
+/// cargo warns when crates.io would lack something, such as the repository.
+#[test]
+fn the_crate_is_complete() {
+    if !need("cargo") {
+        return;
+    }
+    let list = Runner::program(find("cargo").unwrap())
+        .env("PATH", env::var_os("PATH").unwrap())
+        .env("HOME", env::var_os("HOME").unwrap())
+        .args(["package", "--list", "--offline", "--locked", "--allow-dirty"])
+        .args(["--manifest-path", &format!("{ROOT}/Cargo.toml")])
+        .run()
+        .stdout_like("**")
+        .code(0)
+        .stdout;
+    let parts = [
+        "Cargo.lock",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "src/main.rs",
+        "src/no-unwind.ld",
+        "tests/bench/figures.svg",
+    ];
+    for part in parts {
+        assert!(list.lines().any(|line| line == part), "{part}: {list}");
+    }
+    assert!(!list.contains(".github"), "{list}");
+}
+
 #[test]
 fn make_says_what_is_missing_in_one_line() {
     if !need("make") {
