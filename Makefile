@@ -42,7 +42,7 @@ toolchain:
 		echo "make: this is Rust 1.$$have; authpost needs Rust 1.$$need or later: rustup update" >&2; exit 1; \
 	fi
 
-demo: build target/demo-api ## make a POST for real, to a small API on this machine
+demo: build target/demo-api ## make a POST for real, to a small API on this machine; KEEP=1 keeps the API running
 	@sh tests/demo/demo.sh $(BINARY) target/demo-api
 
 target/demo-api: tests/demo/api.rs tests/support/http.rs tests/support/server.rs tests/support/wire.rs

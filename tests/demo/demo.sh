@@ -1,6 +1,7 @@
 #!/bin/sh
 # A newcomer's first POST: demo.sh AUTHPOST API. Starts the API, posts to it, shows both, and leaves nothing behind.
-# Needs no more than sh and the core utilities. The API ends when its stdin does, so also when this script is killed.
+# With KEEP=1 the API runs on until Enter is pressed, with three commands to try. Needs no more than sh and the core
+# utilities. The API ends when its stdin does, so also when this script is killed.
 set -eu
 authpost=$1
 api=$2
@@ -35,5 +36,25 @@ fi
 cat <<END
 
 The first line is the status (on stderr), the JSON is the API's answer (on stdout), and the exit code was 0: accepted.
-The API is stopped. Next: $authpost -h, or make install.
 END
+if [ "${KEEP:-0}" != 1 ]; then
+    echo "The API is stopped. 'make demo KEEP=1' keeps it. Next: $authpost -h, or make install."
+    exit
+fi
+(umask 077 && echo "$token" >"$dir/token")
+cat <<END
+The API still runs. Try in another terminal:
+
+1. A wrong token. The exit code says what to do next; 77 means: fix the token.
+\$ AUTHPOST_TOKEN=wrong $authpost $url key=value; echo "exit code \$?"
+
+2. A thousand documents over one connection, in requests of 100. The token comes from a file.
+\$ seq 1000 | $authpost -q --token-file $dir/token --lines - --group 100 $url && echo accepted
+
+3. An API that is down: nothing listens on port 1. The document stays in a spool until a flush delivers it.
+\$ $authpost --token-file $dir/token --spool $dir/spool --tries 1 http://127.0.0.1:1/data key=value; $authpost list $dir/spool
+
+Press Enter to stop the API.
+END
+read -r _ || :
+echo "The API is stopped. Next: $authpost -h, or make install."

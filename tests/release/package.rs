@@ -154,7 +154,13 @@ fn the_crate_is_complete() {
     let list = Runner::program(find("cargo").unwrap())
         .env("PATH", env::var_os("PATH").unwrap())
         .env("HOME", env::var_os("HOME").unwrap())
-        .args(["package", "--list", "--offline", "--locked", "--allow-dirty"])
+        .args([
+            "package",
+            "--list",
+            "--offline",
+            "--locked",
+            "--allow-dirty",
+        ])
         .args(["--manifest-path", &format!("{ROOT}/Cargo.toml")])
         .run()
         .stdout_like("**")
@@ -241,6 +247,47 @@ fn the_demo_posts_for_real() {
              The first line is the status *\n*\n",
         )
         .code(0);
+}
+
+/// Each command that it prints does what is said of it; Enter stops the API, and nothing is left behind.
+#[test]
+fn the_demo_stays_up_when_asked() {
+    let Some(demo) = demo(&binary()) else { return };
+    let temporary = dir();
+    let mut demo = demo
+        .env("KEEP", "1")
+        .env("TMPDIR", temporary.path())
+        .stdin_open()
+        .spawn();
+    demo.wait_stdout("Press Enter to stop the API.\n");
+    let text = demo.stdout();
+    let commands: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ "))
+        .collect();
+    let [_, refused, lines, spooled] = commands[..] else {
+        panic!("{text}");
+    };
+    let shell = |command: &str| {
+        Runner::program("/bin/sh")
+            .env("PATH", "/usr/bin:/bin")
+            .args(["-c", command])
+            .run()
+    };
+    shell(refused)
+        .stdout_like("{\"error\":*}exit code 77\n")
+        .stderr_like("HTTP/1.1 401 Unauthorized\n**")
+        .code(0);
+    shell(lines).stdout("accepted\n").stderr("").code(0);
+    shell(spooled)
+        .stdout_like("**http://127.0.0.1:1/data**")
+        .stderr_like("**")
+        .code(0);
+    demo.write_stdin("\n");
+    demo.wait()
+        .stdout_like("**\nThe API is stopped. Next: *\n")
+        .code(0);
+    assert!(temporary.list().is_empty(), "{:?}", temporary.list());
 }
 
 #[test]

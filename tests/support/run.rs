@@ -337,6 +337,11 @@ impl Running {
         self.stdout.wait_for(text, self.runner.watchdog);
     }
 
+    /// What has been written to stdout until now.
+    pub fn stdout(&self) -> String {
+        String::from_utf8(self.stdout.bytes()).expect("UTF-8")
+    }
+
     /// Waits until this has been written to stderr.
     #[track_caller]
     pub fn wait_stderr(&self, text: &str) {
