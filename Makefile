@@ -24,7 +24,7 @@ BUILD = $(COMPILER) RUSTFLAGS="$(RUSTFLAGS) $(FLAGS)" $(CARGO) build --locked --
 BIN = $(DESTDIR)$(PREFIX)/bin
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: all build demo test crash-test bench bless lint install clean help toolchain
+.PHONY: all build demo test crash-test bench dist dist-test bless lint install clean help toolchain
 
 all: build
 
@@ -63,6 +63,12 @@ bench: build ## measure all figures beside curl, wrk and others, and draw tests/
 crash-test: build ## prove in full that the spool loses nothing: about 20 minutes, as root
 	AUTHPOST_CRASH=full AUTHPOST_NO_SKIP=1 AUTHPOST_BIN=$(CURDIR)/$(BINARY) \
 		$(CARGO) test --locked --test tests -- spool::crash:: spool::messages::a_hundred --nocapture
+
+dist: toolchain ## build what is released into target/dist: packages, image, bill of materials, checksums
+	@tests/dist/build.sh target/dist
+
+dist-test: ## prove that it is reproducible, installs and works in fresh Debians: about 10 minutes, as root
+	@tests/dist/test.sh
 
 bless: toolchain ## rewrite tests/golden from what help, manual page and completions say now
 	AUTHPOST_BLESS=1 $(CARGO) test --locked --test tests cli::docs::golden_files

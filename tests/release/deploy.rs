@@ -1,5 +1,5 @@
 //! Beyond one connection: many processes by GNU parallel, and the manifests that run authpost in Kubernetes.
-use crate::support::{Response, Runner, Server, binary, find, need};
+use crate::support::{Response, Runner, Server, binary, dir, find, need};
 use std::sync::{Arc, Mutex};
 
 const LINES: usize = 100_000;
@@ -86,6 +86,12 @@ fn the_manifests_are_valid() {
                 .code(0);
         }
         let text = std::fs::read_to_string(&file).unwrap();
+        let image = concat!(
+            "image: ghcr.io/authpost/authpost:",
+            env!("CARGO_PKG_VERSION"),
+            "\n"
+        );
+        assert!(text.contains(image), "{manifest}: {image}");
         Runner::program(&validate)
             .args(["--strict", "--quiet", "bad.yaml"])
             .file("bad.yaml", text.replace("restartPolicy", "restartPolity"))
@@ -94,4 +100,38 @@ fn the_manifests_are_valid() {
             .stderr_like("**")
             .code(1);
     }
+}
+
+#[test]
+fn the_workflows_are_valid() {
+    if !need("check-jsonschema") {
+        return;
+    }
+    let validate = |file: &std::path::Path| {
+        Runner::program(find("check-jsonschema").unwrap())
+            .args(["--builtin-schema", "vendor.github-workflows"])
+            .arg(file)
+            .run()
+            .stdout_like("**")
+            .stderr_like("**")
+    };
+    let workflows = concat!(env!("CARGO_MANIFEST_DIR"), "/.github/workflows");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(workflows).unwrap() {
+        let file = entry.unwrap().path();
+        validate(&file).code(0);
+        let text = std::fs::read_to_string(&file).unwrap();
+        let bad = dir();
+        bad.write("bad.yml", text.replace("runs-on:", "runs-one:"), 0o644);
+        validate(&bad.join("bad.yml")).code(1);
+        // A tag can be moved; a commit cannot.
+        for action in text.split("uses: ").skip(1) {
+            let (_, commit) = action.lines().next().unwrap().split_once('@').unwrap();
+            let (commit, version) = commit.split_once(" # v").unwrap();
+            assert!(commit.len() == 40 && !version.is_empty(), "{action}");
+        }
+        names.push(file.file_name().unwrap().to_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["advisories.yml", "ci.yml", "release.yml"]);
 }
