@@ -79,11 +79,12 @@ lint: toolchain ## check format, lints and documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 # Builds only what is not there yet, so that 'sudo make install' needs no cargo.
-install: | $(BINARY) ## install binary, manual page and completions under PREFIX
-	@mkdir -p $(BIN) $(SHARE)/man/man1 $(SHARE)/bash-completion/completions \
+install: | $(BINARY) ## install binary, manual pages and completions under PREFIX
+	@mkdir -p $(BIN) $(SHARE)/man/man1 $(SHARE)/man/man7 $(SHARE)/bash-completion/completions \
 		$(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
 	install -m 755 $(BINARY) $(BIN)/authpost
 	$(BINARY) --man > $(SHARE)/man/man1/authpost.1
+	$(BINARY) --man=spool > $(SHARE)/man/man7/authpost-spool.7
 	$(BINARY) --completions bash > $(SHARE)/bash-completion/completions/authpost
 	$(BINARY) --completions zsh > $(SHARE)/zsh/site-functions/_authpost
 	$(BINARY) --completions fish > $(SHARE)/fish/vendor_completions.d/authpost.fish

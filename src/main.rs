@@ -56,7 +56,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Retry(chosen) => return queue::retry(&chosen),
         Command::Drop(chosen) => return queue::drop(&chosen),
         Command::Help { all } => output::page(help::help(all).as_bytes())?,
-        Command::Man => output::page(cli::man::man().as_bytes())?,
+        Command::Man(page) => output::page(cli::man::man(page).as_bytes())?,
         Command::Completions(shell) => {
             output::page(cli::completions::completions(shell).as_bytes())?
         }

@@ -24,8 +24,11 @@ enum Values {
 }
 
 impl Values {
-    /// `None` for a switch.
+    /// `None` for a switch, and where the value may be left out.
     fn of(flag: &Flag) -> Option<Values> {
+        if !flag.needs_value() {
+            return None;
+        }
         Some(match flag.value? {
             words if words.contains('|') => Values::Words(words),
             "FILE" | "DIR" | "JSON" => Values::Files,

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Command, Flag, Shell, VERBS, Verb, shown, verb_row};
+use super::{Command, Flag, Manual, Shell, VERBS, Verb, shown, verb_row};
 use crate::document::Item;
 use crate::json::{self, Pointer};
 use crate::request::{
@@ -83,7 +83,7 @@ pub(super) struct Draft {
 #[derive(Debug)]
 pub(super) enum Page {
     Help { all: bool },
-    Man,
+    Man(Manual),
     Completions(Shell),
     Version,
 }
@@ -203,7 +203,7 @@ impl Draft {
     pub(super) fn into_command(mut self) -> Result<Command> {
         match self.page.take() {
             Some(Page::Help { all }) => Ok(Command::Help { all }),
-            Some(Page::Man) => Ok(Command::Man),
+            Some(Page::Man(page)) => Ok(Command::Man(page)),
             Some(Page::Completions(shell)) => Ok(Command::Completions(shell)),
             Some(Page::Version) => Ok(Command::Version),
             None => {

@@ -1,35 +1,34 @@
-//! The manual page, in roff with man(7)'s macros: the only place that knows roff.
+//! The manual pages, in roff with man(7)'s macros: the only place that knows roff.
 
 use super::help::{
     ABOUT, ENVIRONMENT, EXAMPLES, ITEMS, ITEMS_ARE, OUTPUT, VERSION, consequence, is_laid_out,
     options, paragraphs, sentence,
 };
-use crate::cli::{FLAGS, Flag, Group, VERBS, VerbRow};
+use super::manual::{DATE, JOBS, SPOOL, SPOOL_NAME};
+use crate::cli::{FLAGS, Flag, Group, Manual, VERBS, VerbRow};
 use crate::delivery::exit::EXITS;
 
-/// The manual page.
-pub(crate) fn man() -> String {
-    let mut out = format!(
-        ".TH AUTHPOST 1 \"\" \"authpost {VERSION}\" \"User Commands\"\n.SH NAME\nauthpost \\- {}\n",
-        roff(&name_line())
-    );
+/// A manual page.
+pub(crate) fn man(page: Manual) -> String {
+    match page {
+        Manual::Authpost => authpost(),
+        Manual::Spool => spool(),
+    }
+}
+
+fn authpost() -> String {
+    let mut out = head("AUTHPOST", 1, "authpost", &name_line(), "User Commands");
     out.push_str(".SH SYNOPSIS\n.nf\n");
     for row in VERBS {
         out.push_str(&format!("{}\n", call(row)));
     }
-    out.push_str(&format!(
-        ".fi\n.SH DESCRIPTION\n{}\n.PP\n{}\n",
-        roff(ABOUT),
-        roff(OUTPUT)
-    ));
+    out.push_str(".fi\n.SH DESCRIPTION\n");
+    text(&mut out, &format!("{ABOUT}\n\n{OUTPUT}"), ".PP");
     for row in VERBS {
-        let text = match row.word {
-            "" => sentence(row.brief),
-            _ => format!("{}\n\n{}", sentence(row.brief), options(row)),
-        };
-        entry(&mut out, &call(row), &text);
+        verb(&mut out, row);
     }
-    out.push_str(&format!(".SH ITEMS\n{}\n", roff(ITEMS_ARE)));
+    out.push_str(".SH ITEMS\n");
+    text(&mut out, ITEMS_ARE, ".PP");
     for (item, what) in ITEMS {
         entry(&mut out, &bold(item), what);
     }
@@ -50,15 +49,87 @@ pub(crate) fn man() -> String {
         entry(&mut out, &bold(name), &sentence(what));
     }
     out.push_str(".SH EXAMPLES\n");
-    for (command, what) in EXAMPLES {
-        out.push_str(&format!(
-            "{}\n.PP\n.in +4n\n.nf\n{}\n.fi\n.in\n.PP\n",
-            roff(&format!("{}:", sentence(what).trim_end_matches('.'))),
-            roff(command)
-        ));
+    for (index, (command, what)) in EXAMPLES.iter().enumerate() {
+        if index > 0 {
+            out.push_str(".PP\n");
+        }
+        text(
+            &mut out,
+            &format!("{}:", sentence(what).trim_end_matches('.')),
+            ".PP",
+        );
+        laid_out(&mut out, command);
     }
-    out.push_str(".SH SEE ALSO\n.BR crontab (5),\n.BR systemd.exec (5),\n.BR systemd.timer (5)\n");
+    for (title, what) in JOBS {
+        out.push_str(&format!(".SS {}\n", roff(title)));
+        text(&mut out, what, ".PP");
+    }
+    see_also(
+        &mut out,
+        &[
+            ("authpost\\-spool", 7),
+            ("crontab", 5),
+            ("systemd.exec", 5),
+            ("systemd.timer", 5),
+        ],
+    );
     out
+}
+
+fn spool() -> String {
+    let mut out = head("AUTHPOST\\-SPOOL", 7, "authpost-spool", SPOOL_NAME, "");
+    let of_spool = || VERBS.iter().filter(|row| row.verb.takes_spool());
+    out.push_str(&format!(
+        ".SH SYNOPSIS\n.nf\n{} [OPTIONS] \\fB\\-\\-spool\\fR DIR URL [ITEM]...\n",
+        bold("authpost")
+    ));
+    for row in of_spool() {
+        out.push_str(&format!("{}\n", call(row)));
+    }
+    out.push_str(".fi\n.SH DESCRIPTION\n");
+    for flag in FLAGS.iter().filter(|flag| flag.long == "spool") {
+        text(&mut out, flag.text, ".PP");
+    }
+    out.push_str(".SH COMMANDS\n");
+    for row in of_spool() {
+        verb(&mut out, row);
+    }
+    for (title, what) in SPOOL {
+        out.push_str(&format!(".SH {}\n", roff(&title.to_uppercase())));
+        text(&mut out, what, ".PP");
+    }
+    see_also(&mut out, &[("authpost", 1), ("crontab", 5)]);
+    out
+}
+
+fn head(title: &str, section: u8, name: &str, what: &str, volume: &str) -> String {
+    let volume = match volume {
+        "" => String::new(),
+        volume => format!(" \"{volume}\""),
+    };
+    format!(
+        ".TH {title} {section} {DATE} \"authpost {VERSION}\"{volume}\n.SH NAME\n{} \\- {}\n",
+        roff(name),
+        roff(what)
+    )
+}
+
+/// A verb, with what it does and its options.
+fn verb(out: &mut String, row: &VerbRow) {
+    let what = match row.word {
+        "" => sentence(row.brief),
+        _ => format!("{}\n\n{}", sentence(row.brief), options(row)),
+    };
+    entry(out, &call(row), &what);
+}
+
+/// Other pages, by name and section.
+fn see_also(out: &mut String, pages: &[(&str, u8)]) {
+    let pages: Vec<_> = pages
+        .iter()
+        .map(|(name, section)| format!(".BR {name} ({section})"))
+        .collect();
+    out.push_str(&format!(".SH SEE ALSO\n{}\n", pages.join(",\n")));
 }
 
 /// What whatis(1) shows: the first clause, without a capital and a full stop.
@@ -72,17 +143,50 @@ fn name_line() -> String {
 }
 
 /// A paragraph with a hanging term. The term is roff already.
-fn entry(out: &mut String, term: &str, text: &str) {
+fn entry(out: &mut String, term: &str, what: &str) {
     out.push_str(&format!(".TP\n{term}\n"));
-    for (index, paragraph) in text.split("\n\n").enumerate() {
-        if index > 0 {
-            out.push_str(".IP\n");
+    text(out, what, ".IP");
+}
+
+/// Paragraphs, with this macro between them.
+fn text(out: &mut String, what: &str, between: &str) {
+    let mut before = false;
+    for paragraph in what.split("\n\n") {
+        let is_laid_out = is_laid_out(paragraph);
+        if before && (!is_laid_out || between == ".IP") {
+            out.push_str(&format!("{between}\n"));
         }
-        match is_laid_out(paragraph) {
-            true => out.push_str(&format!(".nf\n{}\n.fi\n", roff(paragraph))),
-            false => out.push_str(&format!("{}\n", roff(paragraph))),
+        before = true;
+        match (is_laid_out, between) {
+            (true, ".IP") => out.push_str(&format!(".nf\n{}\n.fi\n", roff(paragraph))),
+            (true, _) => laid_out(out, &paragraph.replace("\n    ", "\n")[4..]),
+            (false, _) => fill(out, paragraph),
         }
     }
+}
+
+/// Lines shown as they are, indented.
+fn laid_out(out: &mut String, lines: &str) {
+    out.push_str(&format!(".PP\n.in +4n\n.nf\n{}\n.fi\n.in\n", roff(lines)));
+}
+
+/// Words on lines that are short enough for mandoc(1) and a diff.
+fn fill(out: &mut String, paragraph: &str) {
+    let mut width = 0;
+    for word in paragraph.split_whitespace() {
+        let word = roff(word);
+        if width > 0 && width + 1 + word.len() > 80 {
+            out.push('\n');
+            width = 0;
+        }
+        if width > 0 {
+            out.push(' ');
+            width += 1;
+        }
+        width += word.len();
+        out.push_str(&word);
+    }
+    out.push('\n');
 }
 
 fn bold(text: &str) -> String {
@@ -96,7 +200,10 @@ fn call(row: &VerbRow) -> String {
 
 fn option(flag: &Flag) -> String {
     let short = flag.short.map(|letter| bold(&format!("-{letter}")) + ", ");
-    let value = flag.value.map(|value| format!(" \\fI{}\\fR", roff(value)));
+    let space = if flag.may_lack_value() { "" } else { " " };
+    let value = flag
+        .value
+        .map(|value| format!("{space}\\fI{}\\fR", roff(value)));
     let long = bold(&format!("--{}", flag.long));
     format!(
         "{}{long}{}",

@@ -9,6 +9,7 @@ pub(crate) mod completions;
 mod draft;
 pub(crate) mod help;
 pub(crate) mod man;
+mod manual;
 mod table;
 mod value;
 
@@ -52,12 +53,21 @@ pub(crate) enum Command {
         /// All of it.
         all: bool,
     },
-    /// Print the manual page.
-    Man,
+    /// Print a manual page.
+    Man(Manual),
     /// Print the completions for a shell.
     Completions(Shell),
     /// Say what this binary is.
     Version,
+}
+
+/// The manual pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manual {
+    /// `authpost(1)`.
+    Authpost,
+    /// `authpost-spool(7)`.
+    Spool,
 }
 
 /// The shells that completions exist for.
@@ -126,6 +136,17 @@ pub(crate) struct Flag {
     pub(crate) text: &'static str,
     /// Notes it in the draft. The error is a clause about the value.
     set: fn(&mut Draft, Value) -> std::result::Result<(), String>,
+}
+
+impl Flag {
+    /// Whether its value may be left out. It is then written behind a `=`, as its name says: `[=spool]`.
+    fn may_lack_value(&self) -> bool {
+        self.value.is_some_and(|value| value.starts_with("[="))
+    }
+
+    fn needs_value(&self) -> bool {
+        self.value.is_some() && !self.may_lack_value()
+    }
 }
 
 /// The parts of the help.
@@ -238,7 +259,7 @@ impl Scan {
                 }
             };
             let value = match flag {
-                Some(Flag { value: Some(_), .. }) => parser.value().ok(),
+                Some(flag) if flag.needs_value() => parser.value().ok(),
                 _ => parser.optional_value(),
             };
             scan.options.extend(flag.map(|flag| (flag, value)));
@@ -319,9 +340,10 @@ fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
             ))
         };
         let value = match flag.value {
-            Some(_) => parser
+            Some(_) if flag.needs_value() => parser
                 .value()
                 .map_err(|_| unusable("its value is missing"))?,
+            Some(_) => parser.optional_value().unwrap_or_default(),
             None => OsString::new(),
         };
         draft.used(flag);
@@ -385,7 +407,10 @@ pub(crate) fn usage(flag: &Flag) -> String {
         .unwrap_or_default();
     let value = flag
         .value
-        .map(|value| format!(" {value}"))
+        .map(|value| match flag.may_lack_value() {
+            true => value.to_owned(),
+            false => format!(" {value}"),
+        })
         .unwrap_or_default();
     format!("{short}--{}{value}", flag.long)
 }

@@ -1,7 +1,7 @@
 //! Every option, once. Parser, help, manual page and completions are rendered from these rows.
 
 use super::draft::Page;
-use super::{Flag, Group, Shell, Verb, VerbRow};
+use super::{Flag, Group, Manual, Shell, Verb, VerbRow};
 use crate::request::Family;
 use crate::request::{self, Input, Method, Source};
 
@@ -889,13 +889,18 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         long: "man",
         short: None,
-        value: None,
+        value: Some("[=spool]"),
         group: Group::Itself,
         verbs: ANY,
         brief: "print the manual page (view with man -l -)",
-        text: "",
-        set: |draft, _| {
-            draft.page.get_or_insert(Page::Man);
+        text: "--man=spool prints authpost-spool(7), which is about the spool.",
+        set: |draft, value| {
+            let page = match value.text()?.as_str() {
+                "" => Manual::Authpost,
+                "spool" => Manual::Spool,
+                other => return Err(format!("there is no page '{other}'; there is 'spool'")),
+            };
+            draft.page.get_or_insert(Page::Man(page));
             Ok(())
         },
     },

@@ -2,7 +2,7 @@
 //!
 //! `make bless` rewrites the golden files; what changed in them is then read in the diff.
 
-use crate::support::{Runner, dir, find, need, test};
+use crate::support::{Response, Runner, Server, binary, dir, find, need, test};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -34,6 +34,7 @@ fn golden_files() {
     prints(&["-h"], "help-short.txt");
     prints(&["--help"], "help-long.txt");
     prints(&["--man"], "authpost.1");
+    prints(&["--man=spool"], "authpost-spool.7");
     prints(&["--completions", "bash"], "authpost.bash");
     prints(&["--completions", "zsh"], "_authpost");
     prints(&["--completions", "fish"], "authpost.fish");
@@ -80,32 +81,161 @@ fn each_option_is_one_line_of_the_short_help() {
     }
 }
 
-#[test]
-fn man_renders_it_without_a_warning() {
-    if !need("man") || !need("groff") {
-        return;
-    }
-    let rendered = program("man")
+const PAGES: [(&str, &str); 2] = [
+    ("authpost.1", "AUTHPOST(1)*User Commands*AUTHPOST(1)"),
+    ("authpost-spool.7", "AUTHPOST-SPOOL(7)*AUTHPOST-SPOOL(7)"),
+];
+
+/// A manual page as man shows it, on lines wide enough for all that is to be typed.
+fn page(name: &str) -> Runner {
+    program("man")
         .env("LC_ALL", "C.UTF-8")
         .env("MANWIDTH", "100")
         .args(["--warnings", "-l"])
-        .arg(golden("authpost.1"))
-        .run()
-        .stdout_like(
-            "AUTHPOST(1)*User Commands*AUTHPOST(1)\n\nNAME\n**\nSYNOPSIS\n**\nSEE ALSO\n**",
-        )
-        .code(0);
-    let page = rendered.stdout.replace(char::is_whitespace, " ");
+        .arg(golden(name))
+}
+
+#[test]
+fn man_renders_the_pages_without_a_warning() {
+    if !need("man") || !need("groff") {
+        return;
+    }
+    for (name, title) in PAGES {
+        page(name)
+            .run()
+            .stdout_like(&format!("{title}\n\nNAME\n**\nSYNOPSIS\n**\nSEE ALSO\n**"))
+            .code(0);
+        // Every warning that groff knows, also those that man leaves out.
+        program("groff")
+            .args(["-man", "-ww", "-z", "-Tutf8"])
+            .arg(golden(name))
+            .run()
+            .code(0);
+    }
+    let text = page("authpost.1").run().unjudged().stdout;
+    let text = text.replace(char::is_whitespace, " ");
     // What is to be typed is shown as it is typed.
     for literal in ["tags:='[\"a\"]'", "--token-file ~/.api-token", "name=@file"] {
-        assert!(page.contains(literal), "{literal}");
+        assert!(text.contains(literal), "{literal}");
     }
-    // Every warning that groff knows, also those that man leaves out.
-    program("groff")
-        .args(["-man", "-ww", "-z", "-Tutf8"])
-        .arg(golden("authpost.1"))
+}
+
+#[test]
+fn mandoc_finds_nothing_to_complain_about() {
+    if !need("mandoc") {
+        return;
+    }
+    for (name, _) in PAGES {
+        program("mandoc")
+            .arg("-Tlint")
+            .arg(golden(name))
+            .run()
+            .code(0);
+    }
+    let dir = dir();
+    let text = fs::read_to_string(golden("authpost.1")).unwrap();
+    let (_, body) = text.split_once('\n').unwrap();
+    dir.write("bad.1", format!(".TH AUTHPOST 1\n{body}"), 0o644);
+    program("mandoc")
+        .arg("-Tlint")
+        .arg(dir.join("bad.1"))
         .run()
-        .code(0);
+        .stdout_like("*: WARNING: missing date*\n**")
+        .code(2);
+}
+
+/// The date of a page is that of the release, once there is one.
+#[test]
+fn the_pages_have_the_date_of_the_release() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let changes = fs::read_to_string(root.join("CHANGELOG.md")).unwrap();
+    let heading = concat!("\n## [", env!("CARGO_PKG_VERSION"), "] - ");
+    let (_, rest) = changes.split_once(heading).expect(heading);
+    let date = rest.lines().next().unwrap();
+    for (name, _) in PAGES {
+        let text = fs::read_to_string(golden(name)).unwrap();
+        let first = text.lines().next().unwrap();
+        assert!(date == "unreleased" || first.contains(date), "{first}");
+    }
+}
+
+/// The lines of a page's crontabs, with its variables, each run as cron would. The page stands in for the README.
+#[test]
+fn the_jobs_of_the_pages_run() {
+    if !need("man") {
+        return;
+    }
+    for (name, jobs) in [("authpost.1", 1), ("authpost-spool.7", 2)] {
+        let server = Server::handler(|_| Response::json(200, "{}"));
+        let home = dir();
+        home.write(".api-token", "s3cr3t\n", 0o600);
+        let text = page(name).run().unjudged().stdout;
+        let lines = || text.lines().map(str::trim);
+        let variable = |line: &&str| line.starts_with("API=") || line.starts_with("SPOOL=");
+        let variables: Vec<_> = lines().filter(variable).collect();
+        let schedule = |line: &&str| line.starts_with("17 3 ") || line.starts_with("*/5 ");
+        let commands: Vec<_> = lines()
+            .filter(schedule)
+            .map(|line| line.split_once("authpost").unwrap().1)
+            .collect();
+        assert_eq!(commands.len(), jobs, "{text}");
+        for command in commands {
+            let script = format!("{}\n\"$0\"{command}", variables.join("\n"))
+                .replace("https://api.example.com/data", server.url("/data"))
+                .replace("/var/spool/authpost", home.join("spool").to_str().unwrap());
+            Runner::program("/bin/sh")
+                .in_dir(&home)
+                .env("HOME", home.path())
+                .args(["-c", &script])
+                .arg(binary())
+                .run()
+                .code(0);
+        }
+        assert_eq!(
+            server.request().header("authorization"),
+            Some("Bearer s3cr3t")
+        );
+    }
+}
+
+/// The units of the manual are those of the README, which its tests run.
+#[test]
+fn the_units_of_the_page_are_those_of_the_readme() {
+    if !need("man") {
+        return;
+    }
+    let readme = include_str!("../../README.md");
+    let text = page("authpost.1").run().unjudged().stdout;
+    let mut count = 0;
+    for unit in readme.split("\n```ini\n").skip(1) {
+        let unit = unit.split("\n```\n").next().unwrap();
+        let restart = |line: &&str| line.starts_with("Restart") || line.starts_with('#');
+        let lines = unit
+            .lines()
+            .filter(|line| !line.is_empty() && !restart(line));
+        for line in lines {
+            let shown = line.split_whitespace().collect::<Vec<_>>().join("");
+            let page: String = text
+                .split_whitespace()
+                .filter(|word| *word != "\\")
+                .collect();
+            assert!(page.contains(&shown), "{line}");
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
+}
+
+#[test]
+fn a_manual_page_that_there_is_not() {
+    test()
+        .arg("--man=lines")
+        .run()
+        .stderr(
+            "authpost: reading --man: there is no page 'lines'; there is 'spool'\n\
+             hint: --man[=spool]: print the manual page (view with man -l -)\n",
+        )
+        .code(64);
 }
 
 #[test]

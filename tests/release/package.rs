@@ -127,6 +127,10 @@ fn make_installs_it() {
         ),
         ("opt/it/share/man/man1/authpost.1", golden("authpost.1")),
         (
+            "opt/it/share/man/man7/authpost-spool.7",
+            golden("authpost-spool.7"),
+        ),
+        (
             "opt/it/share/zsh/site-functions/_authpost",
             golden("_authpost"),
         ),

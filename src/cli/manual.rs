@@ -1,0 +1,124 @@
+//! What only the manual pages say: complete examples, and how a spool works. No roff; that is [`man`](super::man)'s.
+//!
+//! Paragraphs are separated by empty lines; one that begins with a space is shown as it is.
+
+/// The date of the last change to the pages, as man(7) wants one. From a release on, that of the release.
+pub(super) const DATE: &str = "2026-11-21";
+
+/// What the pages call themselves beside their names.
+pub(super) const SPOOL_NAME: &str = "keep JSON documents on disk until an API accepts them";
+
+/// Whole jobs, each under a heading.
+pub(super) const JOBS: &[(&str, &str)] = &[
+    (
+        "From cron",
+        "-q prints nothing on success, so cron sends mail only when a run fails. The run ends within a minute, whatever \
+         the network does (--timeout). In a crontab, a bare % ends the command: write \\%.\n\n    \
+         PATH=/usr/local/bin:/usr/bin:/bin\n    \
+         API=https://api.example.com/data\n    \
+         # m h dom mon dow  command\n    \
+         17 3 * * *  authpost -q --token-file ~/.api-token \"$API\" host=web1\n\n\
+         With --lock FILE, a run exits at once if a previous run is still running. With --splay 5m, it first sleeps a \
+         random time of up to 5 minutes. 'authpost check' with the same arguments tests the setup and sends nothing.",
+    ),
+    (
+        "From systemd",
+        "The token is in a file that belongs to root, mode 0600; systemd passes it to this service only. \
+         /etc/systemd/system/report.service:\n\n    \
+         [Unit]\n    \
+         Description=Send the daily report\n    \
+         Wants=network-online.target\n    \
+         After=network-online.target\n\n    \
+         [Service]\n    \
+         Type=oneshot\n    \
+         DynamicUser=yes\n    \
+         LoadCredential=api-token:/etc/report/api-token\n    \
+         LoadCredential=report.json:/var/lib/report/report.json\n    \
+         ExecStart=/usr/local/bin/authpost -q \\\n    \
+         \x20   --token-file ${CREDENTIALS_DIRECTORY}/api-token \\\n    \
+         \x20   -d @${CREDENTIALS_DIRECTORY}/report.json \\\n    \
+         \x20   https://api.example.com/data\n\n\
+         /etc/systemd/system/report.timer, started by 'systemctl enable --now report.timer':\n\n    \
+         [Timer]\n    \
+         OnCalendar=daily\n    \
+         RandomizedDelaySec=15min\n    \
+         Persistent=true\n\n    \
+         [Install]\n    \
+         WantedBy=timers.target\n\n\
+         To run again when nothing was sent (75), add to [Service]: Restart=on-failure, RestartSec=5min, and all other \
+         exit codes to RestartPreventExitStatus.",
+    ),
+    (
+        "With a token from OAuth2",
+        "oauth2.json is beside the file that has the client's secret, both mode 0600:\n\n    \
+         { \"token_url\": \"https://login.example.com/oauth2/token\",\n    \
+         \x20 \"client_id\": \"reports\",\n    \
+         \x20 \"client_secret_file\": \"reports.secret\",\n    \
+         \x20 \"scope\": \"data:write\" }\n\n    \
+         authpost --oauth2-file oauth2.json https://api.example.com/data n:=1",
+    ),
+    (
+        "Many documents",
+        "Each line of the file is a document. Those that are not accepted are collected. If the API fails, the run stops \
+         and prints the --skip option that continues from there.\n\n    \
+         authpost --token-file ~/.api-token --lines events.ndjson \\\n    \
+         \x20   --failed failed.ndjson https://api.example.com/data",
+    ),
+    (
+        "When the API is down",
+        "A spool keeps the document until the API accepts it; see authpost-spool(7), which 'authpost --man=spool' prints.",
+    ),
+    (
+        "Act on the exit code",
+        "In a shell script:\n\n    \
+         authpost -q --token-file ~/.api-token \"$API\" host=web1\n    \
+         case $? in\n    \
+         0) ;;                       # accepted\n    \
+         69 | 75) exit 0 ;;          # try again at the next run\n    \
+         74) echo 'check the API' ;; # outcome unknown: it may have been processed\n    \
+         *) exit 1 ;;                # a person must mend something\n    \
+         esac",
+    ),
+];
+
+/// How a spool works, each part under a heading. The option --spool and the verbs are said before it.
+pub(super) const SPOOL: &[(&str, &str)] = &[
+    (
+        "Delivery",
+        "'authpost flush' sends the pending messages that are due, oldest first, each with its original idempotency key: \
+         an id that is the same on every attempt, so that the API recognises a repeat. The first retry comes after 1 \
+         minute; the backoff then doubles up to 1 hour. After 7 days and 10 attempts, a message is dead-lettered.\n\n\
+         A message stores the path of its token file, never the token, so the file must exist when flush runs. A systemd \
+         credential exists for its own unit only.",
+    ),
+    (
+        "Guarantees",
+        "Nothing that the spool accepted is lost: the document and its directory are synced to disk before the first byte \
+         is sent. Nothing is sent twice unless --idempotent allows it. A run that is killed, or a machine that loses power, \
+         leaves a state from which the next run goes on by itself. A message that a restored backup leaves in two places \
+         counts as one that the API may have accepted.\n\n\
+         This does not hold on NFS, on a file system without a journal, or on a disk that reports a write as done before it \
+         is.",
+    ),
+    (
+        "Example: a daily report",
+        "Create the directory once, for the user of the crontab:\n\n    \
+         install -d -m 700 -o USER /var/spool/authpost\n\n\
+         One line of the crontab puts documents into it, the other delivers what is pending:\n\n    \
+         PATH=/usr/local/bin:/usr/bin:/bin\n    \
+         API=https://api.example.com/data\n    \
+         SPOOL=/var/spool/authpost\n    \
+         # m h dom mon dow  command\n    \
+         17 3 * * *   authpost -q --spool $SPOOL --token-file ~/.api-token $API n:=1\n    \
+         */5 * * * *  authpost flush -q $SPOOL",
+    ),
+    (
+        "Example: review dead-lettered messages",
+        "Show what is there and why, then send it again or delete it:\n\n    \
+         authpost list /var/spool/authpost\n    \
+         authpost show /var/spool/authpost ID\n    \
+         authpost retry /var/spool/authpost ID\n    \
+         authpost drop /var/spool/authpost ID\n\n\
+         Before you retry a message whose outcome is unknown (74), ask the API whether it has the document.",
+    ),
+];
