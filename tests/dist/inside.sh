@@ -40,9 +40,10 @@ END
     [ "$(command -v authpost)" = "$program" ]
     authpost -V
 
-    # The manual opens, and the Tab key completes: 'fi' alone is refused.
+    # The manuals open, and the Tab key completes: 'fi' alone is refused.
     MANWIDTH=80 man authpost >/tmp/page
     grep -q '^AUTHPOST(1) ' /tmp/page
+    MANWIDTH=80 man authpost-spool | grep -q '^AUTHPOST-SPOOL(7) '
     printf '%s\n' '. /usr/share/bash-completion/bash_completion' 'authpost --completions fi	>/tmp/completed' exit |
         script -qec 'bash --norc -i' /dev/null >/dev/null
     grep -q '^complete -c authpost' /tmp/completed
