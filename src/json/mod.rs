@@ -12,7 +12,6 @@
 //! RFC 8259 (JSON), RFC 6901 (JSON Pointer).
 
 mod equal;
-mod keys;
 mod nest;
 mod pointer;
 mod scan;
@@ -21,10 +20,10 @@ mod skip;
 mod tests;
 mod tokens;
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 pub(crate) use equal::equal;
-pub(crate) use keys::check_keys;
 pub(crate) use pointer::Pointer;
 pub(crate) use scan::{Flaw, Scanner};
 use tokens::{Kind, Tokens};
@@ -34,6 +33,33 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Flaw> {
     let mut scanner = Scanner::new();
     scanner.push(bytes)?;
     scanner.finish()
+}
+
+/// Whether no object in the JSON text has a key twice, at any depth: the second one if there is one.
+pub(crate) fn check_keys(json: &str) -> Result<(), Flaw> {
+    let mut open: Vec<HashSet<Text>> = Vec::new();
+    for token in Tokens::of(json.as_bytes()) {
+        match token.kind {
+            Kind::Begin => open.push(HashSet::new()),
+            Kind::End => drop(open.pop()),
+            Kind::Scalar => {}
+            Kind::Key => {
+                let fresh = open
+                    .last_mut()
+                    .is_none_or(|keys| keys.insert(Text::of(&json[token.start..token.end])));
+                if !fresh {
+                    let before = &json[..token.start];
+                    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+                    return Err(Flaw {
+                        line: before.matches('\n').count() as u64 + 1,
+                        column: (token.start - line_start) as u64 + 1,
+                        what: "duplicate key".to_owned(),
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes the JSON text with one member or element a line, two spaces for each level, and no line break at the end.

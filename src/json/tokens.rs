@@ -56,16 +56,6 @@ impl Tokens<'_> {
     }
 }
 
-/// The string that begins at `place`, quotes and all.
-pub(super) fn string_at(json: &str, place: usize) -> &str {
-    let mut tokens = Tokens {
-        json: json.as_bytes(),
-        at: place,
-    };
-    tokens.pass_string();
-    &json[place..tokens.at]
-}
-
 impl Iterator for Tokens<'_> {
     type Item = Token;
 
