@@ -205,9 +205,11 @@ impl fmt::Debug for Document {
 pub(crate) struct Array(Vec<u8>);
 
 impl Array {
-    /// One without elements.
-    pub(crate) fn new() -> Array {
-        Array(b"[".to_vec())
+    /// One without elements, with room for so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Array {
+        let mut text = Vec::with_capacity(bytes);
+        text.push(b'[');
+        Array(text)
     }
 
     /// Adds an element, as the bytes it has. Where in the document they stand.

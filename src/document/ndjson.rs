@@ -72,6 +72,8 @@ pub(crate) struct NdjsonReader {
     origin: String,
     max_line: u64,
     group: Option<Group>,
+    /// How many bytes and lines the last group had: the next one is likely to need as much room, at once.
+    last_group: (usize, usize),
     /// The line at hand, or as much of it as `max_line` lets in.
     line: Vec<u8>,
     /// How many lines were begun; so, the number of the line at hand.
@@ -108,6 +110,7 @@ impl NdjsonReader {
             origin,
             max_line,
             group,
+            last_group: (0, 0),
             line: Vec::new(),
             number: 0,
             pending: false,
@@ -145,8 +148,9 @@ impl NdjsonReader {
                 Err(why) => return Ok(Some(Next::Bad { number: first, why })),
             },
             Some(group) => {
-                let mut array = Array::new();
-                let mut places = Vec::new();
+                let (bytes, lines) = self.last_group;
+                let mut array = Array::with_capacity(bytes);
+                let mut places = Vec::with_capacity(lines);
                 while places.len() < group.lines
                     && self.read_line()?
                     && (places.is_empty() || array.len_with(self.line.len()) <= group.bytes)
@@ -164,7 +168,9 @@ impl NdjsonReader {
                     }
                     last = self.number;
                 }
-                (array.finish(), places)
+                let body = array.finish();
+                self.last_group = (body.bytes().map_or(0, <[u8]>::len), places.len());
+                (body, places)
             }
         };
         let span = first..=last;
