@@ -255,7 +255,8 @@ impl Report<'_> {
                 if let Some(answer) = &outcome.answer {
                     self.body(answer)?;
                 }
-                Ok(same_place())
+                // After a success nothing is quoted.
+                Ok(success || same_place())
             }
             Show::Pick(_) | Show::Body => Ok(false),
         }

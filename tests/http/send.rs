@@ -301,3 +301,22 @@ fn an_api_that_accepts_what_it_has_not_read_is_told_of() {
             .code(0);
     }
 }
+
+/// The kernel takes back what a process leaves, at once: to close and to free it before is time lost.
+#[test]
+fn after_the_answer_is_printed_the_process_ends() {
+    if !need("strace") {
+        return;
+    }
+    let server = ok();
+    let run = Runner::program(find("strace").unwrap())
+        .args(["-qq", "-o", "trace"])
+        .arg(binary())
+        .token("t0ken")
+        .args(["-d", "{}", server.url("/data")]);
+    let dir = run.dir();
+    run.run().stdout(OK).stderr("HTTP/1.1 200 OK\n").code(0);
+    let trace = dir.read("trace");
+    let (_, behind) = trace.split_once("\nwrite(1, ").expect("the answer");
+    assert!(!behind.contains("close("), "{behind}");
+}
