@@ -304,6 +304,12 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, terms: Terms) ->
             Again::No,
             "check the path in the URL",
         ),
+        400 if wants_tls(answer) => (
+            Fate::Refused,
+            Exit::Protocol,
+            Again::No,
+            "what answers there speaks TLS: begin the URL with https://",
+        ),
         _ => (Fate::Refused, Exit::Protocol, Again::No, ""),
     };
     let location = answer
@@ -351,6 +357,21 @@ fn remedy_for_401(credentials: Proof, challenges: &[Challenge]) -> &'static str 
         }
         (Proof::Token, false) => "the token is wrong or has expired: get a new one",
     }
+}
+
+/// What servers of TLS say to a request without it: nginx, Apache, Go and Tomcat.
+const WANTS_TLS: &[&str] = &[
+    "plain HTTP request was sent to HTTPS port",
+    "speaking plain HTTP to an SSL-enabled server port",
+    "HTTP request to an HTTPS server",
+    "combination of host and port requires TLS",
+];
+
+/// Whether the answer says that the request should have come over TLS.
+fn wants_tls(answer: &Answer) -> bool {
+    let start = &answer.body[..answer.body.len().min(1000)];
+    let text = String::from_utf8_lossy(start);
+    WANTS_TLS.iter().any(|words| text.contains(words))
 }
 
 fn status(answer: &Answer) -> String {

@@ -9,7 +9,7 @@ use ureq::http::{self, HeaderMap, HeaderName, HeaderValue, Uri, Version};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, SendBody};
 
-use super::error::{Circumstances, Sent, UnknownFraming, explain, plain, refuses_our_certificate};
+use super::error::{ErrorContext, Sent, UnknownFraming, explain, plain, refuses_our_certificate};
 use super::exchange::{ExchangeConnector, Ready};
 use super::handshake::WatchConnector;
 use super::progress::{Phase, Progress, Purpose};
@@ -300,12 +300,15 @@ impl Client {
         let host = self.usual.1.host().unwrap_or_default();
         let reason = explain(
             error,
-            &Circumstances {
+            &ErrorContext {
                 sent: phase >= Phase::Sending,
                 host: host.trim_matches(['[', ']']),
                 has_certificate: self.has_certificate,
                 may_refuse_certificate: self.progress.may_refuse_certificate(),
-                oddity: self.progress.oddity().filter(|_| self.usual.0.is_https()),
+                unsupported: self
+                    .progress
+                    .unsupported()
+                    .filter(|_| self.usual.0.is_https()),
             },
         );
         let what = match reason.kind {

@@ -64,7 +64,7 @@ impl fmt::Display for UnknownFraming {
 impl std::error::Error for UnknownFraming {}
 
 /// What is known of an attempt beside its error.
-pub(super) struct Circumstances<'a> {
+pub(super) struct ErrorContext<'a> {
     /// Whether a byte of the request has left.
     pub(super) sent: bool,
     /// The host of the API, without brackets.
@@ -74,14 +74,14 @@ pub(super) struct Circumstances<'a> {
     /// Whether our certificate, or that we have none, is what the API objects to, if it objects to anything.
     pub(super) may_refuse_certificate: bool,
     /// What the API said that it should not have.
-    pub(super) oddity: Option<Oddity>,
+    pub(super) unsupported: Option<Unsupported>,
 }
 
 /// What a peer may say on a connection that is none of TLS, or of TLS as it is spoken here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Oddity {
+pub(super) enum Unsupported {
     /// An answer in HTTP where the handshake should be.
-    Http,
+    PlainHttp,
     /// A request to begin the handshake anew (RFC 5246, section 7.4.1.1).
     Renegotiation,
 }
@@ -99,7 +99,7 @@ impl fmt::Display for SpeaksTls {
 impl std::error::Error for SpeaksTls {}
 
 /// Why `error` came up.
-pub(super) fn explain(error: &ureq::Error, circumstances: &Circumstances) -> Reason {
+pub(super) fn explain(error: &ureq::Error, context: &ErrorContext) -> Reason {
     match error {
         ureq::Error::Other(inner) if inner.is::<dns::Failure>() => {
             let remedy = inner.downcast_ref().map_or("", dns::Failure::remedy);
@@ -136,7 +136,7 @@ pub(super) fn explain(error: &ureq::Error, circumstances: &Circumstances) -> Rea
         ),
         error => {
             let text = plain(error);
-            tls(&text, circumstances).unwrap_or_else(|| Reason::new(Kind::Unreached, text, ""))
+            tls(&text, context).unwrap_or_else(|| Reason::new(Kind::Unreached, text, ""))
         }
     }
 }
@@ -213,9 +213,9 @@ pub(super) fn refuses_our_certificate(error: &ureq::Error) -> bool {
 
 /// What is wrong with TLS; `None` when `text` is about something else. Once something was sent there is no remedy in it:
 /// that the API may have accepted the document is to be said then.
-fn tls(text: &str, circumstances: &Circumstances) -> Option<Reason> {
+fn tls(text: &str, context: &ErrorContext) -> Option<Reason> {
     let unreached = |why: &str, hint| Some(Reason::new(Kind::Unreached, why, hint));
-    if circumstances.oddity == Some(Oddity::Renegotiation) {
+    if context.unsupported == Some(Unsupported::Renegotiation) {
         return unreached(
             "it asks to renegotiate TLS, usually for a client certificate, which is not supported here",
             "",
@@ -224,15 +224,15 @@ fn tls(text: &str, circumstances: &Circumstances) -> Option<Reason> {
     if let Some(alert) = alert(text) {
         let broke_off = format!("it broke TLS off ({alert})");
         // After the request an alert may mean anything.
-        if circumstances.sent {
+        if context.sent {
             return unreached(&broke_off, "");
         }
         if let Some((_, why, hint)) = ALERTS.iter().find(|(known, ..)| *known == alert) {
             return Some(Reason::new(Kind::Untrusted, *why, hint));
         }
-        return match (alert, circumstances.may_refuse_certificate) {
+        return match (alert, context.may_refuse_certificate) {
             // TLS 1.2 has no alert for a certificate that is missed.
-            ("HandshakeFailure", true) => Some(match circumstances.has_certificate {
+            ("HandshakeFailure", true) => Some(match context.has_certificate {
                 true => Reason::new(
                     Kind::Untrusted,
                     "the API refuses our client certificate",
@@ -254,7 +254,7 @@ fn tls(text: &str, circumstances: &Circumstances) -> Option<Reason> {
         };
     }
     if let Some(flaw) = text.strip_prefix("invalid peer certificate: ") {
-        return Some(certificate(flaw, circumstances.host));
+        return Some(certificate(flaw, context.host));
     }
     if text.starts_with("peer is incompatible") {
         return Some(match text.contains("Tls12") {
@@ -264,8 +264,8 @@ fn tls(text: &str, circumstances: &Circumstances) -> Option<Reason> {
     }
     match text.starts_with("received corrupt message") {
         false => None,
-        true if circumstances.sent => unreached("it broke TLS off: what came is not TLS", ""),
-        true if circumstances.oddity == Some(Oddity::Http) => unreached(
+        true if context.sent => unreached("it broke TLS off: what came is not TLS", ""),
+        true if context.unsupported == Some(Unsupported::PlainHttp) => unreached(
             "what answers there speaks HTTP without TLS",
             "check the port in the URL; begin it with http:// if that is meant",
         ),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-use super::error::Oddity;
+use super::error::Unsupported;
 use super::progress::{Phase, Progress};
 
 /// Puts a [`Watch`] around every connection.
@@ -87,12 +87,12 @@ impl<T: Transport> Transport for Watch<T> {
             let input = &self.below.buffers().input()[known..];
             let progress = &self.progress;
             if phase == Phase::Securing && input.starts_with(b"HTTP/") {
-                progress.oddity_came(Oddity::Http);
+                progress.unsupported_came(Unsupported::PlainHttp);
             }
             self.received.pass(input, |kind, _, _| {
                 progress.record_came();
                 if phase >= Phase::Sending && kind == HANDSHAKE {
-                    progress.oddity_came(Oddity::Renegotiation);
+                    progress.unsupported_came(Unsupported::Renegotiation);
                 }
             });
         }

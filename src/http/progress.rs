@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::error::Oddity;
+use super::error::Unsupported;
 use crate::system::time::Budget;
 
 /// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
@@ -44,7 +44,7 @@ struct State {
     /// How many TLS records came since we answered the API's request for a client certificate; `None` when it made none.
     since_certificate: Option<u32>,
     /// What the peer said that does not belong there.
-    oddity: Option<Oddity>,
+    unsupported: Option<Unsupported>,
 }
 
 /// What an attempt is for.
@@ -70,7 +70,7 @@ impl Progress {
             stopped: false,
             cut_short: false,
             since_certificate: None,
-            oddity: None,
+            unsupported: None,
         })))
     }
 
@@ -89,7 +89,7 @@ impl Progress {
             stopped: false,
             cut_short: false,
             since_certificate: None,
-            oddity: None,
+            unsupported: None,
         };
     }
 
@@ -127,22 +127,22 @@ impl Progress {
         self.lock().stopped
     }
 
-    /// A connection is new: nobody has asked for a certificate on it, or said anything odd.
+    /// A connection is new: no certificate was asked for on it, and nothing unsupported was said.
     pub(super) fn connected(&self) {
         let mut state = self.lock();
         state.kept = false;
         state.since_certificate = None;
-        state.oddity = None;
+        state.unsupported = None;
     }
 
     /// The peer said what does not belong there.
-    pub(super) fn oddity_came(&self, oddity: Oddity) {
-        self.lock().oddity = Some(oddity);
+    pub(super) fn unsupported_came(&self, unsupported: Unsupported) {
+        self.lock().unsupported = Some(unsupported);
     }
 
     /// What the peer said that does not belong there.
-    pub(super) fn oddity(&self) -> Option<Oddity> {
-        self.lock().oddity
+    pub(super) fn unsupported(&self) -> Option<Unsupported> {
+        self.lock().unsupported
     }
 
     pub(super) fn is_kept(&self) -> bool {

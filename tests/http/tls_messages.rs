@@ -371,3 +371,25 @@ fn http_and_https_are_told_apart() {
         )
         .code(75);
 }
+
+/// nginx, Apache and Go, to a request without TLS.
+#[test]
+fn an_answer_that_asks_for_tls_is_told() {
+    for text in [
+        "<html>\r\n<center>The plain HTTP request was sent to HTTPS port</center>",
+        "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
+        "Client sent an HTTP request to an HTTPS server.\n",
+    ] {
+        let answer = format!("HTTP/1.0 400 Bad Request\r\n\r\n{text}");
+        let server = Server::script([conn().read().reply(answer).close()]);
+        test()
+            .args(["--no-auth", server.url("/"), "k=v"])
+            .run()
+            .stdout_like("**")
+            .stderr_like(
+                "HTTP/1.0 400 Bad Request\nauthpost: the API answered 400 Bad Request\n\
+                hint: what answers there speaks TLS: begin the URL with https://\n**",
+            )
+            .code(76);
+    }
+}
