@@ -14,7 +14,7 @@ use super::begin;
 use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal::{self, SpoolJournal};
-use crate::delivery::verdict::{Disposition, Fate, Terms};
+use crate::delivery::verdict::{Acceptance, Disposition, Fate};
 use crate::delivery::{Context, Outcome, Spooling, deliver};
 use crate::document::Document;
 use crate::output::{self, Report};
@@ -321,7 +321,7 @@ impl<'a> Run<'a> {
                 patient: false,
             },
             limit,
-            terms: Terms {
+            acceptance: Acceptance {
                 expect: &message.expect,
                 show: &Show::Body,
             },

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal;
-use crate::delivery::verdict::{Disposition, Fate, Terms};
+use crate::delivery::verdict::{Acceptance, Disposition, Fate};
 use crate::delivery::{Context, NoJournal, Outcome, deliver};
 use crate::document::Document;
 use crate::document::ndjson::{Batch, NdjsonReader, Next};
@@ -85,8 +85,8 @@ fn job(plan: &Plan, document: Document, batch: &Batch) -> Job {
     Job::new(plan.target.clone(), key, document)
 }
 
-fn terms(plan: &Plan) -> Terms<'_> {
-    Terms {
+fn acceptance(plan: &Plan) -> Acceptance<'_> {
+    Acceptance {
         expect: &plan.expect,
         show: &plan.output.show,
     }
@@ -156,14 +156,14 @@ impl Run<'_> {
     /// down.
     fn deliver(&mut self, job: &Job, batch: &Batch) -> Result<Outcome> {
         let idempotent = self.plan.delivery.idempotent;
-        let not_sent = |error| Outcome::not_sent(error, idempotent, terms(self.plan));
+        let not_sent = |error| Outcome::not_sent(error, idempotent, acceptance(self.plan));
         match &self.given_up {
             Some(why) => Ok(not_sent(Error::new(Kind::Unreached, why))),
             None if self.spool.is_none() => self.send(job, batch),
             None => Ok(self.send(job, batch).unwrap_or_else(|error| {
                 self.report.error(&error);
                 self.exit = self.exit.or_worse(error.kind().into());
-                Outcome::not_sent(error, idempotent, terms(self.plan))
+                Outcome::not_sent(error, idempotent, acceptance(self.plan))
             })),
         }
     }
@@ -219,7 +219,7 @@ impl Run<'_> {
                 .plan
                 .run
                 .limit(self.plan.delivery.timeout, self.clock.elapsed()),
-            terms: terms(self.plan),
+            acceptance: acceptance(self.plan),
             clock: self.clock,
             earlier_attempts: 0,
             last_of: None,

@@ -6,7 +6,7 @@ use super::{begin, lines, read_document};
 use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal::{self, SpoolJournal};
-use crate::delivery::verdict::{Disposition, Terms};
+use crate::delivery::verdict::{Acceptance, Disposition};
 use crate::delivery::{Context, NoJournal, deliver};
 use crate::output::{self, Report};
 use crate::request::job::Job;
@@ -57,7 +57,7 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
     let context = Context {
         rules: &plan.delivery,
         limit: plan.run.limit(plan.delivery.timeout, clock.elapsed()),
-        terms: Terms {
+        acceptance: Acceptance {
             expect: &plan.expect,
             show: &plan.output.show,
         },
@@ -83,11 +83,11 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
 fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> Result<Exit> {
     let Context {
         rules,
-        terms,
+        acceptance,
         clock,
         ..
     } = *context;
-    let message = Message::new(job, rules.idempotent, terms.expect, clock.unix())?;
+    let message = Message::new(job, rules.idempotent, acceptance.expect, clock.unix())?;
     let spool = Spool::make(dir)?;
     let mut held = spool.accept(&message, &job.body, Place::Queue)?;
     report.request(job);

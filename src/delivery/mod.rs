@@ -21,7 +21,7 @@ use crate::system::time::{self, Budget, Clock};
 use api::Endpoint;
 use exit::Exit;
 use verdict::{
-    Again, Circumstances, Disposition, Fate, Proof, Terms, Verdict, is_rate_limit, judge,
+    Acceptance, Again, Circumstances, Disposition, Fate, Proof, Verdict, is_rate_limit, judge,
 };
 
 /// What a delivery came to.
@@ -65,13 +65,13 @@ enum Ending {
 
 impl Outcome {
     /// Of a document that was not sent, because of this error.
-    pub(crate) fn not_sent(error: Error, idempotent: bool, terms: Terms) -> Outcome {
+    pub(crate) fn not_sent(error: Error, idempotent: bool, acceptance: Acceptance) -> Outcome {
         let circumstances = Circumstances {
             idempotent,
             ..Circumstances::default()
         };
         Outcome {
-            verdict: judge(&Attempt::Unsent(error), &circumstances, terms),
+            verdict: judge(&Attempt::Unsent(error), &circumstances, acceptance),
             ending: None,
             answer: None,
             tries: 0,
@@ -154,7 +154,7 @@ pub(crate) struct Context<'a> {
     /// How long it may take, everything included.
     pub(crate) limit: Duration,
     /// What an answer has to satisfy.
-    pub(crate) terms: Terms<'a>,
+    pub(crate) acceptance: Acceptance<'a>,
     /// The time.
     pub(crate) clock: &'a dyn Clock,
     /// How many attempts earlier runs made, as in [`Circumstances`].
@@ -225,7 +225,7 @@ pub(crate) fn deliver(
             let expired = api.expiry().filter(|end| *end <= now);
             circumstances.token_expired = expired.map(|end| time::ago(end, now));
         }
-        let verdict = judge(&attempt, &circumstances, context.terms);
+        let verdict = judge(&attempt, &circumstances, context.acceptance);
         journal.after(&verdict);
         let answer = match attempt {
             Attempt::Answered(answer) => Some(answer),

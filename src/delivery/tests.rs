@@ -202,7 +202,7 @@ impl Given {
         let context = Context {
             rules: &self.rules,
             limit: self.rules.timeout,
-            terms: Terms {
+            acceptance: Acceptance {
                 expect: &[],
                 show: &Show::Body,
             },

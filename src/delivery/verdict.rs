@@ -98,7 +98,7 @@ impl Verdict {
 
 /// What an answer has to satisfy beyond its status.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms<'a> {
+pub(crate) struct Acceptance<'a> {
     /// What it must say.
     pub(crate) expect: &'a [Expect],
     /// What is to be picked out of it.
@@ -152,7 +152,11 @@ impl Proof {
 }
 
 /// Judges one attempt.
-pub(super) fn judge(attempt: &Attempt, circumstances: &Circumstances, terms: Terms) -> Verdict {
+pub(super) fn judge(
+    attempt: &Attempt,
+    circumstances: &Circumstances,
+    acceptance: Acceptance,
+) -> Verdict {
     let mut verdict = match attempt {
         Attempt::Unsent(error) => judge_unsent(error),
         Attempt::Unanswered(error) => Verdict {
@@ -164,7 +168,7 @@ pub(super) fn judge(attempt: &Attempt, circumstances: &Circumstances, terms: Ter
             ),
             ..verdict(Fate::Unknown, Exit::IoErr, Again::IfIdempotent, error.to_string())
         },
-        Attempt::Answered(answer) => judge_answer(answer, circumstances, terms),
+        Attempt::Answered(answer) => judge_answer(answer, circumstances, acceptance),
     };
     if let (Again::WithNewToken, Some(ago)) = (verdict.again, &circumstances.token_expired) {
         verdict.why.push_str(&format!(": the token expired {ago}"));
@@ -251,13 +255,13 @@ pub(crate) fn is_rate_limit(answer: &Answer) -> bool {
     }
 }
 
-fn judge_answer(answer: &Answer, circumstances: &Circumstances, terms: Terms) -> Verdict {
+fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acceptance) -> Verdict {
     let challenges: Vec<_> = match answer.status {
         401 | 403 => answer.challenges().collect(),
         _ => Vec::new(),
     };
     let (fate, exit, again, hint) = match answer.status {
-        200..=299 => return judge_success(answer, terms),
+        200..=299 => return judge_success(answer, acceptance),
         401 => (
             Fate::Refused,
             Exit::NoPerm,
@@ -381,13 +385,13 @@ fn status(answer: &Answer) -> String {
 }
 
 /// A 2xx answer counts as accepted unless `--expect` or `--pick` says otherwise.
-fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
+fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
     let accepted = verdict(Fate::Accepted, Exit::Ok, Again::No, String::new());
-    let picked = match terms.show {
+    let picked = match acceptance.show {
         Show::Pick(pointer) => Some(pointer),
         _ => None,
     };
-    if terms.expect.is_empty() && picked.is_none() {
+    if acceptance.expect.is_empty() && picked.is_none() {
         return accepted;
     }
     if answer.end != End::Whole {
@@ -423,13 +427,13 @@ fn judge_success(answer: &Answer, terms: Terms) -> Verdict {
         ..accepted
     };
     let Some(body) = json_of(answer) else {
-        let fate = match terms.expect.is_empty() {
+        let fate = match acceptance.expect.is_empty() {
             true => Fate::Accepted,
             false => Fate::Refused,
         };
         return unmet(fate, "not with JSON".to_owned());
     };
-    for expected in terms.expect {
+    for expected in acceptance.expect {
         let pointer = &expected.pointer;
         match pointer.pick(body) {
             None => return unmet(Fate::Refused, format!("there is nothing at '{pointer}'")),

@@ -28,7 +28,7 @@ fn fault(kind: Kind, hint: Option<&str>) -> Error {
 
 /// The verdict on the `number`th attempt.
 fn plainly(attempt: &Attempt, number: u64) -> Verdict {
-    let terms = Terms {
+    let acceptance = Acceptance {
         expect: &[],
         show: &Show::Body,
     };
@@ -36,7 +36,7 @@ fn plainly(attempt: &Attempt, number: u64) -> Verdict {
         attempts: number - 1,
         ..Circumstances::default()
     };
-    judge(attempt, &circumstances, terms)
+    judge(attempt, &circumstances, acceptance)
 }
 
 /// Judges an answer by what `--expect` and `--pick` want of it.
@@ -52,11 +52,15 @@ fn wanting(answer: Answer, expect: &[(&str, &str)], pick: Option<&str>) -> Verdi
         Some(pointer) => Show::Pick(Pointer::parse(pointer).unwrap()),
         None => Show::Body,
     };
-    let terms = Terms {
+    let acceptance = Acceptance {
         expect: &expect,
         show: &show,
     };
-    judge(&Attempt::Answered(answer), &Circumstances::default(), terms)
+    judge(
+        &Attempt::Answered(answer),
+        &Circumstances::default(),
+        acceptance,
+    )
 }
 
 #[track_caller]
