@@ -235,7 +235,7 @@ impl Draft {
     fn into_flush(mut self) -> Result<Command> {
         let dir = self.spool_dir(Verb::Flush)?;
         self.no_more_words(Verb::Flush)?;
-        let timeout = self.delivery()?.timeout;
+        let timeout = self.retry_policy()?.timeout;
         let run = self.run()?;
         let output = Output {
             quiet: self.quiet,

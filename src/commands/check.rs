@@ -52,7 +52,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
             None => format!("the spool '{dir}' will be made"),
         })?;
     }
-    let budget = Budget::of(plan.run.limit(plan.delivery.timeout, clock.elapsed()));
+    let budget = Budget::of(plan.run.limit(plan.policy.timeout, clock.elapsed()));
     let token_is_over = findings.token(plan, budget, clock)?;
     let stopped = findings.exit.is_some();
     findings.connection(plan, budget)?;

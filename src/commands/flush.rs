@@ -19,7 +19,7 @@ use crate::delivery::{Context, Outcome, Spooling, deliver};
 use crate::document::Document;
 use crate::output::{self, Report};
 use crate::request::job::Job;
-use crate::request::{Delivery, Flush, Show, Target};
+use crate::request::{Flush, RetryPolicy, Show, Target};
 use crate::spool::{Flaw, Held, Hint, Message, Place, STOPPED, Spool, Taken};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock, SystemClock};
@@ -312,13 +312,13 @@ impl<'a> Run<'a> {
         };
         let context = Context {
             // One try: the next run is the next one.
-            rules: &Delivery {
+            policy: &RetryPolicy {
                 timeout: limit,
                 tries: 1,
                 wait: Duration::ZERO,
                 max_wait: Duration::ZERO,
                 idempotent: message.idempotent,
-                patient: false,
+                wait_out_rate_limit: false,
             },
             limit,
             acceptance: Acceptance {

@@ -37,7 +37,7 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
     if plan.spool.is_some() {
         // What no message can say is told before anything is sent.
         let job = Job::new(plan.target.clone(), plan.key.clone(), Document::empty());
-        Message::new(&job, plan.delivery.idempotent, &plan.expect, clock.unix())?;
+        Message::new(&job, plan.policy.idempotent, &plan.expect, clock.unix())?;
     }
     let failed = lines.failed.as_deref();
     let mut run = Run {
@@ -155,7 +155,7 @@ impl Run<'_> {
     /// Sends a document. With a spool, what keeps us from that stops nothing; and nothing is sent any more once the API is
     /// down.
     fn deliver(&mut self, job: &Job, batch: &Batch) -> Result<Outcome> {
-        let idempotent = self.plan.delivery.idempotent;
+        let idempotent = self.plan.policy.idempotent;
         let not_sent = |error| Outcome::not_sent(error, idempotent, acceptance(self.plan));
         match &self.given_up {
             Some(why) => Ok(not_sent(Error::new(Kind::Unreached, why))),
@@ -175,7 +175,7 @@ impl Run<'_> {
             return Ok(());
         };
         let exit = outcome.exit();
-        let (idempotent, expect) = (self.plan.delivery.idempotent, &self.plan.expect);
+        let (idempotent, expect) = (self.plan.policy.idempotent, &self.plan.expect);
         Message::new(job, idempotent, expect, self.clock.unix())
             .and_then(|message| {
                 journal::accept_after(spool, &message, &job.body, outcome, self.clock)
@@ -214,11 +214,11 @@ impl Run<'_> {
         let report = &mut self.report;
         report.request(job);
         let context = Context {
-            rules: &self.plan.delivery,
+            policy: &self.plan.policy,
             limit: self
                 .plan
                 .run
-                .limit(self.plan.delivery.timeout, self.clock.elapsed()),
+                .limit(self.plan.policy.timeout, self.clock.elapsed()),
             acceptance: acceptance(self.plan),
             clock: self.clock,
             earlier_attempts: 0,
@@ -265,7 +265,7 @@ impl Run<'_> {
     fn stop(&self, batch: &Batch, outcome: &Outcome) -> Stop {
         // Another run has the same keys only where they are not random.
         let keyed = self.plan.key.is_some() || self.plan.target.idempotency_header.is_none();
-        let harmless = self.plan.delivery.idempotent && keyed;
+        let harmless = self.plan.policy.idempotent && keyed;
         let maybe = outcome.verdict.may_have_been_accepted() && !harmless;
         Stop {
             maybe_taken: maybe.then_some(*batch.span.end()),

@@ -55,8 +55,8 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
         return output::dry_run(&job, key_is_random).map(|()| Exit::Ok);
     }
     let context = Context {
-        rules: &plan.delivery,
-        limit: plan.run.limit(plan.delivery.timeout, clock.elapsed()),
+        policy: &plan.policy,
+        limit: plan.run.limit(plan.policy.timeout, clock.elapsed()),
         acceptance: Acceptance {
             expect: &plan.expect,
             show: &plan.output.show,
@@ -82,12 +82,12 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
 /// Takes `job` into the spool in `dir`, and then delivers it. How the run is to end.
 fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> Result<Exit> {
     let Context {
-        rules,
+        policy,
         acceptance,
         clock,
         ..
     } = *context;
-    let message = Message::new(job, rules.idempotent, acceptance.expect, clock.unix())?;
+    let message = Message::new(job, policy.idempotent, acceptance.expect, clock.unix())?;
     let spool = Spool::make(dir)?;
     let mut held = spool.accept(&message, &job.body, Place::Queue)?;
     report.request(job);

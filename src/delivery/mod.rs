@@ -14,7 +14,7 @@ pub(crate) mod verdict;
 use std::time::Duration;
 
 use crate::http::{Answer, Attempt};
-use crate::request::Delivery;
+use crate::request::RetryPolicy;
 use crate::request::job::Job;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Budget, Clock};
@@ -150,7 +150,7 @@ fn asked_to_wait(answer: &Answer, clock: &dyn Clock) -> Option<Duration> {
 /// What a delivery goes by.
 pub(crate) struct Context<'a> {
     /// How often to try, and when.
-    pub(crate) rules: &'a Delivery,
+    pub(crate) policy: &'a RetryPolicy,
     /// How long it may take, everything included.
     pub(crate) limit: Duration,
     /// What an answer has to satisfy.
@@ -196,18 +196,18 @@ pub(crate) fn deliver(
     journal: &mut dyn Journal,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Outcome> {
-    let Context { rules, clock, .. } = *context;
+    let Context { policy, clock, .. } = *context;
     let start = clock.elapsed();
     let left = || context.limit.saturating_sub(clock.elapsed() - start);
     let mut circumstances = Circumstances {
         attempts: context.earlier_attempts,
-        idempotent: rules.idempotent,
+        idempotent: policy.idempotent,
         credentials: Proof::of(&job.target),
         last_of: context.last_of,
         ..Circumstances::default()
     };
     let mut renewed = false;
-    let mut tries = rules.tries;
+    let mut tries = policy.tries;
     for number in 1.. {
         let budget = Budget::of(left());
         let ready = api.prepare(job, budget);
@@ -251,10 +251,10 @@ pub(crate) fn deliver(
         }
         let asked = answer.as_ref().and_then(|it| asked_to_wait(it, clock));
         let slower = asked.is_some() || answer.as_ref().is_some_and(is_rate_limit);
-        if rules.patient && slower {
+        if policy.wait_out_rate_limit && slower {
             tries = tries.saturating_add(1);
         }
-        let because = match next(&verdict, asked, (number, tries), rules, left(), clock) {
+        let because = match next(&verdict, asked, (number, tries), policy, left(), clock) {
             Next::Wait(wait) => {
                 tell(&format!(
                     "try {number}: {}; next in {}",
@@ -310,13 +310,13 @@ fn next(
     verdict: &Verdict,
     asked: Option<Duration>,
     (number, tries): (u32, u32),
-    rules: &Delivery,
+    policy: &RetryPolicy,
     left: Duration,
     clock: &dyn Clock,
 ) -> Next {
     let safe = match verdict.again {
         Again::Yes => true,
-        Again::IfIdempotent => rules.idempotent,
+        Again::IfIdempotent => policy.idempotent,
         Again::No | Again::WithNewToken => false,
     };
     if !safe {
@@ -333,14 +333,14 @@ fn next(
         )));
     }
     // Full jitter: anything between nothing and a ceiling that doubles, so that a crowd of runs spreads out.
-    let mut ceiling = rules
+    let mut ceiling = policy
         .wait
         .saturating_mul(1 << (number - 1).min(20))
-        .min(rules.max_wait);
+        .min(policy.max_wait);
     // Where the API asks for another try, ours should fit into what is left. But what it asks for only makes the wait
     // longer: after `Retry-After: 0` it would be called without a pause until the deadline.
     if asked.is_some() {
-        ceiling = ceiling.min(rules.wait.max(left / 2));
+        ceiling = ceiling.min(policy.wait.max(left / 2));
     }
     let drawn = ceiling.mul_f64(clock.chance());
     let wait = drawn.max(asked.unwrap_or_default());

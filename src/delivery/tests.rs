@@ -135,7 +135,7 @@ impl Delivered {
 
 /// A delivery with the usual rules: four tries, 1 s doubling to 30 s, a minute in all, full waits.
 struct Given {
-    rules: Delivery,
+    policy: RetryPolicy,
     chance: f64,
     takes: Duration,
     prepared: Vec<Result<()>>,
@@ -145,13 +145,13 @@ struct Given {
 
 fn given() -> Given {
     Given {
-        rules: Delivery {
+        policy: RetryPolicy {
             timeout: SECOND * 60,
             tries: 4,
             wait: SECOND,
             max_wait: SECOND * 30,
             idempotent: false,
-            patient: false,
+            wait_out_rate_limit: false,
         },
         chance: 1.0,
         takes: Duration::ZERO,
@@ -163,17 +163,17 @@ fn given() -> Given {
 
 impl Given {
     fn idempotent(mut self) -> Given {
-        self.rules.idempotent = true;
+        self.policy.idempotent = true;
         self
     }
 
     fn tries(mut self, tries: u32) -> Given {
-        self.rules.tries = tries;
+        self.policy.tries = tries;
         self
     }
 
     fn within(mut self, timeout: Duration) -> Given {
-        self.rules.timeout = timeout;
+        self.policy.timeout = timeout;
         self
     }
 
@@ -200,8 +200,8 @@ impl Given {
             expiry: self.expiry,
         };
         let context = Context {
-            rules: &self.rules,
-            limit: self.rules.timeout,
+            policy: &self.policy,
+            limit: self.policy.timeout,
             acceptance: Acceptance {
                 expect: &[],
                 show: &Show::Body,
@@ -431,14 +431,14 @@ fn a_token_source_that_is_not_reached_is_asked_again() {
 #[test]
 fn waits_double_up_to_their_limit() {
     let mut given = given().tries(8).within(SECOND * 1000);
-    given.rules.max_wait = SECOND * 10;
+    given.policy.max_wait = SECOND * 10;
     let waited = given.deliver((0..8).map(|_| answered(503)));
     assert_eq!(
         waited.slept,
         [1, 2, 4, 8, 10, 10, 10].map(Duration::from_secs)
     );
     let mut given = self::given().tries(40).within(SECOND * 10_000);
-    given.rules.wait = Duration::from_millis(1);
+    given.policy.wait = Duration::from_millis(1);
     let waited = given.deliver((0..40).map(|_| answered(503)));
     assert_eq!(waited.slept[14], Duration::from_millis(16_384));
     assert!(waited.slept[15..].iter().all(|wait| *wait == SECOND * 30));
@@ -501,7 +501,7 @@ fn retry_after_is_obeyed() {
     }
     // Not with a wait shorter than our own.
     let mut given = given();
-    given.rules.wait = SECOND * 20;
+    given.policy.wait = SECOND * 20;
     let asked = answered_with(429, &[("retry-after", "3")]);
     assert_eq!(given.deliver([asked, answered(200)]).slept, [SECOND * 20]);
 }
@@ -560,7 +560,7 @@ fn our_waits_grow_shorter_towards_the_end_where_the_api_asks_for_another_try() {
         ("3", &[3.0, 3.0, 4.0, 8.0, 6.0, 3.0][..]),
     ] {
         let mut given = given().within(SECOND * 30);
-        given.rules.patient = true;
+        given.policy.wait_out_rate_limit = true;
         let asked = || answered_with(429, &[("retry-after", text)]);
         let delivered = given.deliver(waits.iter().map(|_| asked()).chain([answered(200)]));
         let expected: Vec<_> = waits.iter().copied().map(Duration::from_secs_f64).collect();
@@ -568,7 +568,7 @@ fn our_waits_grow_shorter_towards_the_end_where_the_api_asks_for_another_try() {
     }
     // But never below the first of them.
     let mut given = given().within(SECOND * 10);
-    given.rules.wait = SECOND * 20;
+    given.policy.wait = SECOND * 20;
     let ended = given.deliver([answered_with(503, &[("retry-after", "3")])]);
     ended.says("the API answered 503 (no time is left for another try)");
     assert_eq!(ended.slept, []);

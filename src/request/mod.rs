@@ -26,7 +26,7 @@ pub(crate) struct Plan {
     /// Where the documents come from.
     pub(crate) documents: Documents,
     /// How long and how often to try.
-    pub(crate) delivery: Delivery,
+    pub(crate) policy: RetryPolicy,
     /// How the run fits in with others and with the time it may take.
     pub(crate) run: Run,
     /// What a 2xx answer must say to count as accepted; all of it.
@@ -200,7 +200,7 @@ pub(crate) struct Lines {
 
 /// How long and how often to try one document.
 #[derive(Clone, Debug)]
-pub(crate) struct Delivery {
+pub(crate) struct RetryPolicy {
     /// The budget of one delivery, everything included.
     pub(crate) timeout: Duration,
     /// How many tries at most; at least one.
@@ -212,7 +212,7 @@ pub(crate) struct Delivery {
     /// Whether sending the document twice is harmless.
     pub(crate) idempotent: bool,
     /// Whether an API that asks to slow down is waited for as long as the budget lasts, however many tries that takes.
-    pub(crate) patient: bool,
+    pub(crate) wait_out_rate_limit: bool,
 }
 
 /// How a run fits in with other runs, and how long all of it may take.

@@ -8,8 +8,8 @@ use crate::auth;
 use crate::cli::Group;
 use crate::document::ndjson::Group as LineGroup;
 use crate::request::{
-    self, Auth, Connection, Delivery, Documents, Family, Form, Input, Lines, Method, Output, Plan,
-    Run, Show, Source, Target,
+    self, Auth, Connection, Documents, Family, Form, Input, Lines, Method, Output, Plan,
+    RetryPolicy, Run, Show, Source, Target,
 };
 use crate::system::error::Result;
 
@@ -33,7 +33,7 @@ impl Draft {
         }
         let quiet = self.quiet;
         Ok(Plan {
-            delivery: self.delivery()?,
+            policy: self.retry_policy()?,
             run: self.run()?,
             documents: self.documents()?,
             key: self.key.take(),
@@ -185,18 +185,18 @@ impl Draft {
         Ok(Some(name))
     }
 
-    pub(super) fn delivery(&self) -> Result<Delivery> {
+    pub(super) fn retry_policy(&self) -> Result<RetryPolicy> {
         if self.no_key && (self.key.is_some() || self.key_header.is_some()) {
             return Err(wrong("reading the command line: an idempotency key is asked for, and none at all as well")
                 .hint("drop --no-idempotency-key, or --idempotency-key and --idempotency-header"));
         }
-        Ok(Delivery {
+        Ok(RetryPolicy {
             timeout: self.timeout.unwrap_or(Duration::from_secs(60)),
             tries: self.tries.unwrap_or(4),
             wait: self.wait.unwrap_or(Duration::from_secs(1)),
             max_wait: self.max_wait.unwrap_or(Duration::from_secs(30)),
             idempotent: self.idempotent,
-            patient: self.lines.is_some(),
+            wait_out_rate_limit: self.lines.is_some(),
         })
     }
 
