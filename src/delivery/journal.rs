@@ -3,7 +3,7 @@
 //! A message is marked on the disk while a request with it is under way, and goes where the verdict's [`Disposition`]
 //! says when the delivery is over. What an outcome means was judged before; where files lie is the spool's to know.
 
-use super::verdict::{Again, Disposition, Fate, Verdict};
+use super::verdict::{Disposition, Fate, Retry, Verdict};
 use super::{Exit, Journal, Outcome, Spooling};
 use crate::document::Document;
 use crate::spool::{Held, Hint, Message, Place, Spool};
@@ -20,7 +20,7 @@ impl Journal for SpoolJournal<'_, '_> {
 
     /// What surely was not processed is unmarked, so that it is safe through the wait for the next attempt.
     fn after(&mut self, verdict: &Verdict) {
-        if let Again::Yes | Again::WithNewToken = verdict.again
+        if let Retry::Safe | Retry::WithNewToken = verdict.retry
             && !verdict.may_have_been_accepted()
         {
             self.0.undo();
@@ -88,7 +88,7 @@ fn remember(spool: &Spool, message: &Message, outcome: &Outcome, clock: &dyn Clo
 
 /// What to say when the spool fails after the API did its part: what became of the document comes first.
 pub(crate) fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
-    let (fate, remedy) = match (verdict.fate, verdict.again) {
+    let (fate, remedy) = match (verdict.fate, verdict.retry) {
         (Fate::Accepted, _) => (
             "the API accepted it",
             "mend the spool, then drop the message: 'authpost list' shows it",
@@ -97,7 +97,7 @@ pub(crate) fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
             "the API may have taken it",
             "ask the API whether it has it before you send it again, and mend the spool",
         ),
-        (Fate::Unsent, _) | (_, Again::Yes | Again::WithNewToken) => (
+        (Fate::Unsent, _) | (_, Retry::Safe | Retry::WithNewToken) => (
             "the API did not take it",
             "mend the spool, and look whether the message is still there ('authpost list')",
         ),

@@ -21,7 +21,7 @@ use crate::system::time::{self, Budget, Clock};
 use api::Endpoint;
 use exit::Exit;
 use verdict::{
-    Acceptance, Again, Circumstances, Disposition, Fate, Proof, Verdict, is_rate_limit, judge,
+    Acceptance, Circumstances, Disposition, Fate, Proof, Retry, Verdict, is_rate_limit, judge,
 };
 
 /// What a delivery came to.
@@ -232,7 +232,7 @@ pub(crate) fn deliver(
             Attempt::Unsent(_) | Attempt::Unanswered(_) => None,
         };
         let mut ending = None;
-        if verdict.again == Again::WithNewToken && !renewed {
+        if verdict.retry == Retry::WithNewToken && !renewed {
             renewed = true;
             match api.renew(job, Budget::of(left())) {
                 Ok(true) => {
@@ -314,10 +314,10 @@ fn next(
     left: Duration,
     clock: &dyn Clock,
 ) -> Next {
-    let safe = match verdict.again {
-        Again::Yes => true,
-        Again::IfIdempotent => policy.idempotent,
-        Again::No | Again::WithNewToken => false,
+    let safe = match verdict.retry {
+        Retry::Safe => true,
+        Retry::IfIdempotent => policy.idempotent,
+        Retry::Never | Retry::WithNewToken => false,
     };
     if !safe {
         return Next::Stop(None);

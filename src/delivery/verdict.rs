@@ -48,11 +48,11 @@ impl fmt::Display for Fate {
 
 /// When trying again is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
+pub(crate) enum Retry {
     /// Never, or it would not help.
-    No,
+    Never,
     /// The API has not processed it.
-    Yes,
+    Safe,
     /// The API may have processed it: only if that is harmless.
     IfIdempotent,
     /// The API has not processed it, and wants another token.
@@ -78,7 +78,7 @@ pub(crate) struct Verdict {
     /// How the run ends if this attempt is the last.
     pub(crate) exit: Exit,
     /// Whether another attempt is safe.
-    pub(crate) again: Again,
+    pub(crate) retry: Retry,
     /// What went wrong, for people; empty when nothing did.
     pub(crate) why: String,
     /// The remedy, where there is one.
@@ -92,7 +92,7 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Whether the API may have processed the document without saying so.
     pub(crate) fn may_have_been_accepted(&self) -> bool {
-        self.again == Again::IfIdempotent || self.fate == Fate::Unknown
+        self.retry == Retry::IfIdempotent || self.fate == Fate::Unknown
     }
 }
 
@@ -166,11 +166,11 @@ pub(super) fn judge(
                     .unwrap_or("the API may have taken it: look before sending it again, or say --idempotent")
                     .to_owned(),
             ),
-            ..verdict(Fate::Unknown, Exit::IoErr, Again::IfIdempotent, error.to_string())
+            ..verdict(Fate::Unknown, Exit::IoErr, Retry::IfIdempotent, error.to_string())
         },
         Attempt::Answered(answer) => judge_answer(answer, circumstances, acceptance),
     };
-    if let (Again::WithNewToken, Some(ago)) = (verdict.again, &circumstances.token_expired) {
+    if let (Retry::WithNewToken, Some(ago)) = (verdict.retry, &circumstances.token_expired) {
         verdict.why.push_str(&format!(": the token expired {ago}"));
     }
     verdict.disposition = disposition(&verdict, circumstances);
@@ -182,12 +182,12 @@ pub(super) fn judge(
     // A later attempt tells nothing of an earlier one, unless the API accepted it.
     verdict.hides_earlier = circumstances.outcome_unknown
         && !is_success(attempt)
-        && verdict.again != Again::IfIdempotent;
+        && verdict.retry != Retry::IfIdempotent;
     if verdict.hides_earlier {
         verdict.fate = Fate::Unknown;
         verdict.exit = Exit::IoErr;
     }
-    if circumstances.idempotent && (verdict.again == Again::IfIdempotent || verdict.hides_earlier) {
+    if circumstances.idempotent && (verdict.retry == Retry::IfIdempotent || verdict.hides_earlier) {
         verdict.hint =
             Some("the API may have taken it: look before sending it under another key".to_owned());
     }
@@ -195,11 +195,11 @@ pub(super) fn judge(
 }
 
 /// A verdict without a remedy; [`judge`] decides its disposition when all else is known.
-fn verdict(fate: Fate, exit: Exit, again: Again, why: String) -> Verdict {
+fn verdict(fate: Fate, exit: Exit, retry: Retry, why: String) -> Verdict {
     Verdict {
         fate,
         exit,
-        again,
+        retry,
         why,
         hint: None,
         hides_earlier: false,
@@ -224,22 +224,22 @@ fn disposition(verdict: &Verdict, circumstances: &Circumstances) -> Disposition 
 
 /// Whether another attempt is safe, and may succeed although nobody mends anything.
 fn may_pass(verdict: &Verdict, circumstances: &Circumstances) -> bool {
-    match verdict.again {
+    match verdict.retry {
         _ if verdict.exit == Exit::NoPerm => false,
-        Again::Yes | Again::WithNewToken => true,
-        Again::IfIdempotent => circumstances.idempotent,
-        Again::No => false,
+        Retry::Safe | Retry::WithNewToken => true,
+        Retry::IfIdempotent => circumstances.idempotent,
+        Retry::Never => false,
     }
 }
 
 fn judge_unsent(error: &Error) -> Verdict {
-    let again = match error.kind() {
-        Kind::Unreached => Again::Yes,
-        _ => Again::No,
+    let retry = match error.kind() {
+        Kind::Unreached => Retry::Safe,
+        _ => Retry::Never,
     };
     Verdict {
         hint: error.remedy().map(str::to_owned),
-        ..verdict(Fate::Unsent, error.kind().into(), again, error.to_string())
+        ..verdict(Fate::Unsent, error.kind().into(), retry, error.to_string())
     }
 }
 
@@ -260,19 +260,19 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
         401 | 403 => answer.challenges().collect(),
         _ => Vec::new(),
     };
-    let (fate, exit, again, hint) = match answer.status {
+    let (fate, exit, retry, hint) = match answer.status {
         200..=299 => return judge_success(answer, acceptance),
         401 => (
             Fate::Refused,
             Exit::NoPerm,
-            Again::WithNewToken,
+            Retry::WithNewToken,
             remedy_for_401(circumstances.credentials, &challenges),
         ),
-        403 if is_rate_limit(answer) => (Fate::Unavailable, Exit::Unavailable, Again::Yes, ""),
+        403 if is_rate_limit(answer) => (Fate::Unavailable, Exit::Unavailable, Retry::Safe, ""),
         403 => (
             Fate::Refused,
             Exit::NoPerm,
-            Again::No,
+            Retry::Never,
             match circumstances.credentials {
                 Proof::None => {
                     "no token was sent: if the API wants one, name it with --token-file, or another way ('authpost -h')"
@@ -284,37 +284,37 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
         407 => (
             Fate::Refused,
             Exit::NoPerm,
-            Again::No,
+            Retry::Never,
             "give the proxy's user and password in HTTPS_PROXY",
         ),
-        408 | 425 | 429 | 503 => (Fate::Unavailable, Exit::Unavailable, Again::Yes, ""),
+        408 | 425 | 429 | 503 => (Fate::Unavailable, Exit::Unavailable, Retry::Safe, ""),
         500..=599 => (
             Fate::Unavailable,
             Exit::Unavailable,
-            Again::IfIdempotent,
+            Retry::IfIdempotent,
             "the API may have taken it; say --idempotent to have it sent again",
         ),
         // An earlier request with the document is still being processed.
-        409 if circumstances.attempts > 0 => (Fate::Refused, Exit::Protocol, Again::Yes, ""),
+        409 if circumstances.attempts > 0 => (Fate::Refused, Exit::Protocol, Retry::Safe, ""),
         300..=399 => (
             Fate::Refused,
             Exit::Protocol,
-            Again::No,
+            Retry::Never,
             "redirects are never followed, so that the token goes nowhere else: use the new address",
         ),
         404 | 410 => (
             Fate::Refused,
             Exit::Protocol,
-            Again::No,
+            Retry::Never,
             "check the path in the URL",
         ),
         400 if wants_tls(answer) => (
             Fate::Refused,
             Exit::Protocol,
-            Again::No,
+            Retry::Never,
             "what answers there speaks TLS: begin the URL with https://",
         ),
-        _ => (Fate::Refused, Exit::Protocol, Again::No, ""),
+        _ => (Fate::Refused, Exit::Protocol, Retry::Never, ""),
     };
     let location = answer
         .header("location")
@@ -340,7 +340,7 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
     }
     Verdict {
         hint: (!hint.is_empty()).then(|| hint.to_owned()),
-        ..verdict(fate, exit, again, why)
+        ..verdict(fate, exit, retry, why)
     }
 }
 
@@ -386,7 +386,7 @@ fn status(answer: &Answer) -> String {
 
 /// A 2xx answer counts as accepted unless `--expect` or `--pick` says otherwise.
 fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
-    let accepted = verdict(Fate::Accepted, Exit::Ok, Again::No, String::new());
+    let accepted = verdict(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
     let picked = match acceptance.show {
         Show::Pick(pointer) => Some(pointer),
         _ => None,

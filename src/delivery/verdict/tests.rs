@@ -64,24 +64,24 @@ fn wanting(answer: Answer, expect: &[(&str, &str)], pick: Option<&str>) -> Verdi
 }
 
 #[track_caller]
-fn is(verdict: &Verdict, fate: Fate, exit: Exit, again: Again) {
+fn is(verdict: &Verdict, fate: Fate, exit: Exit, retry: Retry) {
     assert_eq!(
-        (verdict.fate, verdict.exit, verdict.again),
-        (fate, exit, again),
+        (verdict.fate, verdict.exit, verdict.retry),
+        (fate, exit, retry),
         "{verdict:?}"
     );
 }
 
 #[test]
 fn what_was_not_sent() {
-    for (kind, exit, again) in [
-        (Kind::Unreached, Exit::TempFail, Again::Yes),
-        (Kind::Untrusted, Exit::TempFail, Again::No),
-        (Kind::Denied, Exit::NoPerm, Again::No),
-        (Kind::Input, Exit::NoInput, Again::No),
+    for (kind, exit, retry) in [
+        (Kind::Unreached, Exit::TempFail, Retry::Safe),
+        (Kind::Untrusted, Exit::TempFail, Retry::Never),
+        (Kind::Denied, Exit::NoPerm, Retry::Never),
+        (Kind::Input, Exit::NoInput, Retry::Never),
     ] {
         let verdict = plainly(&Attempt::Unsent(fault(kind, Some("do this"))), 1);
-        is(&verdict, Fate::Unsent, exit, again);
+        is(&verdict, Fate::Unsent, exit, retry);
         assert_eq!(verdict.why, "connecting: refused");
         assert_eq!(verdict.hint.as_deref(), Some("do this"));
     }
@@ -91,31 +91,31 @@ fn what_was_not_sent() {
 fn what_was_not_answered() {
     for kind in [Kind::Unreached, Kind::Untrusted, Kind::Input] {
         let verdict = plainly(&Attempt::Unanswered(fault(kind, None)), 1);
-        is(&verdict, Fate::Unknown, Exit::IoErr, Again::IfIdempotent);
+        is(&verdict, Fate::Unknown, Exit::IoErr, Retry::IfIdempotent);
         assert!(verdict.hint.unwrap().contains("may have taken it"));
     }
 }
 
 #[test]
 fn every_status() {
-    use Again::{IfIdempotent, No, WithNewToken, Yes};
+    use Retry::{IfIdempotent, Never, Safe, WithNewToken};
     for status in 100..=999 {
-        let (fate, exit, again) = match status {
-            200..300 => (Fate::Accepted, Exit::Ok, No),
+        let (fate, exit, retry) = match status {
+            200..300 => (Fate::Accepted, Exit::Ok, Never),
             401 => (Fate::Refused, Exit::NoPerm, WithNewToken),
-            403 | 407 => (Fate::Refused, Exit::NoPerm, No),
-            408 | 425 | 429 | 503 => (Fate::Unavailable, Exit::Unavailable, Yes),
+            403 | 407 => (Fate::Refused, Exit::NoPerm, Never),
+            408 | 425 | 429 | 503 => (Fate::Unavailable, Exit::Unavailable, Safe),
             500..600 => (Fate::Unavailable, Exit::Unavailable, IfIdempotent),
-            _ => (Fate::Refused, Exit::Protocol, No),
+            _ => (Fate::Refused, Exit::Protocol, Never),
         };
         for number in [1, 2] {
             let verdict = plainly(&Attempt::Answered(answer(status, "")), number);
-            let again = if (status, number) == (409, 2) {
-                Yes
+            let retry = if (status, number) == (409, 2) {
+                Safe
             } else {
-                again
+                retry
             };
-            is(&verdict, fate, exit, again);
+            is(&verdict, fate, exit, retry);
             let why = match fate {
                 Fate::Accepted => String::new(),
                 _ => format!("the API answered {status} Words"),
@@ -151,13 +151,13 @@ fn a_success_that_broke_off_counts_unless_its_content_is_wanted() {
             &wanting(cut(), &[], None),
             Fate::Accepted,
             Exit::Ok,
-            Again::No,
+            Retry::Never,
         );
         for wants in [
             wanting(cut(), &[("/ok", "true")], None),
             wanting(cut(), &[], Some("/ok")),
         ] {
-            is(&wants, Fate::Unknown, Exit::IoErr, Again::No);
+            is(&wants, Fate::Unknown, Exit::IoErr, Retry::Never);
         }
     }
     let broken = Answer {
@@ -168,7 +168,7 @@ fn a_success_that_broke_off_counts_unless_its_content_is_wanted() {
         &wanting(broken, &[], Some("/ok")),
         Fate::Refused,
         Exit::Protocol,
-        Again::No,
+        Retry::Never,
     );
 }
 
@@ -184,7 +184,7 @@ fn a_success_must_say_all_that_is_expected() {
             &wanting(answer(200, body), met, None),
             Fate::Accepted,
             Exit::Ok,
-            Again::No,
+            Retry::Never,
         );
     }
     for (unmet, why) in [
@@ -193,7 +193,7 @@ fn a_success_must_say_all_that_is_expected() {
         (&[("/none", "1")], "there is nothing at '/none'"),
     ] {
         let verdict = wanting(answer(200, body), unmet, None);
-        is(&verdict, Fate::Refused, Exit::Protocol, Again::No);
+        is(&verdict, Fate::Refused, Exit::Protocol, Retry::Never);
         assert_eq!(
             verdict.why,
             format!("the API answered 200 Words, but {why}")
@@ -201,7 +201,7 @@ fn a_success_must_say_all_that_is_expected() {
     }
     for body in ["", "<html>", "{\"ok\":true", "{\"ok\":true}{}"] {
         let verdict = wanting(answer(200, body), &[("/ok", "true")], None);
-        is(&verdict, Fate::Refused, Exit::Protocol, Again::No);
+        is(&verdict, Fate::Refused, Exit::Protocol, Retry::Never);
         assert_eq!(verdict.why, "the API answered 200 Words, but not with JSON");
     }
 }
@@ -210,11 +210,11 @@ fn a_success_must_say_all_that_is_expected() {
 fn a_success_without_the_picked_value_was_accepted_all_the_same() {
     let body = r#"{"id":7}"#;
     let found = wanting(answer(200, body), &[("/id", "7")], Some("/id"));
-    is(&found, Fate::Accepted, Exit::Ok, Again::No);
+    is(&found, Fate::Accepted, Exit::Ok, Retry::Never);
     let html = wanting(answer(200, "<html>"), &[], Some("/id"));
-    is(&html, Fate::Accepted, Exit::Protocol, Again::No);
+    is(&html, Fate::Accepted, Exit::Protocol, Retry::Never);
     let missing = wanting(answer(200, body), &[("/id", "7")], Some("/name"));
-    is(&missing, Fate::Accepted, Exit::Protocol, Again::No);
+    is(&missing, Fate::Accepted, Exit::Protocol, Retry::Never);
     assert_eq!(
         missing.why,
         "the API answered 200 Words, but there is nothing at '/name'"
