@@ -20,7 +20,7 @@ use crate::document::Document;
 use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::request::{Flush, RetryPolicy, Show, Target};
-use crate::spool::{Flaw, Held, Hint, Message, Place, STOPPED, Spool, Taken};
+use crate::spool::{Flaw, Held, Message, Place, RetryState, STOPPED, Spool, Taken};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock, SystemClock};
 
@@ -156,9 +156,9 @@ impl<'a> Run<'a> {
 
     /// A message that the API may have accepted, for this reason, and that must not be sent twice.
     fn give_up(&mut self, held: Held, message: &Message, doubt: &str) {
-        let mut hint = self.spool.hint(OsStr::new(held.id.as_str()));
-        hint.error = doubt.to_owned();
-        if let Err(error) = self.bury(held, message, &hint, Exit::IoErr, None) {
+        let mut retries = self.spool.retry_state(OsStr::new(held.id.as_str()));
+        retries.error = doubt.to_owned();
+        if let Err(error) = self.bury(held, message, &retries, Exit::IoErr, None) {
             self.tell(&error, error.kind().into());
         }
     }
@@ -230,8 +230,8 @@ impl<'a> Run<'a> {
 
     /// Delivers the message called `name` within `limit`, if it is due.
     fn message(&mut self, name: &OsStr, limit: Duration) -> Result<()> {
-        let mut hint = self.spool.hint(name);
-        if hint.left(self.clock.unix()) > 0 {
+        let mut retries = self.spool.retry_state(name);
+        if retries.left(self.clock.unix()) > 0 {
             self.counts.early += 1;
             return Ok(());
         }
@@ -252,11 +252,11 @@ impl<'a> Run<'a> {
         }
         let job = message.job(body);
         let now = self.clock.unix();
-        let outcome = match self.deliver(&job, &message, &mut held, &hint, limit) {
+        let outcome = match self.deliver(&job, &message, &mut held, &retries, limit) {
             Ok(outcome) => outcome,
             Err(error) => {
-                hint.failed(message.created, now, None, &error.to_string());
-                self.spool.note(name, &hint);
+                retries.failed(message.created, now, None, &error.to_string());
+                self.spool.save_state(name, &retries);
                 self.session = None;
                 self.leave(&error);
                 if error.kind() != Kind::Output {
@@ -273,15 +273,15 @@ impl<'a> Run<'a> {
             self.unreached.push(origin.to_owned());
         }
         let asked = outcome.retry_after(self.clock);
-        hint.failed(message.created, self.clock.unix(), asked, &outcome.why());
+        retries.failed(message.created, self.clock.unix(), asked, &outcome.why());
         let put = match outcome.verdict.disposition {
             Disposition::Delivered => {
                 self.counts.delivered += 1;
                 held.remove()
             }
-            Disposition::Requeue => self.wait(held, &message, &hint, &outcome),
+            Disposition::Requeue => self.wait(held, &message, &retries, &outcome),
             Disposition::DeadLetter => {
-                self.bury(held, &message, &hint, outcome.exit(), outcome.hint())
+                self.bury(held, &message, &retries, outcome.exit(), outcome.hint())
             }
         };
         if let Err(error) = put {
@@ -296,7 +296,7 @@ impl<'a> Run<'a> {
         job: &Job,
         message: &Message,
         held: &mut Held,
-        hint: &Hint,
+        retries: &RetryState,
         limit: Duration,
     ) -> Result<Outcome> {
         let session = match self.session.take() {
@@ -326,8 +326,8 @@ impl<'a> Run<'a> {
                 show: &Show::Body,
             },
             clock: self.clock,
-            earlier_attempts: if message.idempotent { hint.tries } else { 0 },
-            last_of: hint.last_try(message.created, self.clock.unix()),
+            earlier_attempts: if message.idempotent { retries.tries } else { 0 },
+            last_of: retries.last_try(message.created, self.clock.unix()),
         };
         let api = &mut self.session.insert(session).api;
         let mut outcome = deliver(job, api, &context, &mut SpoolJournal(held), &mut |_| {})?;
@@ -339,15 +339,15 @@ impl<'a> Run<'a> {
         &mut self,
         held: Held,
         message: &Message,
-        hint: &Hint,
+        retries: &RetryState,
         outcome: &Outcome,
     ) -> Result<()> {
-        self.spool.note(&held.id, hint);
+        self.spool.save_state(&held.id, retries);
         let put = held.keep();
         self.counts.waiting += 1;
         self.exit = self.exit.or_worse(outcome.exit());
-        let why = format!("to {}: {}", message.target.url, hint.error);
-        let wait = time::spoken(Duration::from_secs(hint.wait));
+        let why = format!("to {}: {}", message.target.url, retries.error);
+        let wait = time::spoken(Duration::from_secs(retries.wait));
         if self.told.insert(why.clone()) {
             let text = format!("{} {why}; next try in {wait} at the earliest", message.id);
             self.report.failure(&text, outcome.hint());
@@ -359,11 +359,11 @@ impl<'a> Run<'a> {
         &mut self,
         held: Held,
         message: &Message,
-        hint: &Hint,
+        retries: &RetryState,
         exit: Exit,
         remedy: Option<&str>,
     ) -> Result<()> {
-        self.spool.note(&held.id, hint);
+        self.spool.save_state(&held.id, retries);
         let put = held.bury();
         let (count, now) = match put {
             Ok(()) => (&mut self.counts.dead, "; dead now"),
@@ -372,7 +372,7 @@ impl<'a> Run<'a> {
         *count += 1;
         self.exit = self.exit.or_worse(exit);
         let (id, url) = (&message.id, &message.target.url);
-        let text = format!("{id} to {url}: {}{now}", hint.error);
+        let text = format!("{id} to {url}: {}{now}", retries.error);
         self.report.failure(&text, remedy);
         put
     }

@@ -59,7 +59,7 @@ pub(crate) fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
                 place: doubt.map_or(place, |_| Place::Active),
                 bytes,
                 message,
-                hint: spool.hint(&name),
+                retries: spool.retry_state(&name),
                 doubt,
             };
             text.push_str(&if json { row.json(now) } else { row.text(now) });
@@ -123,7 +123,7 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let prefix = prefix.map_or("", String::as_str);
     let (place, name, is_double) = find(&spool, &entries(&spool)?, prefix, 1)?;
     let path = spool.path(place, &name);
-    let hint = spool.hint(&name);
+    let retries = spool.retry_state(&name);
     let (message, body) = match spool.look(place, &name, Message::read) {
         None => return Err(gone(&name)),
         Some((_, Err(flaw))) => return Err(unusable(&path, &flaw)),
@@ -132,8 +132,8 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let now = clock.unix();
     let state = match (doubt(&spool, place, &name, is_double), place) {
         (Some(doubt), _) => doubt.to_owned(),
-        (_, Place::Queue) if hint.left(now) > 0 => {
-            let left = spoken(hint.left(now));
+        (_, Place::Queue) if retries.left(now) > 0 => {
+            let left = spoken(retries.left(now));
             format!("waiting, due in {left}")
         }
         (_, Place::Queue) => "waiting, and due".to_owned(),
@@ -144,10 +144,13 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
         "id: {}\nstate: {state}\naccepted: {}\ntries: {}\n",
         message.id,
         time::utc(message.created),
-        hint.tries
+        retries.tries
     );
-    if !hint.error.is_empty() {
-        text.push_str(&format!("last error: {}\n", output::printable(&hint.error)));
+    if !retries.error.is_empty() {
+        text.push_str(&format!(
+            "last error: {}\n",
+            output::printable(&retries.error)
+        ));
     }
     page(format!("{text}\n").as_bytes())?;
     output::dry_run(&message.job(body), false)
@@ -170,9 +173,9 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
             .read()
             .map_err(|flaw| unusable(&spool.path(place, name), &flaw))?;
         if let Some(doubt) = held.doubt().filter(|_| !message.idempotent) {
-            let mut hint = spool.hint(name);
-            hint.error = doubt.to_owned();
-            spool.note(name, &hint);
+            let mut retries = spool.retry_state(name);
+            retries.error = doubt.to_owned();
+            spool.save_state(name, &retries);
             held.bury()?;
             let (id, dir) = (&message.id, spool.dir().display());
             output::error(
@@ -182,7 +185,7 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
             );
             return Ok(Exit::IoErr);
         }
-        spool.forget(name)?;
+        spool.clear_state(name)?;
         held.keep().map(|()| Exit::Ok)
     })
 }

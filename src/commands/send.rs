@@ -11,7 +11,7 @@ use crate::delivery::{Context, NoJournal, deliver};
 use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::request::{Documents, Input, Plan};
-use crate::spool::{Hint, Message, Place, Spool};
+use crate::spool::{Message, Place, RetryState, Spool};
 use crate::system::error::Result;
 use crate::system::time::{Clock, SystemClock};
 
@@ -102,9 +102,9 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
         Ok(outcome) => outcome,
         Err(error) => {
             output::error(&error);
-            let mut hint = Hint::default();
-            hint.failed(message.created, clock.unix(), None, &error.to_string());
-            spool.note(&message.id, &hint);
+            let mut retries = RetryState::default();
+            retries.failed(message.created, clock.unix(), None, &error.to_string());
+            spool.save_state(&message.id, &retries);
             held.keep()?;
             // That it cannot be printed is less than where the document is.
             let _ = report.spooled_unsent(job, &error);

@@ -6,7 +6,7 @@
 use super::verdict::{Disposition, Fate, Retry, Verdict};
 use super::{Exit, Journal, Outcome, Spooling};
 use crate::document::Document;
-use crate::spool::{Held, Hint, Message, Place, Spool};
+use crate::spool::{Held, Message, Place, RetryState, Spool};
 use crate::system::error::{Error, Result};
 use crate::system::time::Clock;
 
@@ -80,10 +80,10 @@ pub(crate) fn accept_after(
 
 /// Notes beside a message how its last attempt ended.
 fn remember(spool: &Spool, message: &Message, outcome: &Outcome, clock: &dyn Clock) {
-    let mut hint = Hint::default();
+    let mut retries = RetryState::default();
     let asked = outcome.retry_after(clock);
-    hint.failed(message.created, clock.unix(), asked, &outcome.why());
-    spool.note(&message.id, &hint);
+    retries.failed(message.created, clock.unix(), asked, &outcome.why());
+    spool.save_state(&message.id, &retries);
 }
 
 /// What to say when the spool fails after the API did its part: what became of the document comes first.

@@ -87,7 +87,7 @@ impl Held<'_> {
             && fs::symlink_metadata(self.spool.path(Place::Dead, &self.id)).is_ok()
         {
             let name = OsStr::new(self.id.as_str());
-            let why = self.spool.hint(name).error;
+            let why = self.spool.retry_state(name).error;
             return self.spool.set_aside(self.place, name, &why);
         }
         self.put(Place::Dead)

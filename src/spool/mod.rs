@@ -41,7 +41,7 @@ pub(crate) use flaw::Flaw;
 pub(crate) use held::{Held, STOPPED};
 use id::Id;
 pub(crate) use message::Message;
-pub(crate) use retry_state::Hint;
+pub(crate) use retry_state::RetryState;
 
 const NO_NAME: Flaw = Flaw::NoMessage("its name is not that of a message");
 
@@ -259,11 +259,11 @@ impl Spool {
         if fs::symlink_metadata(self.path(Place::Dead, name)).is_ok() {
             aside.push(format!("-{}", Id::new()));
         }
-        self.note(
+        self.save_state(
             &aside,
-            &Hint {
+            &RetryState {
                 error: why.to_owned(),
-                ..Hint::default()
+                ..RetryState::default()
             },
         );
         fs::rename(&from, self.path(Place::Dead, &aside))
@@ -344,33 +344,33 @@ impl Spool {
     }
 
     /// What is remembered of the message called `name`.
-    pub(crate) fn hint(&self, name: &OsStr) -> Hint {
+    pub(crate) fn retry_state(&self, name: &OsStr) -> RetryState {
         let mut text = Vec::new();
         match guard::open_own(&self.dir.join("state").join(name), self.owner) {
             Ok(Ok((file, metadata)))
                 if !guard::is_exposed(&metadata)
                     && io::Read::read_to_end(&mut &file, &mut text).is_ok() =>
             {
-                Hint::parse(&text).unwrap_or_default()
+                RetryState::parse(&text).unwrap_or_default()
             }
-            _ => Hint::default(),
+            _ => RetryState::default(),
         }
     }
 
     /// Remembers it, if that can be done: losing it loses nothing. The file is a new one, so that no link is followed.
-    pub(crate) fn note(&self, name: impl AsRef<Path>, hint: &Hint) {
+    pub(crate) fn save_state(&self, name: impl AsRef<Path>, retries: &RetryState) {
         let path = self.dir.join("state").join(name);
         let _ = fs::remove_file(&path);
         let _ = private(OpenOptions::new().write(true).create_new(true))
             .open(path)
-            .and_then(|mut file| io::Write::write_all(&mut file, hint.text().as_bytes()));
+            .and_then(|mut file| io::Write::write_all(&mut file, retries.text().as_bytes()));
     }
 
     /// Remembers nothing any more.
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub(crate) fn forget(&self, name: &OsStr) -> Result<()> {
+    pub(crate) fn clear_state(&self, name: &OsStr) -> Result<()> {
         let path = self.dir.join("state").join(name);
         match fs::remove_file(&path) {
             Err(why) if why.kind() != ErrorKind::NotFound => {

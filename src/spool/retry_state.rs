@@ -1,6 +1,6 @@
 //! What is remembered of a message between runs: how often it was tried, when again, and what went wrong.
 //!
-//! Only a hint: it is never synced, and losing it loses nothing; the message is then due at once. No moment in it is
+//! Only a retries: it is never synced, and losing it loses nothing; the message is then due at once. No moment in it is
 //! trusted further than a clock that jumps would let one: waits are lengths, counted from a moment in the past, and
 //! every gap between two tries ages a message by a day at most.
 
@@ -18,7 +18,7 @@ const AGE: u64 = 7 * DAY;
 
 /// What is remembered. Moments in seconds since 1970, lengths in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Hint {
+pub(crate) struct RetryState {
     /// How often its delivery was tried.
     pub(crate) tries: u64,
     /// When the last time.
@@ -31,11 +31,11 @@ pub(crate) struct Hint {
     pub(crate) error: String,
 }
 
-impl Hint {
-    /// From the text of its file; garbage is no hint.
-    pub(super) fn parse(text: &[u8]) -> Option<Hint> {
+impl RetryState {
+    /// From the text of its file; garbage is no retries.
+    pub(super) fn parse(text: &[u8]) -> Option<RetryState> {
         let members: Value = serde_json::from_slice(text).ok()?;
-        Some(Hint {
+        Some(RetryState {
             tries: members["tries"].as_u64()?,
             last: members["last"].as_u64()?,
             wait: members["wait"].as_u64()?,
@@ -99,12 +99,12 @@ mod tests {
 
     const NOW: u64 = 1_800_000_000;
 
-    fn tried(times: u64, gap: u64) -> Hint {
-        let mut hint = Hint::default();
+    fn tried(times: u64, gap: u64) -> RetryState {
+        let mut retries = RetryState::default();
         for time in 1..=times {
-            hint.failed(NOW, NOW + time * gap, None, "503");
+            retries.failed(NOW, NOW + time * gap, None, "503");
         }
-        hint
+        retries
     }
 
     #[test]
@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn what_the_api_asks_for_is_obeyed_up_to_a_day() {
         let wait = |seconds| {
-            let mut hint = Hint::default();
-            hint.failed(NOW, NOW, Some(Duration::from_secs(seconds)), "429");
-            hint.wait
+            let mut retries = RetryState::default();
+            retries.failed(NOW, NOW, Some(Duration::from_secs(seconds)), "429");
+            retries.wait
         };
         assert_eq!(wait(5), 60);
         assert_eq!(wait(7200), 7200);
@@ -127,13 +127,13 @@ mod tests {
 
     #[test]
     fn a_message_is_due_when_its_time_has_come_or_the_clock_is_not_to_be_believed() {
-        let hint = tried(1, 0);
-        assert_eq!(hint.left(NOW), 60);
-        assert_eq!(hint.left(NOW + 59), 1);
-        assert_eq!(hint.left(NOW + 60), 0);
-        assert_eq!(hint.left(NOW - 1), 0, "set back");
-        assert_eq!(hint.left(0), 0, "1970");
-        assert_eq!(hint.left(NOW + 3650 * DAY), 0, "ten years ahead");
+        let retries = tried(1, 0);
+        assert_eq!(retries.left(NOW), 60);
+        assert_eq!(retries.left(NOW + 59), 1);
+        assert_eq!(retries.left(NOW + 60), 0);
+        assert_eq!(retries.left(NOW - 1), 0, "set back");
+        assert_eq!(retries.left(0), 0, "1970");
+        assert_eq!(retries.left(NOW + 3650 * DAY), 0, "ten years ahead");
     }
 
     #[test]
@@ -142,30 +142,33 @@ mod tests {
         assert!(!tried(100, HOUR).is_given_up(), "too young");
         assert!(tried(10, DAY).is_given_up());
         assert!(tried(168, HOUR).is_given_up());
-        let mut hint = tried(20, MINUTE);
-        hint.failed(NOW, NOW + 3650 * DAY, None, "ten years ahead");
-        hint.failed(NOW, 0, None, "1970");
-        hint.failed(NOW, NOW, None, "and now");
-        assert!(!hint.is_given_up(), "{hint:?}");
-        let mut born_in_1970 = Hint::default();
+        let mut retries = tried(20, MINUTE);
+        retries.failed(NOW, NOW + 3650 * DAY, None, "ten years ahead");
+        retries.failed(NOW, 0, None, "1970");
+        retries.failed(NOW, NOW, None, "and now");
+        assert!(!retries.is_given_up(), "{retries:?}");
+        let mut born_in_1970 = RetryState::default();
         (0..20).for_each(|_| born_in_1970.failed(0, NOW, None, "503"));
         assert!(!born_in_1970.is_given_up(), "{born_in_1970:?}");
     }
 
     #[test]
     fn a_hint_survives_its_file_and_garbage_is_none() {
-        let hint = tried(3, 60);
-        assert_eq!(Hint::parse(hint.text().as_bytes()), Some(hint.clone()));
+        let retries = tried(3, 60);
+        assert_eq!(
+            RetryState::parse(retries.text().as_bytes()),
+            Some(retries.clone())
+        );
         for garbage in [
             "",
             "{}",
             "[]",
             "null",
             "\0\0",
-            &hint.text()[1..],
+            &retries.text()[1..],
             r#"{"tries":-1}"#,
         ] {
-            assert_eq!(Hint::parse(garbage.as_bytes()), None, "{garbage:?}");
+            assert_eq!(RetryState::parse(garbage.as_bytes()), None, "{garbage:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::spoken;
 use crate::json;
 use crate::output;
-use crate::spool::{Flaw, Hint, Message, Place};
+use crate::spool::{Flaw, Message, Place, RetryState};
 
 /// One message in a list.
 pub(super) struct Row {
@@ -11,7 +11,7 @@ pub(super) struct Row {
     pub(super) place: Place,
     pub(super) bytes: u64,
     pub(super) message: std::result::Result<Message, Flaw>,
-    pub(super) hint: Hint,
+    pub(super) retries: RetryState,
     /// Why the API may have accepted it, though nobody is sending it.
     pub(super) doubt: Option<&'static str>,
 }
@@ -20,11 +20,11 @@ impl Row {
     /// What is wrong, or went wrong last.
     fn error(&self) -> String {
         match &self.message {
-            Err(flaw) if self.hint.error.is_empty() => flaw.to_string(),
-            Err(_) => self.hint.error.clone(),
+            Err(flaw) if self.retries.error.is_empty() => flaw.to_string(),
+            Err(_) => self.retries.error.clone(),
             Ok(_) => self
                 .doubt
-                .map_or_else(|| self.hint.error.clone(), str::to_owned),
+                .map_or_else(|| self.retries.error.clone(), str::to_owned),
         }
     }
 
@@ -33,7 +33,7 @@ impl Row {
             Place::Dead => "-".to_owned(),
             Place::Active if self.doubt.is_some() => "-".to_owned(),
             Place::Active => "sending".to_owned(),
-            Place::Queue => match self.hint.left(now) {
+            Place::Queue => match self.retries.left(now) {
                 0 => "now".to_owned(),
                 left => spoken(left),
             },
@@ -49,7 +49,7 @@ impl Row {
             error if error.is_empty() => error,
             error => format!("  ({error})"),
         };
-        let (name, tries) = (&self.name, self.hint.tries);
+        let (name, tries) = (&self.name, self.retries.tries);
         output::printable(&format!(
             "  {name:<30}  {age:<6}  {tries:<5}  {next:<6}  {to}{error}"
         )) + "\n"
@@ -61,14 +61,14 @@ impl Row {
             |text: Option<String>| text.map_or("null".to_owned(), |text| json::string(&text));
         let number = |number: Option<u64>| number.map_or("null".to_owned(), |it| it.to_string());
         let created = message.map(|message| message.created);
-        let next = (self.place == Place::Queue).then(|| now + self.hint.left(now));
+        let next = (self.place == Place::Queue).then(|| now + self.retries.left(now));
         let error = Some(self.error()).filter(|error| !error.is_empty());
         let members = [
             ("id", json::string(&self.name)),
             ("place", json::string(self.place.name())),
             ("created", number(created)),
             ("age", number(created.map(|then| now.saturating_sub(then)))),
-            ("tries", self.hint.tries.to_string()),
+            ("tries", self.retries.tries.to_string()),
             ("next", number(next)),
             (
                 "method",
