@@ -20,7 +20,7 @@ use crate::document::Document;
 use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::request::{Flush, RetryPolicy, Show, Target};
-use crate::spool::{Flaw, Held, Message, Place, RetryState, STOPPED, Spool, Taken};
+use crate::spool::{Flaw, Held, Hold, Message, Place, RetryState, STOPPED, Spool};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock, SystemClock};
 
@@ -140,14 +140,14 @@ impl<'a> Run<'a> {
         let Some((held, message, _)) = self.take(Place::Active, name) else {
             return;
         };
-        match held.doubt() {
+        match held.unknown_because() {
             Some(doubt) if !message.idempotent => self.give_up(held, &message, doubt),
             _ => {
                 if let Some(_locked) = held.namesake() {
                     let why = "another message of its name may have been accepted";
                     self.set_aside(Place::Queue, name, &Flaw::NoMessage(why));
                 }
-                if let Err(error) = held.keep() {
+                if let Err(error) = held.requeue() {
                     self.leave(&error);
                 }
             }
@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
     fn give_up(&mut self, held: Held, message: &Message, doubt: &str) {
         let mut retries = self.spool.retry_state(OsStr::new(held.id.as_str()));
         retries.error = doubt.to_owned();
-        if let Err(error) = self.bury(held, message, &retries, Exit::IoErr, None) {
+        if let Err(error) = self.dead_letter(held, message, &retries, Exit::IoErr, None) {
             self.tell(&error, error.kind().into());
         }
     }
@@ -167,9 +167,9 @@ impl<'a> Run<'a> {
     /// is left alone, and told.
     fn take(&mut self, place: Place, name: &OsStr) -> Option<(Held<'a>, Message, Document)> {
         let held = match self.spool.hold(place, name) {
-            Ok(Taken::Held(held)) => held,
-            Ok(Taken::Busy | Taken::Gone) => return None,
-            Ok(Taken::Strange(flaw)) => {
+            Ok(Hold::Held(held)) => held,
+            Ok(Hold::Busy | Hold::Gone) => return None,
+            Ok(Hold::Invalid(flaw)) => {
                 self.set_aside(place, name, &flaw);
                 return None;
             }
@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
         let Some((mut held, message, body)) = self.take(Place::Queue, name) else {
             return Ok(());
         };
-        if let Some(doubt) = held.doubt().filter(|_| !message.idempotent) {
+        if let Some(doubt) = held.unknown_because().filter(|_| !message.idempotent) {
             self.give_up(held, &message, doubt);
             return Ok(());
         }
@@ -262,7 +262,7 @@ impl<'a> Run<'a> {
                 if error.kind() != Kind::Output {
                     self.unusable.push(target);
                 }
-                if let Err(error) = held.keep() {
+                if let Err(error) = held.requeue() {
                     self.tell(&error, error.kind().into());
                 }
                 return Ok(());
@@ -279,9 +279,9 @@ impl<'a> Run<'a> {
                 self.counts.delivered += 1;
                 held.remove()
             }
-            Disposition::Requeue => self.wait(held, &message, &retries, &outcome),
+            Disposition::Requeue => self.requeue(held, &message, &retries, &outcome),
             Disposition::DeadLetter => {
-                self.bury(held, &message, &retries, outcome.exit(), outcome.hint())
+                self.dead_letter(held, &message, &retries, outcome.exit(), outcome.hint())
             }
         };
         if let Err(error) = put {
@@ -335,7 +335,7 @@ impl<'a> Run<'a> {
         Ok(outcome)
     }
 
-    fn wait(
+    fn requeue(
         &mut self,
         held: Held,
         message: &Message,
@@ -343,7 +343,7 @@ impl<'a> Run<'a> {
         outcome: &Outcome,
     ) -> Result<()> {
         self.spool.save_state(&held.id, retries);
-        let put = held.keep();
+        let put = held.requeue();
         self.counts.waiting += 1;
         self.exit = self.exit.or_worse(outcome.exit());
         let why = format!("to {}: {}", message.target.url, retries.error);
@@ -355,7 +355,7 @@ impl<'a> Run<'a> {
         put
     }
 
-    fn bury(
+    fn dead_letter(
         &mut self,
         held: Held,
         message: &Message,
@@ -364,7 +364,7 @@ impl<'a> Run<'a> {
         remedy: Option<&str>,
     ) -> Result<()> {
         self.spool.save_state(&held.id, retries);
-        let put = held.bury();
+        let put = held.dead_letter();
         let (count, now) = match put {
             Ok(()) => (&mut self.counts.dead, "; dead now"),
             Err(_) => (&mut self.counts.waiting, ""),

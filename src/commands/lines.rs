@@ -132,7 +132,7 @@ impl Run<'_> {
                         let _ = self.report.not_sent(&batch.span, error);
                     });
                     let mut outcome = outcome?;
-                    let kept = self.keep(&job, &batch, &mut outcome);
+                    let kept = self.put_into_spool(&job, &batch, &mut outcome);
                     self.tally.add(outcome.fate(), batch.count());
                     if let Err(error) = kept {
                         return Ok(Some(self.not_kept(&job, &batch, &outcome, &error)));
@@ -169,7 +169,7 @@ impl Run<'_> {
     }
 
     /// Puts a document that the API did not accept into the spool, where there is one.
-    fn keep(&mut self, job: &Job, batch: &Batch, outcome: &mut Outcome) -> Result<()> {
+    fn put_into_spool(&mut self, job: &Job, batch: &Batch, outcome: &mut Outcome) -> Result<()> {
         let is_delivered = outcome.verdict.disposition == Disposition::Delivered;
         let Some(spool) = self.spool.as_ref().filter(|_| !is_delivered) else {
             return Ok(());

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::delivery::exit::Exit;
 use crate::output::{self, page};
 use crate::request::Chosen;
-use crate::spool::{Flaw, Message, Place, Spool, Taken};
+use crate::spool::{Flaw, Hold, Message, Place, Spool};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock};
 use row::Row;
@@ -164,19 +164,19 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
 pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
     each(chosen, "due now", |spool, place, name| {
         let held = match spool.hold(place, name)? {
-            Taken::Held(held) => held,
-            Taken::Busy => return Err(busy(name)),
-            Taken::Gone => return Err(gone(name)),
-            Taken::Strange(flaw) => return Err(unusable(&spool.path(place, name), &flaw)),
+            Hold::Held(held) => held,
+            Hold::Busy => return Err(busy(name)),
+            Hold::Gone => return Err(gone(name)),
+            Hold::Invalid(flaw) => return Err(unusable(&spool.path(place, name), &flaw)),
         };
         let (message, _) = held
             .read()
             .map_err(|flaw| unusable(&spool.path(place, name), &flaw))?;
-        if let Some(doubt) = held.doubt().filter(|_| !message.idempotent) {
+        if let Some(doubt) = held.unknown_because().filter(|_| !message.idempotent) {
             let mut retries = spool.retry_state(name);
             retries.error = doubt.to_owned();
             spool.save_state(name, &retries);
-            held.bury()?;
+            held.dead_letter()?;
             let (id, dir) = (&message.id, spool.dir().display());
             output::error(
                 &Error::new(Kind::Unreached, format!("{id}: {doubt}; dead now")).hint(format!(
@@ -186,7 +186,7 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
             return Ok(Exit::IoErr);
         }
         spool.clear_state(name)?;
-        held.keep().map(|()| Exit::Ok)
+        held.requeue().map(|()| Exit::Ok)
     })
 }
 
@@ -197,10 +197,10 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
 pub(crate) fn drop(chosen: &Chosen) -> Result<Exit> {
     each(chosen, "dropped", |spool, place, name| {
         match spool.hold(place, name)? {
-            Taken::Held(held) => held.remove()?,
-            Taken::Busy => return Err(busy(name)),
-            Taken::Gone => return Err(gone(name)),
-            Taken::Strange(_) => spool.discard(place, name)?,
+            Hold::Held(held) => held.remove()?,
+            Hold::Busy => return Err(busy(name)),
+            Hold::Gone => return Err(gone(name)),
+            Hold::Invalid(_) => spool.discard(place, name)?,
         }
         Ok(Exit::Ok)
     })

@@ -105,7 +105,7 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
             let mut retries = RetryState::default();
             retries.failed(message.created, clock.unix(), None, &error.to_string());
             spool.save_state(&message.id, &retries);
-            held.keep()?;
+            held.requeue()?;
             // That it cannot be printed is less than where the document is.
             let _ = report.spooled_unsent(job, &error);
             output::note(&format!("{kept}; {flush}"));

@@ -15,7 +15,7 @@ pub(crate) struct SpoolJournal<'a, 'b>(pub &'a mut Held<'b>);
 
 impl Journal for SpoolJournal<'_, '_> {
     fn before_send(&mut self) -> Result<()> {
-        self.0.begin()
+        self.0.mark_active()
     }
 
     /// What surely was not processed is unmarked, so that it is safe through the wait for the next attempt.
@@ -23,7 +23,7 @@ impl Journal for SpoolJournal<'_, '_> {
         if let Retry::Safe | Retry::WithNewToken = verdict.retry
             && !verdict.may_have_been_accepted()
         {
-            self.0.undo();
+            self.0.unmark_active();
         }
     }
 }
@@ -43,11 +43,11 @@ pub(crate) fn dispose(
         Disposition::Delivered => held.remove(),
         Disposition::DeadLetter => {
             remember(spool, message, outcome, clock);
-            held.bury()
+            held.dead_letter()
         }
         Disposition::Requeue => {
             remember(spool, message, outcome, clock);
-            held.keep()
+            held.requeue()
         }
     };
     put.map_err(|error| spool_error_context(&outcome.verdict, error))?;

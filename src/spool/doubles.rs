@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::disk::sync_dir;
-use super::{Held, Place, Spool, Taken};
+use super::{Held, Hold, Place, Spool};
 use crate::system::error::Result;
 
 /// The same message in another place.
@@ -34,7 +34,7 @@ impl Spool {
     pub(crate) fn is_double(&self, name: &OsStr) -> bool {
         let held = Place::ALL.iter().find_map(|place| {
             match self.try_hold(*place, name, &self.path(*place, name)) {
-                Ok(Taken::Held(held)) => Some(held),
+                Ok(Hold::Held(held)) => Some(held),
                 _ => None,
             }
         });
@@ -60,12 +60,12 @@ impl<'a> Held<'a> {
             }
             let name = OsStr::new(self.id.as_str());
             match self.spool.try_hold(place, name, &path) {
-                Ok(Taken::Held(copy)) if is_same(&self.file, &copy.file)? => {
+                Ok(Hold::Held(copy)) if is_same(&self.file, &copy.file)? => {
                     let copy = Some(copy);
                     others.twins.push(Twin { place, copy });
                 }
-                Ok(Taken::Held(it)) if place == Place::Queue => others.namesake = Some(it),
-                Ok(Taken::Busy) => return Ok(None),
+                Ok(Hold::Held(it)) if place == Place::Queue => others.namesake = Some(it),
+                Ok(Hold::Busy) => return Ok(None),
                 Err(why) if why.kind() != ErrorKind::NotFound => return Err(why),
                 _ => {}
             }
@@ -82,16 +82,16 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind::Output).
-    pub(super) fn unite(mut self) -> Result<Taken<'a>> {
+    pub(super) fn unite(mut self) -> Result<Hold<'a>> {
         let others = self.others().map_err(|why| {
             let path = self.spool.path(self.place, &self.id);
             self.spool.failed("looking for copies of", &path, &why)
         })?;
         let Some(Others { twins, .. }) = others else {
-            return Ok(Taken::Busy);
+            return Ok(Hold::Busy);
         };
         if twins.is_empty() {
-            return Ok(Taken::Held(self));
+            return Ok(Hold::Held(self));
         }
         let mut surplus = Vec::new();
         // Copies stay locked until the end.
@@ -120,7 +120,7 @@ impl<'a> Held<'a> {
             }
             .map_err(|why| self.spool.failed("removing", &path, &why))?;
         }
-        Ok(Taken::Held(self))
+        Ok(Hold::Held(self))
     }
 }
 

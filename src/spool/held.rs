@@ -33,7 +33,7 @@ pub(crate) struct Held<'a> {
 
 impl Held<'_> {
     /// Why the API may have accepted it, if it may.
-    pub(crate) fn doubt(&self) -> Option<&'static str> {
+    pub(crate) fn unknown_because(&self) -> Option<&'static str> {
         match (self.place, self.is_double) {
             (Place::Active, true) => Some(DOUBLED),
             (Place::Active, false) => Some(STOPPED),
@@ -54,13 +54,13 @@ impl Held<'_> {
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it must not be sent then.
-    pub(crate) fn begin(&mut self) -> Result<()> {
+    pub(crate) fn mark_active(&mut self) -> Result<()> {
         self.put(Place::Active)
     }
 
     /// Marks that the last request with it did nothing. Not synced: a power cut finds it in `active`, which only says
     /// less.
-    pub(crate) fn undo(&mut self) {
+    pub(crate) fn unmark_active(&mut self) {
         let (from, to) = (
             self.spool.path(self.place, &self.id),
             self.spool.path(Place::Queue, &self.id),
@@ -74,7 +74,7 @@ impl Held<'_> {
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it is still in the spool.
-    pub(crate) fn keep(mut self) -> Result<()> {
+    pub(crate) fn requeue(mut self) -> Result<()> {
         self.put(Place::Queue)
     }
 
@@ -82,7 +82,7 @@ impl Held<'_> {
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it is still in the spool.
-    pub(crate) fn bury(mut self) -> Result<()> {
+    pub(crate) fn dead_letter(mut self) -> Result<()> {
         if self.place != Place::Dead
             && fs::symlink_metadata(self.spool.path(Place::Dead, &self.id)).is_ok()
         {

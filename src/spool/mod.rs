@@ -82,7 +82,7 @@ pub(crate) struct Spool {
 
 /// What came of reaching for a message.
 #[derive(Debug)]
-pub(crate) enum Taken<'a> {
+pub(crate) enum Hold<'a> {
     /// It is ours until the value is dropped.
     Held(Held<'a>),
     /// Somebody else works on it.
@@ -90,7 +90,7 @@ pub(crate) enum Taken<'a> {
     /// It is not there any more.
     Gone,
     /// It is no message, or none to be trusted.
-    Strange(Flaw),
+    Invalid(Flaw),
 }
 
 impl Spool {
@@ -191,14 +191,14 @@ impl Spool {
     /// Reaches for the message called `name`. One that is in two places is first left in `active` alone.
     ///
     /// # Errors
-    /// [`Kind::Input`] when it cannot be opened or locked for a reason other than those in [`Taken`], [`Kind::Output`]
+    /// [`Kind::Input`] when it cannot be opened or locked for a reason other than those in [`Hold`], [`Kind::Output`]
     /// when it cannot be taken out of its second place.
-    pub(crate) fn hold(&self, place: Place, name: &OsStr) -> Result<Taken<'_>> {
+    pub(crate) fn hold(&self, place: Place, name: &OsStr) -> Result<Hold<'_>> {
         let path = self.path(place, name);
         match self.try_hold(place, name, &path) {
-            Ok(Taken::Held(held)) => held.unite(),
+            Ok(Hold::Held(held)) => held.unite(),
             Ok(other) => Ok(other),
-            Err(why) if why.kind() == ErrorKind::NotFound => Ok(Taken::Gone),
+            Err(why) if why.kind() == ErrorKind::NotFound => Ok(Hold::Gone),
             Err(why) => Err(Error::io(
                 Kind::Input,
                 format_args!("opening the message '{}'", path.display()),
@@ -210,35 +210,32 @@ impl Spool {
     /// Whether the message called `name` is in `active` and nobody works on it. Changes nothing.
     pub(crate) fn is_orphan(&self, name: &OsStr) -> bool {
         let path = self.path(Place::Active, name);
-        matches!(
-            self.try_hold(Place::Active, name, &path),
-            Ok(Taken::Held(_))
-        )
+        matches!(self.try_hold(Place::Active, name, &path), Ok(Hold::Held(_)))
     }
 
-    fn try_hold(&self, place: Place, name: &OsStr, path: &Path) -> io::Result<Taken<'_>> {
+    fn try_hold(&self, place: Place, name: &OsStr, path: &Path) -> io::Result<Hold<'_>> {
         let Some(id) = Id::parse(name) else {
-            return Ok(Taken::Strange(NO_NAME));
+            return Ok(Hold::Invalid(NO_NAME));
         };
         let file = match guard::open_own(path, self.owner)? {
             Ok((file, _)) => file,
-            Err(why) => return Ok(Taken::Strange(Flaw::NoMessage(why))),
+            Err(why) => return Ok(Hold::Invalid(Flaw::NoMessage(why))),
         };
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Taken::Busy),
+            Err(TryLockError::WouldBlock) => return Ok(Hold::Busy),
             Err(TryLockError::Error(why)) => return Err(why),
         }
         // Between the opening and the lock, somebody else may have finished with it.
         let (ours, named) = (file.metadata()?, fs::symlink_metadata(path)?);
         if (ours.dev(), ours.ino()) != (named.dev(), named.ino()) {
-            return Ok(Taken::Gone);
+            return Ok(Hold::Gone);
         }
         // Not before: while somebody works on it, it is theirs, and good when they began.
         if guard::is_exposed(&ours) {
-            return Ok(Taken::Strange(Flaw::Exposed));
+            return Ok(Hold::Invalid(Flaw::Exposed));
         }
-        Ok(Taken::Held(Held {
+        Ok(Hold::Held(Held {
             spool: self,
             id,
             file,
