@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::address::literal;
-use super::exchange::Trouble;
-use super::failure::{Failure, Shown};
+use super::exchange::ServerError;
+use super::failure::{ResolveError, Shown};
 use super::{DNS_PORT, Files};
 use crate::system::error::reason;
 
@@ -115,7 +115,7 @@ impl Conf {
     }
 
     /// What the troubles with the servers come to.
-    pub(super) fn failure(&self, troubles: &[(SocketAddr, Trouble)]) -> Failure {
+    pub(super) fn failure(&self, troubles: &[(SocketAddr, ServerError)]) -> ResolveError {
         let said: Vec<String> = troubles
             .iter()
             .map(|(server, trouble)| format!("{} {trouble}", Shown(*server)))
@@ -127,11 +127,11 @@ impl Conf {
         if let Some(note) = &self.note {
             text = format!("{text} ({note})");
         }
-        let silent = |(_, trouble): &(_, Trouble)| matches!(trouble, Trouble::Silent);
+        let silent = |(_, trouble): &(_, ServerError)| matches!(trouble, ServerError::Silent);
         if troubles.iter().all(silent) {
-            Failure::TimedOut(text)
+            ResolveError::TimedOut(text)
         } else {
-            Failure::Servers(text)
+            ResolveError::Servers(text)
         }
     }
 }

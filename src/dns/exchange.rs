@@ -18,28 +18,28 @@ const MAX_DATAGRAM: usize = 4096;
 pub(super) const STRAGGLER: Duration = Duration::from_secs(1);
 
 /// Why a server was of no use. Displayed, it reads after the server's name.
-pub(super) enum Trouble {
+pub(super) enum ServerError {
     Silent,
     Unreachable(String),
     Said(&'static str),
 }
 
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Trouble {
+impl From<io::Error> for ServerError {
+    fn from(error: io::Error) -> ServerError {
         match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Trouble::Silent,
-            io::ErrorKind::UnexpectedEof => Trouble::Said("closed the connection early"),
-            _ => Trouble::Unreachable(reason(&error)),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ServerError::Silent,
+            io::ErrorKind::UnexpectedEof => ServerError::Said("closed the connection early"),
+            _ => ServerError::Unreachable(reason(&error)),
         }
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Silent => f.write_str("did not answer"),
-            Trouble::Unreachable(why) => write!(f, "cannot be asked: {why}"),
-            Trouble::Said(what) => f.write_str(what),
+            ServerError::Silent => f.write_str("did not answer"),
+            ServerError::Unreachable(why) => write!(f, "cannot be asked: {why}"),
+            ServerError::Said(what) => f.write_str(what),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::request::Family;
 
 /// Why there is no address. Displayed, it reads after "looking up 'host': ".
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum ResolveError {
     /// The name does not exist, says this server.
     NoSuchName(SocketAddr),
     /// The name exists, says this server, but has no address of the wanted family. Without a server: the host is an
@@ -22,30 +22,30 @@ pub(crate) enum Failure {
     BadName(&'static str),
 }
 
-impl Failure {
+impl ResolveError {
     /// What to do about it, in the imperative.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
-            Failure::NoSuchName(_) => {
+            ResolveError::NoSuchName(_) => {
                 "check the spelling of the host, and that these are the right servers in /etc/resolv.conf"
             }
-            Failure::NoAddress(Family::Any, _) => {
+            ResolveError::NoAddress(Family::Any, _) => {
                 "check the spelling of the host, and its A and AAAA records"
             }
-            Failure::NoAddress(Family::V4, _) => "leave out -4, or add an A record",
-            Failure::NoAddress(Family::V6, _) => "leave out -6, or add an AAAA record",
-            Failure::TimedOut(_) | Failure::Servers(_) => {
+            ResolveError::NoAddress(Family::V4, _) => "leave out -4, or add an A record",
+            ResolveError::NoAddress(Family::V6, _) => "leave out -6, or add an AAAA record",
+            ResolveError::TimedOut(_) | ResolveError::Servers(_) => {
                 "check the network, and the servers named in /etc/resolv.conf"
             }
-            Failure::BadName(_) => "correct the host in the URL",
+            ResolveError::BadName(_) => "correct the host in the URL",
         }
     }
 
-    /// Trouble with the servers that came up with `name`, which is not the one that the reader knows.
-    pub(super) fn about(self, name: &str) -> Failure {
+    /// ServerError with the servers that came up with `name`, which is not the one that the reader knows.
+    pub(super) fn about(self, name: &str) -> ResolveError {
         match self {
-            Failure::TimedOut(what) => Failure::TimedOut(format!("{what}, for '{name}'")),
-            Failure::Servers(what) => Failure::Servers(format!("{what}, for '{name}'")),
+            ResolveError::TimedOut(what) => ResolveError::TimedOut(format!("{what}, for '{name}'")),
+            ResolveError::Servers(what) => ResolveError::Servers(format!("{what}, for '{name}'")),
             other => other,
         }
     }
@@ -54,27 +54,29 @@ impl Failure {
     /// not pass for "no such name".
     pub(super) fn weight(&self) -> u8 {
         match self {
-            Failure::NoSuchName(_) => 0,
-            Failure::NoAddress(..) => 1,
+            ResolveError::NoSuchName(_) => 0,
+            ResolveError::NoAddress(..) => 1,
             _ => 2,
         }
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for ResolveError {}
 
-impl fmt::Display for Failure {
+impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::NoSuchName(server) => write!(f, "no such name (asked {})", Shown(*server)),
-            Failure::NoAddress(family, Some(server)) => {
+            ResolveError::NoSuchName(server) => {
+                write!(f, "no such name (asked {})", Shown(*server))
+            }
+            ResolveError::NoAddress(family, Some(server)) => {
                 let noun = family.noun();
                 write!(f, "the name has no {noun} (asked {})", Shown(*server))
             }
-            Failure::NoAddress(family, None) => write!(f, "it is not an {}", family.noun()),
-            Failure::TimedOut(what) => write!(f, "no answer in time: {what}"),
-            Failure::Servers(what) => write!(f, "no usable answer: {what}"),
-            Failure::BadName(why) => write!(f, "the name {why}"),
+            ResolveError::NoAddress(family, None) => write!(f, "it is not an {}", family.noun()),
+            ResolveError::TimedOut(what) => write!(f, "no answer in time: {what}"),
+            ResolveError::Servers(what) => write!(f, "no usable answer: {what}"),
+            ResolveError::BadName(why) => write!(f, "the name {why}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Names to addresses: a blocking stub resolver in plain std, within a [`Budget`].
+//! CachingResolver to addresses: a blocking stub resolver in plain std, within a [`Budget`].
 //!
 //! It exists so that nothing calls `getaddrinfo`, which in a static binary loads the machine's NSS modules and dies when
 //! they were built for another libc, and which cannot be bounded without a thread. Musl and Go do as we do. It owns
@@ -31,8 +31,8 @@ use std::path::PathBuf;
 
 use self::address::{is_localhost, literal, ordered};
 use self::conf::Conf;
-use self::exchange::{Question, Trouble, over_udp};
-pub(crate) use self::failure::Failure;
+use self::exchange::{Question, ServerError, over_udp};
+pub(crate) use self::failure::ResolveError;
 use self::message::{A, AAAA, Query, Reply};
 use crate::request::Family;
 use crate::system::time::Budget;
@@ -104,22 +104,22 @@ impl Resolver {
         host: &str,
         port: u16,
         budget: Budget,
-    ) -> Result<Vec<SocketAddr>, Failure> {
+    ) -> Result<Vec<SocketAddr>, ResolveError> {
         if let Some(address) = literal(host, port) {
             return if self.family.takes(&address) {
                 Ok(vec![address])
             } else {
-                Err(Failure::NoAddress(self.family, None))
+                Err(ResolveError::NoAddress(self.family, None))
             };
         }
         let name = host.strip_suffix('.').unwrap_or(host);
-        message::encode(name).map_err(Failure::BadName)?;
+        message::encode(name).map_err(ResolveError::BadName)?;
         if name
             .bytes()
             .all(|byte| byte == b'.' || byte.is_ascii_digit())
             && name.contains('.')
         {
-            return Err(Failure::BadName("is an IPv4 address gone wrong"));
+            return Err(ResolveError::BadName("is an IPv4 address gone wrong"));
         }
         let mut known = if is_localhost(name) {
             let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
@@ -160,9 +160,9 @@ impl Resolver {
         host: &str,
         port: u16,
         budget: Budget,
-    ) -> Result<Vec<SocketAddr>, Failure> {
+    ) -> Result<Vec<SocketAddr>, ResolveError> {
         let mut silent = false;
-        let mut worst: Option<Failure> = None;
+        let mut worst: Option<ResolveError> = None;
         // Where the next name starts: at the server that has proved to be alive.
         let mut first = 0;
         for (name, as_given) in conf.names(host) {
@@ -181,7 +181,7 @@ impl Resolver {
                 },
                 Err(_) => continue, // too long with this suffix
             };
-            silent |= matches!(failure, Failure::TimedOut(_));
+            silent |= matches!(failure, ResolveError::TimedOut(_));
             if worst
                 .as_ref()
                 .is_none_or(|worst| worst.weight() < failure.weight())
@@ -189,7 +189,7 @@ impl Resolver {
                 worst = Some(failure);
             }
         }
-        Err(worst.unwrap_or(Failure::BadName("is too long")))
+        Err(worst.unwrap_or(ResolveError::BadName("is too long")))
     }
 
     /// Asks one server after the other for one name, until one knows.
@@ -199,9 +199,9 @@ impl Resolver {
         name: &[u8],
         first: &mut usize,
         budget: Budget,
-    ) -> Result<Vec<IpAddr>, Failure> {
+    ) -> Result<Vec<IpAddr>, ResolveError> {
         let count = conf.servers.len();
-        let mut troubles: Vec<(SocketAddr, Trouble)> = Vec::with_capacity(count);
+        let mut troubles: Vec<(SocketAddr, ServerError)> = Vec::with_capacity(count);
         for turn in 0..count * conf.attempts {
             let index = (*first + turn) % count;
             let Some(&server) = conf.servers.get(index) else {
@@ -218,8 +218,10 @@ impl Resolver {
                     *first = index;
                     return match verdict {
                         Verdict::Found(addresses) => Ok(addresses),
-                        Verdict::NoAddress => Err(Failure::NoAddress(self.family, Some(server))),
-                        Verdict::NoSuchName => Err(Failure::NoSuchName(server)),
+                        Verdict::NoAddress => {
+                            Err(ResolveError::NoAddress(self.family, Some(server)))
+                        }
+                        Verdict::NoSuchName => Err(ResolveError::NoSuchName(server)),
                     };
                 }
                 Err(trouble) => trouble,
@@ -237,7 +239,7 @@ impl Resolver {
         server: SocketAddr,
         name: &[u8],
         budget: Budget,
-    ) -> Result<Verdict, Trouble> {
+    ) -> Result<Verdict, ServerError> {
         // The only randomness in std. Its keys come from the system; what it makes of them cannot be foretold.
         let random = RandomState::new().hash_one(name).to_be_bytes();
         let [a, b, c, d, ..] = random;
@@ -268,7 +270,7 @@ impl Resolver {
             return Ok(Verdict::Found(found));
         }
         if let Some(why) = said {
-            return Err(Trouble::Said(why));
+            return Err(ServerError::Said(why));
         }
         match outcome {
             Err(error) => Err(error.into()),

@@ -294,16 +294,16 @@ fn no_files(family: Family) -> Resolver {
     }
 }
 
-fn ask(family: Family, conf: &Conf, host: &str) -> Result<Vec<SocketAddr>, Failure> {
+fn ask(family: Family, conf: &Conf, host: &str) -> Result<Vec<SocketAddr>, ResolveError> {
     no_files(family).ask(conf, host, 443, Budget::of(LONG))
 }
 
-fn ask_v4(server: &Server) -> Result<Vec<SocketAddr>, Failure> {
+fn ask_v4(server: &Server) -> Result<Vec<SocketAddr>, ResolveError> {
     ask(Family::V4, &conf(&[server]), "api.example")
 }
 
 /// What a failure says, ports taken out.
-fn says(result: Result<Vec<SocketAddr>, Failure>) -> String {
+fn says(result: Result<Vec<SocketAddr>, ResolveError>) -> String {
     let text = result.expect_err("a failure").to_string();
     let mut shown = String::new();
     let mut rest = text.as_str();
@@ -396,7 +396,7 @@ fn addresses_are_taken_as_they_are() {
 fn addresses_of_the_other_family_are_refused() {
     let over = Budget::of(Duration::ZERO);
     let failure = no_files(Family::V6).lookup("192.0.2.1", 80, over);
-    assert_eq!(failure, Err(Failure::NoAddress(Family::V6, None)));
+    assert_eq!(failure, Err(ResolveError::NoAddress(Family::V6, None)));
     assert_eq!(says(failure), "it is not an IPv6 address");
     let failure = no_files(Family::V4).lookup("[::1]", 80, over);
     assert_eq!(says(failure), "it is not an IPv4 address");
@@ -481,7 +481,7 @@ fn bad_names_are_refused_before_anything_is_read() {
         ("10.0.0.1.", "the name is an IPv4 address gone wrong"),
     ] {
         let failure = no_files(Family::Any).lookup(host, 80, Budget::of(LONG));
-        assert!(matches!(failure, Err(Failure::BadName(_))), "{host}");
+        assert!(matches!(failure, Err(ResolveError::BadName(_))), "{host}");
         assert_eq!(says(failure), why, "{host}");
     }
     // At the limits, and with what is in use.
@@ -519,7 +519,7 @@ fn hosts_file() {
     let resolver = dir.resolver(Family::V6);
     assert!(resolver.hosts("api.remark", 443).is_empty());
     let over = resolver.lookup("first", 443, Budget::of(Duration::ZERO));
-    assert!(matches!(over, Err(Failure::TimedOut(_))), "{over:?}");
+    assert!(matches!(over, Err(ResolveError::TimedOut(_))), "{over:?}");
 }
 
 #[test]
@@ -575,7 +575,7 @@ fn without_name_servers_this_machine_is_asked_and_the_reason_told() {
     let note = format!("{path} names no server");
     assert_eq!(empty.note.as_deref(), Some(note.as_str()));
 
-    let refused = Trouble::Unreachable("Connection refused".to_owned());
+    let refused = ServerError::Unreachable("Connection refused".to_owned());
     assert_eq!(
         empty.failure(&[(this[0], refused)]).to_string(),
         format!("no usable answer: 127.0.0.1 cannot be asked: Connection refused ({note})"),
@@ -631,17 +631,17 @@ fn addresses_with_a_route_come_first_and_each_once() {
 #[test]
 fn failures_read_well() {
     let server = "10.0.0.1:53".parse().unwrap();
-    let no_name = Failure::NoSuchName(server);
+    let no_name = ResolveError::NoSuchName(server);
     assert_eq!(no_name.to_string(), "no such name (asked 10.0.0.1)");
-    let any = Failure::NoAddress(Family::Any, Some(server));
+    let any = ResolveError::NoAddress(Family::Any, Some(server));
     assert_eq!(any.to_string(), "the name has no address (asked 10.0.0.1)");
-    let v6 = Failure::NoAddress(Family::V6, Some(server));
+    let v6 = ResolveError::NoAddress(Family::V6, Some(server));
     assert_eq!(
         v6.to_string(),
         "the name has no IPv6 address (asked 10.0.0.1)"
     );
     assert_eq!(v6.remedy(), "leave out -6, or add an AAAA record");
-    let link_local = Failure::NoSuchName("[fe80::1%2]:53".parse().unwrap());
+    let link_local = ResolveError::NoSuchName("[fe80::1%2]:53".parse().unwrap());
     assert_eq!(link_local.to_string(), "no such name (asked fe80::1)");
 }
 
@@ -710,7 +710,7 @@ fn one_family_is_enough() {
     let none = ask(Family::V6, &conf, "api.example");
     assert_eq!(
         none,
-        Err(Failure::NoAddress(Family::V6, Some(server.address)))
+        Err(ResolveError::NoAddress(Family::V6, Some(server.address)))
     );
     assert_eq!(says(none), "the name has no IPv6 address (asked 127.0.0.1)");
 }
@@ -765,7 +765,7 @@ fn no_address_is_not_concluded_from_half_an_answer() {
 fn no_such_name() {
     let server = Server::udp(always(NXDOMAIN));
     let failure = ask(Family::Any, &conf(&[&server]), "api.example");
-    assert_eq!(failure, Err(Failure::NoSuchName(server.address)));
+    assert_eq!(failure, Err(ResolveError::NoSuchName(server.address)));
     assert_eq!(says(failure), "no such name (asked 127.0.0.1)");
     assert_eq!(
         server.asked(),
@@ -932,7 +932,7 @@ fn every_server_is_named_with_its_trouble() {
     conf.timeout = Duration::from_millis(50);
     conf.attempts = 1;
     let failure = ask(Family::V4, &conf, "api.example");
-    assert!(matches!(failure, Err(Failure::Servers(_))));
+    assert!(matches!(failure, Err(ResolveError::Servers(_))));
     assert_eq!(
         says(failure),
         "no usable answer: 127.0.0.1 cannot be asked: Connection refused; \
@@ -959,7 +959,7 @@ fn names(script: &'static [(&'static str, u16)]) -> impl FnMut(&Asked) + Send + 
 fn search(
     host: &str,
     script: &'static [(&'static str, u16)],
-) -> (Result<Vec<SocketAddr>, Failure>, String) {
+) -> (Result<Vec<SocketAddr>, ResolveError>, String) {
     let server = Server::udp(names(script));
     let mut conf = conf(&[&server]);
     conf.search = ["a", "b", "c"].map(str::to_owned).to_vec();
@@ -979,17 +979,17 @@ fn the_search_list_is_gone_through() {
     let (result, asked) = search("h.x", &[("h.x.a", 1)]);
     assert_eq!((result, asked.as_str()), (Ok(vec![v4(1)]), "h.x h.x.a"));
     let (result, asked) = search("h.x.", &[("h.x.a", 1)]);
-    assert!(matches!(result, Err(Failure::NoSuchName(_))));
+    assert!(matches!(result, Err(ResolveError::NoSuchName(_))));
     assert_eq!(asked, "h.x");
 }
 
 #[test]
 fn the_end_of_the_search_says_the_weightiest_thing() {
     let (result, asked) = search("h", &[]);
-    assert!(matches!(result, Err(Failure::NoSuchName(_))));
+    assert!(matches!(result, Err(ResolveError::NoSuchName(_))));
     assert_eq!(asked, "h.a h.b h.c h");
     let (result, _) = search("h", &[("h.b", NOERROR)]);
-    assert!(matches!(result, Err(Failure::NoAddress(..))));
+    assert!(matches!(result, Err(ResolveError::NoAddress(..))));
     let (result, asked) = search("h", &[("h.a", NOERROR), ("h.b", SERVFAIL)]);
     assert_eq!(
         says(result),
@@ -1017,7 +1017,7 @@ fn where_nobody_answers_only_the_name_as_given_is_tried_still() {
     let (result, asked) = search("h", &[("h.a", 0), ("h", 1)]);
     assert_eq!((result, asked.as_str()), (Ok(vec![v4(1)]), "h.a h"));
     let (result, asked) = search("h.x", &[("h.x", 0)]);
-    assert!(matches!(result, Err(Failure::TimedOut(_))));
+    assert!(matches!(result, Err(ResolveError::TimedOut(_))));
     assert_eq!(asked, "h.x");
 }
 
@@ -1027,7 +1027,7 @@ fn a_suffix_that_makes_the_name_too_long_is_left_out() {
     let mut conf = conf(&[&server]);
     conf.search = vec!["a.".repeat(125) + "a", "b c".to_owned()];
     let failure = ask(Family::V4, &conf, "host.example");
-    assert!(matches!(failure, Err(Failure::NoSuchName(_))));
+    assert!(matches!(failure, Err(ResolveError::NoSuchName(_))));
     assert_eq!(server.asked(), ["A host.example"]);
 }
 
@@ -1042,7 +1042,10 @@ fn a_silent_server_ends_with_the_budget() {
     let begun = Instant::now();
     let failure = no_files(Family::Any).ask(&conf, "api", 443, Budget::of(limit));
     let took = begun.elapsed();
-    assert!(matches!(failure, Err(Failure::TimedOut(_))), "{failure:?}");
+    assert!(
+        matches!(failure, Err(ResolveError::TimedOut(_))),
+        "{failure:?}"
+    );
     assert!(
         took >= limit && took < limit + Duration::from_millis(500),
         "{took:?}"
@@ -1100,7 +1103,10 @@ fn a_flood_of_wrong_ids_does_not_extend_the_budget() {
         no_files(Family::V4).ask(&conf(&[&server]), "api.example", 443, Budget::of(limit));
     let took = begun.elapsed();
     stop.store(true, Ordering::SeqCst);
-    assert!(matches!(failure, Err(Failure::TimedOut(_))), "{failure:?}");
+    assert!(
+        matches!(failure, Err(ResolveError::TimedOut(_))),
+        "{failure:?}"
+    );
     assert!(took < limit + Duration::from_millis(500), "{took:?}");
 }
 
@@ -1290,7 +1296,10 @@ fn tcp_that_drips_ends_with_the_budget() {
     let failure =
         no_files(Family::V4).ask(&conf(&[&server]), "api.example", 443, Budget::of(limit));
     let took = begun.elapsed();
-    assert!(matches!(failure, Err(Failure::TimedOut(_))), "{failure:?}");
+    assert!(
+        matches!(failure, Err(ResolveError::TimedOut(_))),
+        "{failure:?}"
+    );
     assert!(
         took >= limit && took < limit + Duration::from_millis(500),
         "{took:?}"
@@ -1788,11 +1797,11 @@ fn an_independent_server() {
     );
     assert_eq!(
         ask(Family::V6, &conf, "four.example."),
-        Err(Failure::NoAddress(Family::V6, Some(server.address)))
+        Err(ResolveError::NoAddress(Family::V6, Some(server.address)))
     );
     assert_eq!(
         ask(Family::Any, &conf, "none.example."),
-        Err(Failure::NoSuchName(server.address))
+        Err(ResolveError::NoSuchName(server.address))
     );
     // 60 addresses do not fit 512 bytes: this goes over TCP.
     let big = ask(Family::V4, &conf, "big.example").unwrap();

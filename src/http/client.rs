@@ -10,11 +10,11 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConne
 use ureq::{Agent, SendBody};
 
 use super::error::{ErrorContext, Sent, UnknownFraming, explain, plain, refuses_our_certificate};
-use super::exchange::{ExchangeConnector, Ready};
+use super::exchange::{Ready, RequestConnector};
 use super::handshake::WatchConnector;
 use super::progress::{Phase, Progress, Purpose};
-use super::resolver::{Known, Names, lock};
-use super::transport::WireConnector;
+use super::resolver::{CachingResolver, KnownAddresses, lock};
+use super::transport::TcpConnector;
 use super::{Answer, Attempt, Body, End, Probe, Request, USER_AGENT, proxy, redact, tls};
 use crate::dns;
 use crate::document::Document;
@@ -45,7 +45,7 @@ pub(crate) struct Client {
     max_response: u64,
     origin: String,
     proxy: Option<String>,
-    known: Known,
+    known: KnownAddresses,
 }
 
 impl Client {
@@ -81,17 +81,17 @@ impl Client {
         let uri = uri(url)?;
         let connector =
             ().chain(ConnectProxyConnector::default())
-                .chain(WireConnector(progress.clone()))
+                .chain(TcpConnector(progress.clone()))
                 .chain(WatchConnector(progress.clone()))
                 .chain(RustlsConnector::default())
-                .chain(ExchangeConnector {
+                .chain(RequestConnector {
                     progress: progress.clone(),
                     authority: uri.authority().map(ToString::to_string).unwrap_or_default(),
                 });
-        let names = Names {
+        let names = CachingResolver {
             resolver: dns::Resolver::system(connection.family),
             progress: progress.clone(),
-            known: Known::default(),
+            known: KnownAddresses::default(),
         };
         let known = names.known.clone();
         Ok(Client {
@@ -228,7 +228,7 @@ impl Client {
             return Err(ureq::Error::Other(Box::new(UnknownFraming)));
         }
         let mut answer = self.read(response);
-        redact::conceal(&mut answer, request.secrets);
+        redact::redact(&mut answer, request.secrets);
         Ok(answer)
     }
 

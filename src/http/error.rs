@@ -101,8 +101,8 @@ impl std::error::Error for SpeaksTls {}
 /// Why `error` came up.
 pub(super) fn explain(error: &ureq::Error, context: &ErrorContext) -> Reason {
     match error {
-        ureq::Error::Other(inner) if inner.is::<dns::Failure>() => {
-            let remedy = inner.downcast_ref().map_or("", dns::Failure::remedy);
+        ureq::Error::Other(inner) if inner.is::<dns::ResolveError>() => {
+            let remedy = inner.downcast_ref().map_or("", dns::ResolveError::remedy);
             Reason::new(Kind::Unreached, inner.to_string(), remedy)
         }
         ureq::Error::Timeout(_) => Reason::new(Kind::Unreached, "out of time", ""),

@@ -51,17 +51,17 @@ fn behind_interim(mut input: &[u8]) -> &[u8] {
     input
 }
 
-/// Puts an [`Exchange`] around the connection to the API; a connection to a proxy stays as it is.
+/// Puts an [`RequestTransport`] around the connection to the API; a connection to a proxy stays as it is.
 #[derive(Debug)]
-pub(super) struct ExchangeConnector {
+pub(super) struct RequestConnector {
     /// Shared with the client.
     pub(crate) progress: Arc<Progress>,
     /// Host and port of the API.
     pub(crate) authority: String,
 }
 
-impl<In: Transport> Connector<In> for ExchangeConnector {
-    type Out = Either<In, Exchange<In>>;
+impl<In: Transport> Connector<In> for RequestConnector {
+    type Out = Either<In, RequestTransport<In>>;
 
     fn connect(
         &self,
@@ -73,7 +73,7 @@ impl<In: Transport> Connector<In> for ExchangeConnector {
             .authority()
             .is_some_and(|authority| authority.as_str() == self.authority);
         Ok(below.map(|below| match to_api {
-            true => Either::B(Exchange {
+            true => Either::B(RequestTransport {
                 below,
                 progress: self.progress.clone(),
                 head: Vec::new(),
@@ -89,7 +89,7 @@ const ALERT: &[u8] = &[21, 3];
 
 /// The connection as the request and its answer see it.
 #[derive(Debug)]
-pub(super) struct Exchange<T> {
+pub(super) struct RequestTransport<T> {
     below: T,
     progress: Arc<Progress>,
     /// The request's head, waiting for the first part of the body.
@@ -98,7 +98,7 @@ pub(super) struct Exchange<T> {
     early: bool,
 }
 
-impl<T: Transport> Exchange<T> {
+impl<T: Transport> RequestTransport<T> {
     /// Writes what stands in the first `amount` bytes of the output, the head before it.
     fn send(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         if self.progress.phase() < Phase::Ready {
@@ -189,7 +189,7 @@ impl<T: Transport> Exchange<T> {
     }
 }
 
-impl<T: Transport> Transport for Exchange<T> {
+impl<T: Transport> Transport for RequestTransport<T> {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.below.buffers()
     }

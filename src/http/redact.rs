@@ -12,7 +12,7 @@ const MASK: &str = "********";
 
 /// Takes `secrets` out of the headers, and the query out of the address among them, in which APIs are known to hide
 /// secrets of their own; and notes whether one stands in the body.
-pub(super) fn conceal(answer: &mut Answer, secrets: &[(String, Secret)]) {
+pub(super) fn redact(answer: &mut Answer, secrets: &[(String, Secret)]) {
     let secrets = secrets.iter().map(|(_, secret)| secret);
     let repeats = |text: &[u8], is_cut| secret::are_repeated(secrets.clone(), text, is_cut);
     for (name, value) in &mut answer.headers {

@@ -12,21 +12,23 @@ use super::progress::{Phase, Progress};
 use crate::dns;
 
 /// The addresses of the host that was looked up last.
-pub(super) type Known = Arc<Mutex<Option<(String, ResolvedSocketAddrs)>>>;
+pub(super) type KnownAddresses = Arc<Mutex<Option<(String, ResolvedSocketAddrs)>>>;
 
-pub(super) fn lock(known: &Known) -> MutexGuard<'_, Option<(String, ResolvedSocketAddrs)>> {
+pub(super) fn lock(
+    known: &KnownAddresses,
+) -> MutexGuard<'_, Option<(String, ResolvedSocketAddrs)>> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Our resolver, in the shape that ureq asks for. It remembers the addresses, so that the next document over a kept
 /// connection does not look them up again, until a connection fails.
-pub(super) struct Names {
+pub(super) struct CachingResolver {
     pub(super) resolver: dns::Resolver,
     pub(super) progress: Arc<Progress>,
-    pub(super) known: Known,
+    pub(super) known: KnownAddresses,
 }
 
-impl Resolver for Names {
+impl Resolver for CachingResolver {
     fn resolve(
         &self,
         uri: &Uri,
@@ -63,8 +65,8 @@ impl Resolver for Names {
     }
 }
 
-impl fmt::Debug for Names {
+impl fmt::Debug for CachingResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Names")
+        f.write_str("CachingResolver")
     }
 }

@@ -1,6 +1,6 @@
 //! The transport below TLS: the TCP socket, and the bytes on the wire.
 //!
-//! Each read and write of a [`Wire`] ends with the budget of the attempt, whatever ureq asks for and however slowly the
+//! Each read and write of a [`TcpTransport`] ends with the budget of the attempt, whatever ureq asks for and however slowly the
 //! peer drips, so nothing above it can outlive the budget. Once the request comes next, the socket notes the moment when
 //! a byte of it leaves, which decides whether sending again is safe. It reports to [`Progress`].
 
@@ -29,10 +29,10 @@ pub(super) fn reason(why: &io::Error) -> String {
 
 /// Opens the TCP connection, unless a proxy's tunnel stands already.
 #[derive(Debug)]
-pub(super) struct WireConnector(pub Arc<Progress>);
+pub(super) struct TcpConnector(pub Arc<Progress>);
 
-impl<In: Transport> Connector<In> for WireConnector {
-    type Out = Either<In, Wire>;
+impl<In: Transport> Connector<In> for TcpConnector {
+    type Out = Either<In, TcpTransport>;
 
     fn connect(
         &self,
@@ -64,7 +64,7 @@ impl<In: Transport> Connector<In> for WireConnector {
                     stream.set_nodelay(true)?;
                     self.0.reach(Phase::Securing);
                     let config = details.config;
-                    return Ok(Some(Either::B(Wire {
+                    return Ok(Some(Either::B(TcpTransport {
                         stream,
                         buffers: LazyBuffers::new(
                             // A head must fit where HTTP is read, which is above TLS where there is TLS.
@@ -97,7 +97,7 @@ impl<In: Transport> Connector<In> for WireConnector {
 
 /// A TCP connection that obeys the budget.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct TcpTransport {
     stream: TcpStream,
     buffers: LazyBuffers,
     progress: Arc<Progress>,
@@ -141,7 +141,7 @@ const PROMPT: Duration = Duration::from_micros(100);
 /// it does not pay: on a busy core a yield comes back after milliseconds only.
 const PAUSE: u32 = 20;
 
-impl Wire {
+impl TcpTransport {
     /// Lets reads and writes wait, or not.
     fn block(&mut self, blocking: bool) -> io::Result<()> {
         if self.blocking != blocking {
@@ -200,7 +200,7 @@ impl Wire {
     }
 }
 
-impl Transport for Wire {
+impl Transport for TcpTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }

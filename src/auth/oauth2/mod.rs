@@ -107,7 +107,7 @@ pub(super) fn token(
     cache.clear();
     grant.check_room()?;
     let obtained = time::unix();
-    let issued = Exchange {
+    let issued = TokenRequest {
         grant: &grant,
         refresh_token: refresh_token.as_ref(),
     }
@@ -175,12 +175,12 @@ struct Issued {
 }
 
 /// One request for a token.
-struct Exchange<'a> {
+struct TokenRequest<'a> {
     grant: &'a Grant,
     refresh_token: Option<&'a Secret>,
 }
 
-impl Exchange<'_> {
+impl TokenRequest<'_> {
     fn run(&self, connection: &Connection, budget: Budget) -> Result<Issued> {
         let connection = Connection {
             max_response: MAX_ANSWER,
