@@ -20,7 +20,7 @@ use crate::document::Document;
 use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::request::{Flush, RetryPolicy, Show, Target};
-use crate::spool::{Flaw, Held, Hold, Message, Place, RetryState, STOPPED, Spool};
+use crate::spool::{Held, Hold, Message, MessageError, Place, RetryState, STOPPED, Spool};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock, SystemClock};
 
@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
             _ => {
                 if let Some(_locked) = held.namesake() {
                     let why = "another message of its name may have been accepted";
-                    self.set_aside(Place::Queue, name, &Flaw::NoMessage(why));
+                    self.set_aside(Place::Queue, name, &MessageError::NoMessage(why));
                 }
                 if let Err(error) = held.requeue() {
                     self.leave(&error);
@@ -183,9 +183,9 @@ impl<'a> Run<'a> {
             Err(flaw) => flaw,
         };
         let kind = match flaw {
-            Flaw::Version(_) => Kind::Config,
-            Flaw::Unreadable(_) => Kind::Input,
-            Flaw::NoMessage(_) | Flaw::Exposed | Flaw::Damaged(_) => {
+            MessageError::Version(_) => Kind::Config,
+            MessageError::Unreadable(_) => Kind::Input,
+            MessageError::NoMessage(_) | MessageError::Exposed | MessageError::Damaged(_) => {
                 self.set_aside(place, name, &flaw);
                 return None;
             }
@@ -210,10 +210,10 @@ impl<'a> Run<'a> {
         output::error(error);
     }
 
-    fn set_aside(&mut self, place: Place, name: &OsStr, flaw: &Flaw) {
+    fn set_aside(&mut self, place: Place, name: &OsStr, flaw: &MessageError) {
         let (why, exit) = match (place, flaw) {
             // Whoever mends its mode and sends it again must know that.
-            (Place::Active, Flaw::Exposed) => (format!("{flaw}; {STOPPED}"), Exit::IoErr),
+            (Place::Active, MessageError::Exposed) => (format!("{flaw}; {STOPPED}"), Exit::IoErr),
             _ => (flaw.to_string(), Exit::DataErr),
         };
         if let Err(error) = self.spool.set_aside(place, name, &why) {

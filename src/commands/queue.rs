@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::delivery::exit::Exit;
 use crate::output::{self, page};
 use crate::request::Chosen;
-use crate::spool::{Flaw, Hold, Message, Place, Spool};
+use crate::spool::{Hold, Message, MessageError, Place, Spool};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock};
 use row::Row;
@@ -302,24 +302,26 @@ fn gone(name: &OsStr) -> Error {
     .hint("list the spool again")
 }
 
-fn unusable(path: &Path, flaw: &Flaw) -> Error {
+fn unusable(path: &Path, flaw: &MessageError) -> Error {
     let kind = match flaw {
-        Flaw::NoMessage(_) | Flaw::Exposed | Flaw::Damaged(_) => Kind::Data,
-        Flaw::Version(_) => Kind::Config,
-        Flaw::Unreadable(_) => Kind::Input,
+        MessageError::NoMessage(_) | MessageError::Exposed | MessageError::Damaged(_) => Kind::Data,
+        MessageError::Version(_) => Kind::Config,
+        MessageError::Unreadable(_) => Kind::Input,
     };
     let error = Error::new(
         kind,
         format!("reading the message '{}': {flaw}", path.display()),
     );
     match flaw {
-        Flaw::NoMessage(_) => error.hint("look what it is, then drop it"),
-        Flaw::Exposed => error.hint(format!(
+        MessageError::NoMessage(_) => error.hint("look what it is, then drop it"),
+        MessageError::Exposed => error.hint(format!(
             "look into it, then: chmod 600 '{}'",
             path.display()
         )),
-        Flaw::Damaged(_) => error.hint("save what can be read of that file, then drop the message"),
-        Flaw::Version(_) => error.hint("use the authpost that wrote it"),
-        Flaw::Unreadable(_) => error,
+        MessageError::Damaged(_) => {
+            error.hint("save what can be read of that file, then drop the message")
+        }
+        MessageError::Version(_) => error.hint("use the authpost that wrote it"),
+        MessageError::Unreadable(_) => error,
     }
 }

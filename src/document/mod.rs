@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use crate::json::{self, Flaw, Scanner};
+use crate::json::{self, Scanner, SyntaxError};
 use crate::system::error::{Error, Kind, Result};
 
 pub(crate) use item::Item;
@@ -76,7 +76,7 @@ impl Document {
     ///
     /// # Errors
     /// The first flaw, when it is not one JSON text.
-    pub(crate) fn from_text(text: &[u8]) -> std::result::Result<Document, Flaw> {
+    pub(crate) fn from_text(text: &[u8]) -> std::result::Result<Document, SyntaxError> {
         json::check(text)?;
         Ok(Document(Source::Bytes(text.to_vec())))
     }
@@ -216,7 +216,7 @@ impl Array {
     ///
     /// # Errors
     /// The first flaw, when they are not one JSON text; they are not added then.
-    pub(crate) fn push(&mut self, text: &[u8]) -> std::result::Result<Range<usize>, Flaw> {
+    pub(crate) fn push(&mut self, text: &[u8]) -> std::result::Result<Range<usize>, SyntaxError> {
         json::check(text)?;
         if self.0.len() > 1 {
             self.0.push(b',');
@@ -301,7 +301,7 @@ impl Stamp {
     }
 }
 
-fn not_json(origin: &str, flaw: &Flaw) -> Error {
+fn not_json(origin: &str, flaw: &SyntaxError) -> Error {
     Error::new(Kind::Data, format!("checking {origin}: not JSON: {flaw}"))
 }
 

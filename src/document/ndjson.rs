@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::document::{Array, Document};
-use crate::json::Flaw;
+use crate::json::SyntaxError;
 use crate::system::error::{Error, Kind, Result};
 
 /// How much is read at a time.
@@ -193,7 +193,7 @@ impl NdjsonReader {
     /// Makes something of the line at hand, which is used then; in words, why that cannot be.
     fn take<T>(
         &mut self,
-        make: impl FnOnce(&[u8]) -> std::result::Result<T, Flaw>,
+        make: impl FnOnce(&[u8]) -> std::result::Result<T, SyntaxError>,
     ) -> std::result::Result<T, String> {
         self.pending = false;
         match self.cut {

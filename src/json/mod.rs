@@ -25,18 +25,18 @@ use std::io::{self, Write};
 
 pub(crate) use equal::equal;
 pub(crate) use pointer::Pointer;
-pub(crate) use scan::{Flaw, Scanner};
+pub(crate) use scan::{Scanner, SyntaxError};
 use tokens::{Kind, Tokens};
 
 /// Whether `bytes` are one JSON text: the first flaw if they are not.
-pub(crate) fn check(bytes: &[u8]) -> Result<(), Flaw> {
+pub(crate) fn check(bytes: &[u8]) -> Result<(), SyntaxError> {
     let mut scanner = Scanner::new();
     scanner.push(bytes)?;
     scanner.finish()
 }
 
 /// Whether no object in the JSON text has a key twice, at any depth: the second one if there is one.
-pub(crate) fn check_keys(json: &str) -> Result<(), Flaw> {
+pub(crate) fn check_keys(json: &str) -> Result<(), SyntaxError> {
     let mut open: Vec<HashSet<Text>> = Vec::new();
     for token in Tokens::of(json.as_bytes()) {
         match token.kind {
@@ -50,7 +50,7 @@ pub(crate) fn check_keys(json: &str) -> Result<(), Flaw> {
                 if !fresh {
                     let before = &json[..token.start];
                     let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-                    return Err(Flaw {
+                    return Err(SyntaxError {
                         line: before.matches('\n').count() as u64 + 1,
                         column: (token.start - line_start) as u64 + 1,
                         what: "duplicate key".to_owned(),

@@ -19,7 +19,7 @@ use super::skip;
 
 /// Why a text is not JSON, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Flaw {
+pub(crate) struct SyntaxError {
     /// The line, from 1; lines end with a line feed.
     pub(crate) line: u64,
     /// The column, from 1, counted in bytes.
@@ -28,7 +28,7 @@ pub(crate) struct Flaw {
     pub(crate) what: String,
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -110,7 +110,7 @@ impl Scanner {
     }
 
     /// Takes the next piece of the text: the first flaw in it, if there is one.
-    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), Flaw> {
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), SyntaxError> {
         let mut state = self.state;
         let mut rest = chunk;
         self.end += chunk.len() as u64;
@@ -411,7 +411,7 @@ impl Scanner {
     }
 
     /// Says that the text is over: a flaw when it may not end here.
-    pub(crate) fn finish(self) -> Result<(), Flaw> {
+    pub(crate) fn finish(self) -> Result<(), SyntaxError> {
         match self.state {
             State::After | State::Zero | State::Whole | State::Fraction | State::Power
                 if self.nest.is_empty() =>
@@ -442,8 +442,8 @@ impl Scanner {
 
     /// A flaw where `rest` begins.
     #[cold]
-    fn flaw(&self, rest: &[u8], what: &str) -> Flaw {
-        Flaw {
+    fn flaw(&self, rest: &[u8], what: &str) -> SyntaxError {
+        SyntaxError {
             line: self.lines + 1,
             column: self.end - rest.len() as u64 - self.line_start + 1,
             what: what.to_owned(),
@@ -452,7 +452,7 @@ impl Scanner {
 
     /// A flaw in the first byte of `rest`, which is `byte`.
     #[cold]
-    fn unexpected(&self, wanted: &str, byte: u8, rest: &[u8]) -> Flaw {
+    fn unexpected(&self, wanted: &str, byte: u8, rest: &[u8]) -> SyntaxError {
         let found = match byte {
             b'\'' => "\"'\"".to_owned(),
             b' '..=b'~' => format!("'{}'", char::from(byte)),

@@ -5,7 +5,7 @@ use std::io;
 
 /// Why a file cannot be used.
 #[derive(Debug)]
-pub(crate) enum Flaw {
+pub(crate) enum MessageError {
     /// It is no file that authpost could have put there, for this reason.
     NoMessage(&'static str),
     /// Others than its owner may write to it.
@@ -18,27 +18,27 @@ pub(crate) enum Flaw {
     Unreadable(String),
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Flaw::NoMessage(why) => f.write_str(why),
-            Flaw::Exposed => f.write_str("its group or everybody may write to it"),
-            Flaw::Damaged(why) => write!(f, "it is damaged: {why}"),
-            Flaw::Version(version) => write!(
+            MessageError::NoMessage(why) => f.write_str(why),
+            MessageError::Exposed => f.write_str("its group or everybody may write to it"),
+            MessageError::Damaged(why) => write!(f, "it is damaged: {why}"),
+            MessageError::Version(version) => write!(
                 f,
                 "it was written by another authpost (spool version {version})"
             ),
-            Flaw::Unreadable(why) => f.write_str(why),
+            MessageError::Unreadable(why) => f.write_str(why),
         }
     }
 }
 
-impl From<io::Error> for Flaw {
-    fn from(why: io::Error) -> Flaw {
-        Flaw::Unreadable(crate::system::error::reason(&why))
+impl From<io::Error> for MessageError {
+    fn from(why: io::Error) -> MessageError {
+        MessageError::Unreadable(crate::system::error::reason(&why))
     }
 }
 
-pub(super) fn damaged<T>(why: impl Into<String>) -> std::result::Result<T, Flaw> {
-    Err(Flaw::Damaged(why.into()))
+pub(super) fn damaged<T>(why: impl Into<String>) -> std::result::Result<T, MessageError> {
+    Err(MessageError::Damaged(why.into()))
 }

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 
 use super::disk::{sync, sync_dir};
-use super::{Flaw, Id, Message, Place, Spool};
+use super::{Id, Message, MessageError, Place, Spool};
 use crate::document::Document;
 use crate::system::error::Result;
 
@@ -45,7 +45,7 @@ impl Held<'_> {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn read(&self) -> std::result::Result<(Message, Document), Flaw> {
+    pub(crate) fn read(&self) -> std::result::Result<(Message, Document), MessageError> {
         Message::read(&self.file, &self.id)
     }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::checksum::{END_MARK, Sum};
-use super::flaw::{Flaw, damaged};
+use super::flaw::{MessageError, damaged};
 use super::id::Id;
 use crate::document::Document;
 use crate::json::{self, Pointer};
@@ -204,7 +204,10 @@ impl Message {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn read(file: &File, id: &Id) -> std::result::Result<(Message, Document), Flaw> {
+    pub(crate) fn read(
+        file: &File,
+        id: &Id,
+    ) -> std::result::Result<(Message, Document), MessageError> {
         let length = file.metadata()?.len();
         let Some(framed) = length.checked_sub(END_MARK) else {
             return damaged("it is too short");
@@ -246,7 +249,7 @@ impl Message {
         match Document::from_part(file, start, body, "the message") {
             Ok(document) => Ok((message, document)),
             Err(error) if error.kind() == Kind::Data => damaged(error.to_string()),
-            Err(error) => Err(Flaw::Unreadable(error.to_string())),
+            Err(error) => Err(MessageError::Unreadable(error.to_string())),
         }
     }
 
@@ -254,7 +257,7 @@ impl Message {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn glance(file: &File, id: &Id) -> std::result::Result<Message, Flaw> {
+    pub(crate) fn glance(file: &File, id: &Id) -> std::result::Result<Message, MessageError> {
         let mut head = Vec::new();
         BufReader::with_capacity(2 << 10, file)
             .take(LONGEST_HEAD)
@@ -264,13 +267,13 @@ impl Message {
     }
 
     /// The message, and the length of its body.
-    fn parse(head: &str, id: &Id) -> std::result::Result<(Message, u64), Flaw> {
+    fn parse(head: &str, id: &Id) -> std::result::Result<(Message, u64), MessageError> {
         let Ok(members) = serde_json::from_str::<Value>(head) else {
             return damaged("its head is not JSON");
         };
         match members["authpost"].as_u64() {
             Some(VERSION) => {}
-            Some(version) => return Err(Flaw::Version(version)),
+            Some(version) => return Err(MessageError::Version(version)),
             None => return damaged("its head names no version"),
         }
         let parsed = Message::from_members(&members).zip(members["length"].as_u64());

@@ -37,13 +37,13 @@ use crate::document::Document;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 use disk::{entries, private, remedy, sync, sync_dir};
-pub(crate) use flaw::Flaw;
+pub(crate) use flaw::MessageError;
 pub(crate) use held::{Held, STOPPED};
 use id::Id;
 pub(crate) use message::Message;
 pub(crate) use retry_state::RetryState;
 
-const NO_NAME: Flaw = Flaw::NoMessage("its name is not that of a message");
+const NO_NAME: MessageError = MessageError::NoMessage("its name is not that of a message");
 
 /// Where a message lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(crate) enum Hold<'a> {
     /// It is not there any more.
     Gone,
     /// It is no message, or none to be trusted.
-    Invalid(Flaw),
+    Invalid(MessageError),
 }
 
 impl Spool {
@@ -219,7 +219,7 @@ impl Spool {
         };
         let file = match guard::open_own(path, self.owner)? {
             Ok((file, _)) => file,
-            Err(why) => return Ok(Hold::Invalid(Flaw::NoMessage(why))),
+            Err(why) => return Ok(Hold::Invalid(MessageError::NoMessage(why))),
         };
         match file.try_lock() {
             Ok(()) => {}
@@ -233,7 +233,7 @@ impl Spool {
         }
         // Not before: while somebody works on it, it is theirs, and good when they began.
         if guard::is_exposed(&ours) {
-            return Ok(Hold::Invalid(Flaw::Exposed));
+            return Ok(Hold::Invalid(MessageError::Exposed));
         }
         Ok(Hold::Held(Held {
             spool: self,
@@ -305,20 +305,20 @@ impl Spool {
         &self,
         place: Place,
         name: &OsStr,
-        read: impl FnOnce(&File, &Id) -> std::result::Result<T, Flaw>,
-    ) -> Option<(u64, std::result::Result<T, Flaw>)> {
+        read: impl FnOnce(&File, &Id) -> std::result::Result<T, MessageError>,
+    ) -> Option<(u64, std::result::Result<T, MessageError>)> {
         let Some(id) = Id::parse(name) else {
             return Some((0, Err(NO_NAME)));
         };
         match guard::open_own(&self.path(place, name), self.owner) {
             Ok(Ok((file, metadata))) => {
                 let found = match guard::is_exposed(&metadata) {
-                    true => Err(Flaw::Exposed),
+                    true => Err(MessageError::Exposed),
                     false => read(&file, &id),
                 };
                 Some((metadata.len(), found))
             }
-            Ok(Err(why)) => Some((0, Err(Flaw::NoMessage(why)))),
+            Ok(Err(why)) => Some((0, Err(MessageError::NoMessage(why)))),
             Err(why) if why.kind() == ErrorKind::NotFound => None,
             Err(why) => Some((0, Err(why.into()))),
         }

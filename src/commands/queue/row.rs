@@ -3,14 +3,14 @@
 use super::spoken;
 use crate::json;
 use crate::output;
-use crate::spool::{Flaw, Message, Place, RetryState};
+use crate::spool::{Message, MessageError, Place, RetryState};
 
 /// One message in a list.
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) bytes: u64,
-    pub(super) message: std::result::Result<Message, Flaw>,
+    pub(super) message: std::result::Result<Message, MessageError>,
     pub(super) retries: RetryState,
     /// Why the API may have accepted it, though nobody is sending it.
     pub(super) doubt: Option<&'static str>,
