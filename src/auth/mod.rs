@@ -1,7 +1,7 @@
 //! Where a token comes from, and the headers that carry secrets.
 //!
 //! Errors name the file, the variable or the command, and what is wrong with what was found there by its kind and
-//! place, never the thing itself. Everything is bounded by the budget of the delivery, a FIFO that nobody writes and a
+//! place, never the thing itself. Everything is bounded by the deadline of the delivery, a FIFO that nobody writes and a
 //! command that never ends included.
 
 mod jwt;
@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::request::{self, Auth, Form, Source, Target};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::secret::{self, Secret};
-use crate::system::time::{self, Budget};
+use crate::system::time::{self, Deadline};
 use oauth2::Token;
 
 /// The headers that prove who sends a request.
@@ -37,14 +37,14 @@ impl Credentials {
     /// # Errors
     /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time; and
     /// those of [`oauth2::token`].
-    pub(crate) fn obtain(target: &Target, budget: Budget) -> Result<Credentials> {
+    pub(crate) fn obtain(target: &Target, deadline: Deadline) -> Result<Credentials> {
         let mut headers = Vec::new();
-        let token = token(target, None, budget)?;
+        let token = token(target, None, deadline)?;
         if let Some(token) = &token {
             headers.push(header(target, &token.secret)?);
         }
         for path in &target.header_files {
-            headers.extend(header_file(path, budget)?);
+            headers.extend(header_file(path, deadline)?);
         }
         let files = headers.iter().skip(usize::from(token.is_some()));
         if let Some(key) = &target.idempotency_header
@@ -76,7 +76,7 @@ impl Credentials {
     ///
     /// # Errors
     /// As for [`Credentials::obtain`].
-    pub(crate) fn renew(&mut self, target: &Target, budget: Budget) -> Result<bool> {
+    pub(crate) fn renew(&mut self, target: &Target, deadline: Deadline) -> Result<bool> {
         let has_another = match &target.auth.source {
             // A pipe was read to its end; a file that is gone is worth a word.
             Source::File(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
@@ -87,7 +87,7 @@ impl Credentials {
             return Ok(false);
         }
         let refused = self.token.as_ref().map(|token| &token.secret);
-        let Some(fresh) = token(target, refused, budget)? else {
+        let Some(fresh) = token(target, refused, deadline)? else {
             return Ok(false);
         };
         let differs = refused.is_some_and(|refused| refused.expose() != fresh.secret.expose());
@@ -135,10 +135,12 @@ pub(crate) fn laxness(path: &Path) -> Option<u32> {
 }
 
 /// The token, but not the one that was `refused` where there is a choice; `None` where the user wants none.
-fn token(target: &Target, refused: Option<&Secret>, budget: Budget) -> Result<Option<Token>> {
+fn token(target: &Target, refused: Option<&Secret>, deadline: Deadline) -> Result<Option<Token>> {
     match &target.auth.source {
-        Source::OAuth2(file) => oauth2::token(file, &target.connection, refused, budget).map(Some),
-        source => Ok(at_hand(source, budget)?.map(Token::from)),
+        Source::OAuth2(file) => {
+            oauth2::token(file, &target.connection, refused, deadline).map(Some)
+        }
+        source => Ok(at_hand(source, deadline)?.map(Token::from)),
     }
 }
 
@@ -171,7 +173,7 @@ pub(crate) fn unset(name: &str) -> Error {
 }
 
 /// The text of a token that only has to be read, with white space at its ends dropped; `None` where there is none.
-fn at_hand(source: &Source, budget: Budget) -> Result<Option<Secret>> {
+fn at_hand(source: &Source, deadline: Deadline) -> Result<Option<Secret>> {
     let origin = origin(source);
     let bytes = match source {
         Source::None | Source::OAuth2(_) => return Ok(None),
@@ -179,11 +181,11 @@ fn at_hand(source: &Source, budget: Budget) -> Result<Option<Secret>> {
             Some(value) => value.into_encoded_bytes(),
             None => return Err(unset(name)),
         },
-        Source::File(path) => secret::read_file(path, budget).map_err(|why| {
+        Source::File(path) => secret::read_file(path, deadline).map_err(|why| {
             let remedy = "put the token into that file, readable by this user alone (chmod 600)";
             secret::unreadable(&format!("reading {origin}"), &why, remedy)
         })?,
-        Source::Command(command) => output_of(command, budget)?,
+        Source::Command(command) => output_of(command, deadline)?,
     };
     secret::from_bytes(bytes, &origin, TOKEN_ALONE).map(Some)
 }
@@ -257,10 +259,10 @@ fn form_of_file(text: &str, form: &Form) -> Option<&'static str> {
 }
 
 /// `Name: value` lines; blank lines and lines that start with `#` are passed over.
-fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
+fn header_file(path: &Path, deadline: Deadline) -> Result<Vec<(String, Secret)>> {
     let doing = format!("reading the header file '{}'", path.display());
     const HINT: &str = "write one 'Name: value' a line";
-    let bytes = secret::read_file(path, budget).map_err(|why| {
+    let bytes = secret::read_file(path, deadline).map_err(|why| {
         let remedy =
             "give the path of a file with one 'Name: value' a line that this user can read";
         secret::unreadable(&doing, &why, remedy)
@@ -294,8 +296,8 @@ fn header_file(path: &Path, budget: Budget) -> Result<Vec<(String, Secret)>> {
     Ok(headers)
 }
 
-/// What `sh -c command` prints, killed with all its children when the budget is over.
-fn output_of(command: &str, budget: Budget) -> Result<Vec<u8>> {
+/// What `sh -c command` prints, killed with all its children when the deadline is over.
+fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
     const DOING: &str = "running --token-command";
     let failed = |why: &io::Error| {
         Error::io(Kind::Config, DOING, why).hint("let it print the token and nothing else")
@@ -327,7 +329,7 @@ fn output_of(command: &str, budget: Budget) -> Result<Vec<u8>> {
     })?;
     drop(shell); // and with it our copy of the socket's other end
     let ended =
-        read_socket(&mut ours, budget).and_then(|bytes| Ok((bytes, wait(&mut child, budget)?)));
+        read_socket(&mut ours, deadline).and_then(|bytes| Ok((bytes, wait(&mut child, deadline)?)));
     let (bytes, status) = match ended {
         Ok(ended) => ended,
         Err(why) => {
@@ -348,11 +350,11 @@ fn output_of(command: &str, budget: Budget) -> Result<Vec<u8>> {
     }
 }
 
-fn read_socket(socket: &mut UnixStream, budget: Budget) -> io::Result<Vec<u8>> {
+fn read_socket(socket: &mut UnixStream, deadline: Deadline) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {
-        let left = budget.left();
+        let left = deadline.left();
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
@@ -371,12 +373,12 @@ fn read_socket(socket: &mut UnixStream, budget: Budget) -> io::Result<Vec<u8>> {
 }
 
 /// Waits for a child that has closed its output, which is about to end.
-fn wait(child: &mut Child, budget: Budget) -> io::Result<ExitStatus> {
+fn wait(child: &mut Child, deadline: Deadline) -> io::Result<ExitStatus> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if budget.is_over() {
+        if deadline.is_over() {
             return Err(ErrorKind::TimedOut.into());
         }
         time::sleep(Duration::from_millis(1));

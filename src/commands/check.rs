@@ -13,7 +13,7 @@ use crate::request::{Documents, Plan, Source};
 use crate::spool::Spool;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::lock::Lock;
-use crate::system::time::{self, Budget, Clock, SystemClock};
+use crate::system::time::{self, Clock, Deadline, SystemClock};
 
 /// Tests what `plan` says. How a run would end.
 ///
@@ -52,10 +52,10 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
             None => format!("the spool '{dir}' will be made"),
         })?;
     }
-    let budget = Budget::of(plan.run.limit(plan.policy.timeout, clock.elapsed()));
-    let token_is_over = findings.token(plan, budget, clock)?;
+    let deadline = Deadline::after(plan.run.limit(plan.policy.timeout, clock.elapsed()));
+    let token_is_over = findings.token(plan, deadline, clock)?;
     let stopped = findings.exit.is_some();
-    findings.connection(plan, budget)?;
+    findings.connection(plan, deadline)?;
     if !stopped && plan.spool.is_some() && findings.exit == Some(Exit::TempFail) {
         findings.good("the spool would keep the document until the API is reached")?;
         return Ok(Exit::Ok);
@@ -101,10 +101,10 @@ impl Findings<'_> {
     }
 
     /// The token and the other secret files. Whether the token is over.
-    fn token(&mut self, plan: &Plan, budget: Budget, clock: &dyn Clock) -> Result<bool> {
+    fn token(&mut self, plan: &Plan, deadline: Deadline, clock: &dyn Clock) -> Result<bool> {
         let target = &plan.target;
         let source = &target.auth.source;
-        let mut credentials = self.of(Credentials::obtain(target, budget), |credentials| {
+        let mut credentials = self.of(Credentials::obtain(target, deadline), |credentials| {
             let origin = auth::origin(source);
             match (source, credentials.story()) {
                 (Source::None, _) => "no token is sent (--no-auth)".to_owned(),
@@ -119,7 +119,7 @@ impl Findings<'_> {
             Source::File(path) => vec![path.clone()],
             // What keeps it from being read was told above.
             Source::OAuth2(file) => {
-                oauth2::secret_files(file, &target.connection, budget).unwrap_or_default()
+                oauth2::secret_files(file, &target.connection, deadline).unwrap_or_default()
             }
             _ => Vec::new(),
         };
@@ -162,7 +162,7 @@ impl Findings<'_> {
     }
 
     /// Everything between us and the API.
-    fn connection(&mut self, plan: &Plan, budget: Budget) -> Result<()> {
+    fn connection(&mut self, plan: &Plan, deadline: Deadline) -> Result<()> {
         let (url, connection) = (&plan.target.url, &plan.target.connection);
         let client = match Client::new(connection, url) {
             Ok(client) => client,
@@ -191,7 +191,7 @@ impl Findings<'_> {
             phase,
             addresses,
             error,
-        } = client.probe(budget);
+        } = client.probe(deadline);
         let peer = match client.proxy() {
             Some(proxy) => format!("the proxy {proxy}"),
             None => url.origin().to_owned(),

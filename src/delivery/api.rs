@@ -5,16 +5,16 @@ use crate::http::{Attempt, Body, Client, Request};
 use crate::request::Target;
 use crate::request::job::Job;
 use crate::system::error::Result;
-use crate::system::time::Budget;
+use crate::system::time::Deadline;
 
 /// Where attempts are made.
 pub(crate) trait Endpoint {
     /// Fetches the token, unless one that lasts is at hand.
-    fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()>;
+    fn prepare(&mut self, job: &Job, deadline: Deadline) -> Result<()>;
     /// Fetches another token. Whether it differs from the one refused.
-    fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool>;
+    fn renew(&mut self, job: &Job, deadline: Deadline) -> Result<bool>;
     /// Sends the job once.
-    fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt;
+    fn attempt(&mut self, job: &Job, deadline: Deadline) -> Attempt;
     /// When the token ends, in seconds since 1970, where that is known.
     fn expiry(&self) -> Option<u64>;
     /// What the user should know about the last attempt, or once about the token.
@@ -45,23 +45,23 @@ impl Api {
 }
 
 impl Endpoint for Api {
-    fn prepare(&mut self, job: &Job, budget: Budget) -> Result<()> {
+    fn prepare(&mut self, job: &Job, deadline: Deadline) -> Result<()> {
         match &mut self.credentials {
-            None => self.credentials = Some(Credentials::obtain(&job.target, budget)?),
-            Some(stale) if stale.are_stale() => drop(stale.renew(&job.target, budget)?),
+            None => self.credentials = Some(Credentials::obtain(&job.target, deadline)?),
+            Some(stale) if stale.are_stale() => drop(stale.renew(&job.target, deadline)?),
             Some(_) => {}
         }
         Ok(())
     }
 
-    fn renew(&mut self, job: &Job, budget: Budget) -> Result<bool> {
+    fn renew(&mut self, job: &Job, deadline: Deadline) -> Result<bool> {
         match &mut self.credentials {
-            Some(credentials) => credentials.renew(&job.target, budget),
+            Some(credentials) => credentials.renew(&job.target, deadline),
             None => Ok(false),
         }
     }
 
-    fn attempt(&mut self, job: &Job, budget: Budget) -> Attempt {
+    fn attempt(&mut self, job: &Job, deadline: Deadline) -> Attempt {
         let secrets = self
             .credentials
             .as_ref()
@@ -74,7 +74,7 @@ impl Endpoint for Api {
             secrets,
             body: Body::Json(&job.body),
         };
-        let attempt = self.client.attempt(&request, budget);
+        let attempt = self.client.attempt(&request, deadline);
         self.answered_early = self.client.was_cut_short()
             && matches!(&attempt, Attempt::Answered(answer) if answer.status / 100 == 2);
         attempt

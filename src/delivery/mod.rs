@@ -17,7 +17,7 @@ use crate::http::{Answer, Attempt};
 use crate::request::RetryPolicy;
 use crate::request::job::Job;
 use crate::system::error::{Error, Kind, Result};
-use crate::system::time::{self, Budget, Clock};
+use crate::system::time::{self, Clock, Deadline};
 use api::Endpoint;
 use exit::Exit;
 use verdict::{
@@ -209,10 +209,10 @@ pub(crate) fn deliver(
     let mut renewed = false;
     let mut tries = policy.tries;
     for number in 1.. {
-        let budget = Budget::of(left());
-        let ready = api.prepare(job, budget);
+        let deadline = Deadline::after(left());
+        let ready = api.prepare(job, deadline);
         let attempt = match ready.and_then(|()| journal.before_send()) {
-            Ok(()) => api.attempt(job, budget),
+            Ok(()) => api.attempt(job, deadline),
             // The token's own source was not reached: nothing was sent, and a later attempt may reach it. And after an
             // attempt that may have been accepted, no error of ours is all there is to say.
             Err(error) if error.kind() == Kind::Unreached || circumstances.outcome_unknown => {
@@ -234,7 +234,7 @@ pub(crate) fn deliver(
         let mut ending = None;
         if verdict.retry == Retry::WithNewToken && !renewed {
             renewed = true;
-            match api.renew(job, Budget::of(left())) {
+            match api.renew(job, Deadline::after(left())) {
                 Ok(true) => {
                     tell(&format!(
                         "try {number}: {}; trying again with a new token",
@@ -305,7 +305,7 @@ enum Next {
 }
 
 /// What follows the `number`th attempt of so many `tries`, when the API `asked` to wait so long and so much of the
-/// budget is `left`.
+/// deadline is `left`.
 fn next(
     verdict: &Verdict,
     asked: Option<Duration>,

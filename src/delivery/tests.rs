@@ -53,16 +53,16 @@ struct Script<'a> {
 }
 
 impl Endpoint for Script<'_> {
-    fn prepare(&mut self, _: &Job, _: Budget) -> Result<()> {
+    fn prepare(&mut self, _: &Job, _: Deadline) -> Result<()> {
         self.prepared.pop_front().unwrap_or(Ok(()))
     }
 
-    fn renew(&mut self, _: &Job, _: Budget) -> Result<bool> {
+    fn renew(&mut self, _: &Job, _: Deadline) -> Result<bool> {
         self.renewals += 1;
         self.renewed.pop_front().unwrap_or(Ok(false))
     }
 
-    fn attempt(&mut self, _: &Job, _: Budget) -> Attempt {
+    fn attempt(&mut self, _: &Job, _: Deadline) -> Attempt {
         self.clock.elapsed.set(self.clock.elapsed() + self.takes);
         self.attempts.pop_front().unwrap()
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::address::connected;
 use super::message::{Query, Reply};
 use crate::system::error::reason;
-use crate::system::time::Budget;
+use crate::system::time::Deadline;
 
 /// We offer no EDNS, so answers have 512 bytes; some servers do not care.
 const MAX_DATAGRAM: usize = 4096;
@@ -51,16 +51,16 @@ pub(super) struct Question<'a> {
 
 /// Gives a message that came in to the question that it answers. Others are dropped, so that a forger has to guess
 /// right rather than only be early. Returns how long the rest is worth waiting for.
-fn sort_in(questions: &mut [Question<'_>], message: &[u8], budget: Budget) -> Budget {
+fn sort_in(questions: &mut [Question<'_>], message: &[u8], deadline: Deadline) -> Deadline {
     for question in questions {
         if question.reply.is_none() {
             question.reply = question.query.reply(message);
             if matches!(question.reply, Some(Reply::Addresses(_))) {
-                return budget.at_most(STRAGGLER);
+                return deadline.at_most(STRAGGLER);
             }
         }
     }
-    budget
+    deadline
 }
 
 fn all_answered(questions: &[Question<'_>]) -> bool {
@@ -71,7 +71,7 @@ fn all_answered(questions: &[Question<'_>]) -> bool {
 pub(super) fn over_udp(
     server: SocketAddr,
     questions: &mut [Question<'_>],
-    mut budget: Budget,
+    mut deadline: Deadline,
 ) -> io::Result<()> {
     let socket = connected(server)?;
     for question in &*questions {
@@ -81,16 +81,16 @@ pub(super) fn over_udp(
     let mut buffer = [0; MAX_DATAGRAM];
     while !all_answered(questions) {
         let len = uninterrupted(|| {
-            socket.set_read_timeout(Some(left(budget)?))?;
+            socket.set_read_timeout(Some(left(deadline)?))?;
             socket.recv(&mut buffer)
         })?;
         let message = buffer.get(..len).unwrap_or_default();
-        budget = sort_in(questions, message, budget);
+        deadline = sort_in(questions, message, deadline);
         if questions
             .iter()
             .any(|question| question.reply == Some(Reply::Truncated))
         {
-            return over_tcp(server, questions, budget);
+            return over_tcp(server, questions, deadline);
         }
     }
     Ok(())
@@ -100,7 +100,7 @@ pub(super) fn over_udp(
 fn over_tcp(
     server: SocketAddr,
     questions: &mut [Question<'_>],
-    mut budget: Budget,
+    mut deadline: Deadline,
 ) -> io::Result<()> {
     let mut request = Vec::new();
     for question in &mut *questions {
@@ -112,22 +112,22 @@ fn over_tcp(
             request.extend_from_slice(&message);
         }
     }
-    let stream = TcpStream::connect_timeout(&server, left(budget)?)?;
-    stream.set_write_timeout(Some(left(budget)?))?;
+    let stream = TcpStream::connect_timeout(&server, left(deadline)?)?;
+    stream.set_write_timeout(Some(left(deadline)?))?;
     (&stream).write_all(&request)?;
     while !all_answered(questions) {
-        let mut bounded = Bounded(&stream, budget);
+        let mut bounded = Bounded(&stream, deadline);
         let mut len = [0; 2];
         bounded.read_exact(&mut len)?;
         let mut message = vec![0; u16::from_be_bytes(len).into()];
         bounded.read_exact(&mut message)?;
-        budget = sort_in(questions, &message, budget);
+        deadline = sort_in(questions, &message, deadline);
     }
     Ok(())
 }
 
-/// A stream that ends with its budget, even when it delivers byte by byte.
-struct Bounded<'a>(&'a TcpStream, Budget);
+/// A stream that ends with its deadline, even when it delivers byte by byte.
+struct Bounded<'a>(&'a TcpStream, Deadline);
 
 impl Read for Bounded<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -137,8 +137,8 @@ impl Read for Bounded<'_> {
 }
 
 /// What is left, as sockets want it: they read zero as "for ever".
-fn left(budget: Budget) -> io::Result<Duration> {
-    match budget.left() {
+fn left(deadline: Deadline) -> io::Result<Duration> {
+    match deadline.left() {
         Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
         left => Ok(left),
     }

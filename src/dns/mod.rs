@@ -1,4 +1,4 @@
-//! CachingResolver to addresses: a blocking stub resolver in plain std, within a [`Budget`].
+//! CachingResolver to addresses: a blocking stub resolver in plain std, within a [`Deadline`].
 //!
 //! It exists so that nothing calls `getaddrinfo`, which in a static binary loads the machine's NSS modules and dies when
 //! they were built for another libc, and which cannot be bounded without a thread. Musl and Go do as we do. It owns
@@ -6,7 +6,7 @@
 //! `dns/message.rs`'s.
 //!
 //! What always holds:
-//! - No answer later than the budget, whatever a server sends or does not send.
+//! - No answer later than the deadline, whatever a server sends or does not send.
 //! - Only an answer from the server asked, to the port and id of the question, repeating the question, is looked at.
 //! - "No such name" is said only when every name that was tried was denied by a server; a server that failed is named.
 //! - The files are read afresh for each lookup, and only when the name needs them.
@@ -35,7 +35,7 @@ use self::exchange::{Question, ServerError, over_udp};
 pub(crate) use self::failure::ResolveError;
 use self::message::{A, AAAA, Query, Reply};
 use crate::request::Family;
-use crate::system::time::Budget;
+use crate::system::time::Deadline;
 
 const DNS_PORT: u16 = 53;
 
@@ -98,12 +98,12 @@ impl Resolver {
     /// The addresses of `host`, best first, with `port`: at least one, at most 16, no duplicates.
     ///
     /// `host` is an address (IPv6 also in brackets, or with a `%scope`) or a name; a trailing dot keeps the search list
-    /// of resolv.conf(5) out. Ends within `budget`.
+    /// of resolv.conf(5) out. Ends within `deadline`.
     pub(crate) fn lookup(
         &self,
         host: &str,
         port: u16,
-        budget: Budget,
+        deadline: Deadline,
     ) -> Result<Vec<SocketAddr>, ResolveError> {
         if let Some(address) = literal(host, port) {
             return if self.family.takes(&address) {
@@ -131,7 +131,7 @@ impl Resolver {
         if !known.is_empty() {
             return Ok(ordered(known));
         }
-        self.ask(&Conf::read(&self.files), host, port, budget)
+        self.ask(&Conf::read(&self.files), host, port, deadline)
     }
 
     /// What hosts(5) says of `name`; several lines add up. A file that cannot be read says nothing.
@@ -159,7 +159,7 @@ impl Resolver {
         conf: &Conf,
         host: &str,
         port: u16,
-        budget: Budget,
+        deadline: Deadline,
     ) -> Result<Vec<SocketAddr>, ResolveError> {
         let mut silent = false;
         let mut worst: Option<ResolveError> = None;
@@ -171,7 +171,7 @@ impl Resolver {
                 continue;
             }
             let failure = match message::encode(&name) {
-                Ok(wire) => match self.ask_servers(conf, &wire, &mut first, budget) {
+                Ok(wire) => match self.ask_servers(conf, &wire, &mut first, deadline) {
                     Ok(ips) => {
                         let with_port = ips.into_iter().map(|ip| SocketAddr::new(ip, port));
                         return Ok(ordered(with_port.collect()));
@@ -198,7 +198,7 @@ impl Resolver {
         conf: &Conf,
         name: &[u8],
         first: &mut usize,
-        budget: Budget,
+        deadline: Deadline,
     ) -> Result<Vec<IpAddr>, ResolveError> {
         let count = conf.servers.len();
         let mut troubles: Vec<(SocketAddr, ServerError)> = Vec::with_capacity(count);
@@ -207,9 +207,9 @@ impl Resolver {
             let Some(&server) = conf.servers.get(index) else {
                 break;
             };
-            // A dead server must leave time for the ones after it, however short the budget.
+            // A dead server must leave time for the ones after it, however short the deadline.
             let waiting = u32::try_from(count - turn % count).unwrap_or(1);
-            let share = budget.at_most((budget.left() / waiting).min(conf.timeout));
+            let share = deadline.at_most((deadline.left() / waiting).min(conf.timeout));
             if share.is_over() {
                 break;
             }
@@ -238,7 +238,7 @@ impl Resolver {
         &self,
         server: SocketAddr,
         name: &[u8],
-        budget: Budget,
+        deadline: Deadline,
     ) -> Result<Verdict, ServerError> {
         // The only randomness in std. Its keys come from the system; what it makes of them cannot be foretold.
         let random = RandomState::new().hash_one(name).to_be_bytes();
@@ -252,7 +252,7 @@ impl Resolver {
             id = id.wrapping_add(step);
         }
         // An error that strikes once one of two questions was answered does not undo the answer.
-        let outcome = over_udp(server, &mut questions, budget);
+        let outcome = over_udp(server, &mut questions, deadline);
 
         let mut found = Vec::new();
         let mut said = None;

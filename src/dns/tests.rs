@@ -295,7 +295,7 @@ fn no_files(family: Family) -> Resolver {
 }
 
 fn ask(family: Family, conf: &Conf, host: &str) -> Result<Vec<SocketAddr>, ResolveError> {
-    no_files(family).ask(conf, host, 443, Budget::of(LONG))
+    no_files(family).ask(conf, host, 443, Deadline::after(LONG))
 }
 
 fn ask_v4(server: &Server) -> Result<Vec<SocketAddr>, ResolveError> {
@@ -368,7 +368,7 @@ impl Drop for Dir {
 #[test]
 fn addresses_are_taken_as_they_are() {
     let resolver = no_files(Family::Any);
-    let over = Budget::of(Duration::ZERO); // nothing to wait for
+    let over = Deadline::after(Duration::ZERO); // nothing to wait for
     for (host, expected) in [
         ("192.0.2.1", "192.0.2.1:80"),
         ("::1", "[::1]:80"),
@@ -394,7 +394,7 @@ fn addresses_are_taken_as_they_are() {
 
 #[test]
 fn addresses_of_the_other_family_are_refused() {
-    let over = Budget::of(Duration::ZERO);
+    let over = Deadline::after(Duration::ZERO);
     let failure = no_files(Family::V6).lookup("192.0.2.1", 80, over);
     assert_eq!(failure, Err(ResolveError::NoAddress(Family::V6, None)));
     assert_eq!(says(failure), "it is not an IPv6 address");
@@ -416,7 +416,7 @@ fn localhost_is_this_machine_whatever_the_files_say() {
         "api.localhost",
         "a.b.Localhost.",
     ] {
-        let found = |family| dir.resolver(family).lookup(name, 80, Budget::of(LONG));
+        let found = |family| dir.resolver(family).lookup(name, 80, Deadline::after(LONG));
         assert_eq!(found(Family::V4), Ok(vec![loopback4]), "{name}");
         assert_eq!(found(Family::V6), Ok(vec![loopback6]), "{name}");
         let both = if has_v6 {
@@ -480,7 +480,7 @@ fn bad_names_are_refused_before_anything_is_read() {
         ("127.1", "the name is an IPv4 address gone wrong"),
         ("10.0.0.1.", "the name is an IPv4 address gone wrong"),
     ] {
-        let failure = no_files(Family::Any).lookup(host, 80, Budget::of(LONG));
+        let failure = no_files(Family::Any).lookup(host, 80, Deadline::after(LONG));
         assert!(matches!(failure, Err(ResolveError::BadName(_))), "{host}");
         assert_eq!(says(failure), why, "{host}");
     }
@@ -507,7 +507,10 @@ fn hosts_file() {
           127.0.0.3 dotted.example.\r\n\
           127.0.0.4",
     );
-    let found = |family, name: &str| dir.resolver(family).lookup(name, 443, Budget::of(LONG));
+    let found = |family, name: &str| {
+        dir.resolver(family)
+            .lookup(name, 443, Deadline::after(LONG))
+    };
     assert_eq!(found(Family::V4, "api.example"), Ok(vec![v4(1), v4(2)]));
     assert_eq!(found(Family::V4, "aPi.eXample."), Ok(vec![v4(1), v4(2)]));
     assert_eq!(found(Family::V4, "other"), Ok(vec![v4(1)]));
@@ -518,7 +521,7 @@ fn hosts_file() {
     // What the file does not know for this family is the name servers' to know.
     let resolver = dir.resolver(Family::V6);
     assert!(resolver.hosts("api.remark", 443).is_empty());
-    let over = resolver.lookup("first", 443, Budget::of(Duration::ZERO));
+    let over = resolver.lookup("first", 443, Deadline::after(Duration::ZERO));
     assert!(matches!(over, Err(ResolveError::TimedOut(_))), "{over:?}");
 }
 
@@ -863,8 +866,8 @@ fn a_silent_server_leaves_time_for_the_next_however_short_the_budget() {
     let dead = silent();
     let good = Server::udp(known(&[1], &[]));
     let conf = conf(&[&dead, &good]);
-    let budget = Budget::of(Duration::from_millis(800));
-    let found = no_files(Family::V4).ask(&conf, "api.example", 443, budget);
+    let deadline = Deadline::after(Duration::from_millis(800));
+    let found = no_files(Family::V4).ask(&conf, "api.example", 443, deadline);
     assert_eq!(found, Ok(vec![v4(1)]));
     assert_eq!(dead.asked(), ["A api.example"]);
 }
@@ -1040,7 +1043,7 @@ fn a_silent_server_ends_with_the_budget() {
     conf.search = vec!["a.example".to_owned()];
     let limit = Duration::from_millis(600);
     let begun = Instant::now();
-    let failure = no_files(Family::Any).ask(&conf, "api", 443, Budget::of(limit));
+    let failure = no_files(Family::Any).ask(&conf, "api", 443, Deadline::after(limit));
     let took = begun.elapsed();
     assert!(
         matches!(failure, Err(ResolveError::TimedOut(_))),
@@ -1058,7 +1061,7 @@ fn without_a_budget_the_timeout_of_resolv_conf_holds() {
     let mut conf = conf(&[&server]);
     conf.timeout = Duration::from_millis(100);
     let begun = Instant::now();
-    let failure = no_files(Family::V4).ask(&conf, "api.example", 443, Budget::UNLIMITED);
+    let failure = no_files(Family::V4).ask(&conf, "api.example", 443, Deadline::UNLIMITED);
     assert_eq!(says(failure), "no answer in time: 127.0.0.1 did not answer");
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
@@ -1068,7 +1071,7 @@ fn without_a_budget_the_timeout_of_resolv_conf_holds() {
 #[test]
 fn a_spent_budget_asks_nobody() {
     let server = Server::udp(known(&[1], &[1]));
-    let over = Budget::of(Duration::ZERO);
+    let over = Deadline::after(Duration::ZERO);
     let failure = no_files(Family::Any).ask(&conf(&[&server]), "api.example", 443, over);
     assert_eq!(
         says(failure),
@@ -1099,8 +1102,12 @@ fn a_flood_of_wrong_ids_does_not_extend_the_budget() {
     });
     let limit = Duration::from_millis(400);
     let begun = Instant::now();
-    let failure =
-        no_files(Family::V4).ask(&conf(&[&server]), "api.example", 443, Budget::of(limit));
+    let failure = no_files(Family::V4).ask(
+        &conf(&[&server]),
+        "api.example",
+        443,
+        Deadline::after(limit),
+    );
     let took = begun.elapsed();
     stop.store(true, Ordering::SeqCst);
     assert!(
@@ -1293,8 +1300,12 @@ fn tcp_that_drips_ends_with_the_budget() {
     });
     let limit = Duration::from_millis(500);
     let begun = Instant::now();
-    let failure =
-        no_files(Family::V4).ask(&conf(&[&server]), "api.example", 443, Budget::of(limit));
+    let failure = no_files(Family::V4).ask(
+        &conf(&[&server]),
+        "api.example",
+        443,
+        Deadline::after(limit),
+    );
     let took = begun.elapsed();
     assert!(
         matches!(failure, Err(ResolveError::TimedOut(_))),

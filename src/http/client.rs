@@ -21,7 +21,7 @@ use crate::document::Document;
 use crate::request::{Connection, Url};
 use crate::system;
 use crate::system::error::{Error, Kind};
-use crate::system::time::Budget;
+use crate::system::time::Deadline;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -111,9 +111,9 @@ impl Client {
         self.proxy.as_deref()
     }
 
-    /// Does all that comes before a request, within `budget`, and sends not a byte of one.
-    pub(crate) fn probe(&self, budget: Budget) -> Probe {
-        self.progress.begin(budget, Purpose::Probe);
+    /// Does all that comes before a request, within `deadline`, and sends not a byte of one.
+    pub(crate) fn probe(&self, deadline: Deadline) -> Probe {
+        self.progress.begin(deadline, Purpose::Probe);
         let nothing = Request {
             method: "POST",
             url: &self.usual.0,
@@ -139,16 +139,16 @@ impl Client {
         }
     }
 
-    /// Sends `request` once and reads the answer, all within `budget`.
-    pub(crate) fn attempt(&self, request: &Request, budget: Budget) -> Attempt {
+    /// Sends `request` once and reads the answer, all within `deadline`.
+    pub(crate) fn attempt(&self, request: &Request, deadline: Deadline) -> Attempt {
         let purpose = match &request.body {
             Body::Json(document) if document.bytes().is_none() => Purpose::Stream,
             _ => Purpose::Request,
         };
-        self.progress.begin(budget, purpose);
+        self.progress.begin(deadline, purpose);
         let mut result = self.exchange(request);
         if result.is_err() && self.progress.needs_new_connection() {
-            self.progress.begin(budget, purpose);
+            self.progress.begin(deadline, purpose);
             result = self.exchange(request);
         }
         match result {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::Unsupported;
-use crate::system::time::Budget;
+use crate::system::time::Deadline;
 
 /// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,14 +24,14 @@ pub(crate) enum Phase {
     Receiving,
 }
 
-/// What the transports of one client share: the budget they obey, how far they came, and how far they may go.
+/// What the transports of one client share: the deadline they obey, how far they came, and how far they may go.
 #[derive(Debug)]
 pub(super) struct Progress(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    budget: Budget,
+    deadline: Deadline,
     purpose: Purpose,
     /// The connection is one of an earlier attempt.
     kept: bool,
@@ -63,7 +63,7 @@ impl Progress {
     pub(super) fn new() -> Arc<Progress> {
         Arc::new(Progress(Mutex::new(State {
             phase: Phase::Resolving,
-            budget: Budget::UNLIMITED,
+            deadline: Deadline::UNLIMITED,
             purpose: Purpose::Request,
             kept: true,
             found_closed: false,
@@ -78,11 +78,11 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new attempt begins, and ends with `budget`.
-    pub(super) fn begin(&self, budget: Budget, purpose: Purpose) {
+    /// A new attempt begins, and ends with `deadline`.
+    pub(super) fn begin(&self, deadline: Deadline, purpose: Purpose) {
         *self.lock() = State {
             phase: Phase::Resolving,
-            budget,
+            deadline,
             purpose,
             kept: true,
             found_closed: false,
@@ -104,8 +104,8 @@ impl Progress {
     }
 
     /// What the attempt may still take.
-    pub(super) fn budget(&self) -> Budget {
-        self.lock().budget
+    pub(super) fn deadline(&self) -> Deadline {
+        self.lock().deadline
     }
 
     /// Whether the API went away, or answered, before all of the request was written.

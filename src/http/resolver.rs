@@ -51,10 +51,10 @@ impl Resolver for CachingResolver {
             } else {
                 80
             });
-        let budget = self.progress.budget().at_most(*timeout.after);
+        let deadline = self.progress.deadline().at_most(*timeout.after);
         let found = self
             .resolver
-            .lookup(host, port, budget)
+            .lookup(host, port, deadline)
             .map_err(|failure| ureq::Error::Other(Box::new(failure)))?;
         let mut addresses = self.empty();
         for address in found.into_iter().take(16) {

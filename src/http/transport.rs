@@ -1,7 +1,7 @@
 //! The transport below TLS: the TCP socket, and the bytes on the wire.
 //!
-//! Each read and write of a [`TcpTransport`] ends with the budget of the attempt, whatever ureq asks for and however slowly the
-//! peer drips, so nothing above it can outlive the budget. Once the request comes next, the socket notes the moment when
+//! Each read and write of a [`TcpTransport`] ends with the deadline of the attempt, whatever ureq asks for and however slowly the
+//! peer drips, so nothing above it can outlive the deadline. Once the request comes next, the socket notes the moment when
 //! a byte of it leaves, which decides whether sending again is safe. It reports to [`Progress`].
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,7 +17,7 @@ use ureq::{Error, Timeout};
 
 use super::progress::{Phase, Progress, Purpose};
 use crate::system::error;
-use crate::system::time::{Budget, Clock, SystemClock};
+use crate::system::time::{Clock, Deadline, SystemClock};
 
 /// Why a connection was lost, in words.
 pub(super) fn reason(why: &io::Error) -> String {
@@ -44,16 +44,16 @@ impl<In: Transport> Connector<In> for TcpConnector {
             return Ok(Some(Either::A(tunnel)));
         }
         self.0.reach(Phase::Connecting);
-        let budget = self.0.budget().at_most(*details.timeout.after);
+        let deadline = self.0.deadline().at_most(*details.timeout.after);
         let mut failure = Error::HostNotFound;
         let addresses: &[_] = &details.addrs;
         for (index, address) in addresses.iter().enumerate() {
-            let left = budget.left();
+            let left = deadline.left();
             if left.is_zero() {
                 return Err(Error::Timeout(Timeout::Connect));
             }
             // The last address may take all that is left; those before it half each, so that one dead address does
-            // not cost the whole budget.
+            // not cost the whole deadline.
             let share = if index + 1 == addresses.len() {
                 left
             } else {
@@ -81,7 +81,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
                         limits: [None; 2],
                         blocking: true,
                         prompt: false,
-                        pause: Budget::of(Duration::ZERO),
+                        pause: Deadline::after(Duration::ZERO),
                         unsent: Vec::new(),
                     })));
                 }
@@ -95,7 +95,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
     }
 }
 
-/// A TCP connection that obeys the budget.
+/// A TCP connection that obeys the deadline.
 #[derive(Debug)]
 pub(super) struct TcpTransport {
     stream: TcpStream,
@@ -108,7 +108,7 @@ pub(super) struct TcpTransport {
     /// The last answer took at most [`PROMPT`].
     prompt: bool,
     /// Until this is over, answers are slept for.
-    pause: Budget,
+    pause: Deadline,
     /// The rest of a write that stopped because something came in: it goes out before anything else.
     unsent: Vec<u8>,
 }
@@ -176,7 +176,7 @@ impl TcpTransport {
 
     /// Sets the socket's limit for what comes next to what is left.
     fn limit(&mut self, writing: bool, timeout: NextTimeout) -> Result<(), Error> {
-        let left = self.progress.budget().left().min(*timeout.after);
+        let left = self.progress.deadline().left().min(*timeout.after);
         if left.is_zero() {
             return Err(Error::Timeout(timeout.reason));
         }
@@ -208,7 +208,7 @@ impl Transport for TcpTransport {
     /// Writes what is left of earlier writes, and then the output. Where the peer takes no more for now, but has said
     /// something, the rest is kept for later, so that the layers above can look whether it is the answer.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let end = Budget::UNLIMITED.at_most(*timeout.after);
+        let end = Deadline::UNLIMITED.at_most(*timeout.after);
         if self.progress.phase() == Phase::Ready && self.progress.is_kept() && !self.says_nothing()
         {
             self.progress.found_closed();
@@ -281,7 +281,7 @@ impl Transport for TcpTransport {
 
     /// Waits for input; does not wait where there is no time for it.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let end = Budget::UNLIMITED.at_most(*timeout.after);
+        let end = Deadline::UNLIMITED.at_most(*timeout.after);
         let looks = timeout.after.is_zero();
         if !self.unsent.is_empty() && (!looks || self.progress.phase() == Phase::Receiving) {
             let whole = NextTimeout {
@@ -297,7 +297,7 @@ impl Transport for TcpTransport {
             let waited = clock.elapsed();
             if polling && !looks && waited > PROMPT {
                 polling = false;
-                self.pause = Budget::of(waited * PAUSE);
+                self.pause = Deadline::after(waited * PAUSE);
             }
             self.block(!polling)?;
             if !polling {

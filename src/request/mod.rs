@@ -201,7 +201,7 @@ pub(crate) struct Lines {
 /// How long and how often to try one document.
 #[derive(Clone, Debug)]
 pub(crate) struct RetryPolicy {
-    /// The budget of one delivery, everything included.
+    /// The deadline of one delivery, everything included.
     pub(crate) timeout: Duration,
     /// How many tries at most; at least one.
     pub(crate) tries: u32,
@@ -211,7 +211,7 @@ pub(crate) struct RetryPolicy {
     pub(crate) max_wait: Duration,
     /// Whether sending the document twice is harmless.
     pub(crate) idempotent: bool,
-    /// Whether an API that asks to slow down is waited for as long as the budget lasts, however many tries that takes.
+    /// Whether an API that asks to slow down is waited for as long as the deadline lasts, however many tries that takes.
     pub(crate) wait_out_rate_limit: bool,
 }
 
@@ -222,7 +222,7 @@ pub(crate) struct Run {
     pub(crate) splay: Duration,
     /// The file whose lock is held meanwhile.
     pub(crate) lock: Option<PathBuf>,
-    /// The budget of the whole run.
+    /// The deadline of the whole run.
     pub(crate) max_time: Option<Duration>,
 }
 
@@ -241,7 +241,7 @@ impl Run {
 pub(crate) struct Flush {
     /// The spool.
     pub(crate) dir: PathBuf,
-    /// The budget of one delivery, everything included.
+    /// The deadline of one delivery, everything included.
     pub(crate) timeout: Duration,
     /// How it fits in with other runs.
     pub(crate) run: Run,

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::system::error::{Error, Kind, Result};
-use crate::system::time::{self, Budget};
+use crate::system::time::{self, Deadline};
 use forms::{Forms, Trace};
 
 /// More than any secret: whoever names a larger file named the wrong one.
@@ -208,10 +208,15 @@ pub(crate) fn from_bytes(bytes: Vec<u8>, origin: &str, remedy: &str) -> Result<S
 ///
 /// # Errors
 /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time.
-pub(crate) fn from_file(what: &str, content: &str, path: &Path, budget: Budget) -> Result<Secret> {
+pub(crate) fn from_file(
+    what: &str,
+    content: &str,
+    path: &Path,
+    deadline: Deadline,
+) -> Result<Secret> {
     let origin = format!("{what} '{}'", path.display());
     let remedy = format!("put {content} into that file, readable by this user alone (chmod 600)");
-    let bytes = read_file(path, budget)
+    let bytes = read_file(path, deadline)
         .map_err(|why| unreadable(&format!("reading {origin}"), &why, &remedy))?;
     let remedy = format!("it must hold {content} and nothing else");
     from_bytes(bytes, &origin, &remedy)
@@ -240,11 +245,11 @@ const O_NONBLOCK: i32 = 0x4;
 /// How often to look again at a pipe that has nothing yet: only pipes and terminals ever wait.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// The whole of a small file. A FIFO is waited for, within `budget`: opening one the usual way would wait for ever.
+/// The whole of a small file. A FIFO is waited for, within `deadline`: opening one the usual way would wait for ever.
 ///
 /// # Errors
-/// [`ErrorKind::TimedOut`] when the budget is over; another when the file cannot be read or is not small.
-pub(crate) fn read_file(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
+/// [`ErrorKind::TimedOut`] when the deadline is over; another when the file cannot be read or is not small.
+pub(crate) fn read_file(path: &Path, deadline: Deadline) -> io::Result<Vec<u8>> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(O_NONBLOCK)
@@ -265,9 +270,9 @@ pub(crate) fn read_file(path: &Path, budget: Budget) -> io::Result<Vec<u8>> {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-        if budget.is_over() {
+        if deadline.is_over() {
             return Err(ErrorKind::TimedOut.into());
         }
-        time::sleep(LOOK_AGAIN.min(budget.left()));
+        time::sleep(LOOK_AGAIN.min(deadline.left()));
     }
 }

@@ -1,6 +1,6 @@
-//! Time: the budget that every step draws from, and the only place that reads a clock or sleeps.
+//! Time: the deadline that every step draws from, and the only place that reads a clock or sleeps.
 //!
-//! A [`Budget`] is an end on the monotonic clock. It is copied down to whoever has to wait, and only ever shrinks:
+//! A [`Deadline`] is an end on the monotonic clock. It is copied down to whoever has to wait, and only ever shrinks:
 //! nothing below can wait longer than what is left of it, however often it asks. Dates are for people and for
 //! `Retry-After`; nothing that must be right depends on the wall clock.
 
@@ -9,28 +9,28 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long something may still take, as a fixed end on the monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Budget {
+pub(crate) struct Deadline {
     end: Option<Instant>,
 }
 
-impl Budget {
+impl Deadline {
     /// No end at all.
-    pub(crate) const UNLIMITED: Budget = Budget { end: None };
+    pub(crate) const UNLIMITED: Deadline = Deadline { end: None };
 
     /// Ends `limit` from now.
-    pub(crate) fn of(limit: Duration) -> Budget {
-        Budget {
+    pub(crate) fn after(limit: Duration) -> Deadline {
+        Deadline {
             end: Instant::now().checked_add(limit),
         }
     }
 
-    /// The part of this budget that ends at most `limit` from now.
-    pub(crate) fn at_most(self, limit: Duration) -> Budget {
+    /// The part of this deadline that ends at most `limit` from now.
+    pub(crate) fn at_most(self, limit: Duration) -> Deadline {
         match (self.end, Instant::now().checked_add(limit)) {
-            (Some(end), Some(cap)) => Budget {
+            (Some(end), Some(cap)) => Deadline {
                 end: Some(end.min(cap)),
             },
-            (end, cap) => Budget { end: end.or(cap) },
+            (end, cap) => Deadline { end: end.or(cap) },
         }
     }
 
@@ -278,9 +278,9 @@ mod tests {
 
     #[test]
     fn a_part_of_a_budget_never_outlives_it() {
-        let budget = Budget::of(Duration::from_millis(10));
-        assert!(budget.at_most(Duration::from_secs(9)).left() <= Duration::from_millis(10));
-        assert!(Budget::UNLIMITED.at_most(Duration::ZERO).is_over());
-        assert_eq!(Budget::UNLIMITED.left(), Duration::MAX);
+        let deadline = Deadline::after(Duration::from_millis(10));
+        assert!(deadline.at_most(Duration::from_secs(9)).left() <= Duration::from_millis(10));
+        assert!(Deadline::UNLIMITED.at_most(Duration::ZERO).is_over());
+        assert_eq!(Deadline::UNLIMITED.left(), Duration::MAX);
     }
 }

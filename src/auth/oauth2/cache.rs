@@ -24,7 +24,7 @@ use crate::system::atomic_file;
 use crate::system::error::{Error, Kind, Result, reason};
 use crate::system::guard;
 use crate::system::secret::Secret;
-use crate::system::time::{self, Budget};
+use crate::system::time::{self, Deadline};
 
 /// A token is used until so many seconds before its end: the request has to arrive, and clocks differ.
 pub(super) const MARGIN: u64 = 30;
@@ -116,7 +116,7 @@ impl Cache {
         }
         Some(Token {
             secret: Secret::new(text.to_owned()),
-            fresh: Budget::of(Duration::from_secs(left)),
+            fresh: Deadline::after(Duration::from_secs(left)),
             note: None,
             story: Some("it was in the cache"),
         })

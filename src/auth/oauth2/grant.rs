@@ -19,7 +19,7 @@ use crate::system::atomic_file;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 use crate::system::secret::{self, Secret};
-use crate::system::time::Budget;
+use crate::system::time::Deadline;
 
 /// What to ask a token endpoint for.
 #[derive(Debug)]
@@ -59,12 +59,12 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Config`] for what is missing or malformed; [`Kind::Unreached`] for what did not come in time.
-    pub(super) fn read(file: &Path, connection: &Connection, budget: Budget) -> Result<Grant> {
+    pub(super) fn read(file: &Path, connection: &Connection, deadline: Deadline) -> Result<Grant> {
         let text = secret::from_file(
             "the OAuth2 file",
             "the grant (see --oauth2-file in 'authpost --help')",
             file,
-            budget,
+            deadline,
         )?;
         let mut members = Members::of(file, text.expose())?;
         let within = |path: String| file.parent().unwrap_or(Path::new("")).join(path);
@@ -88,7 +88,7 @@ impl Grant {
             (Some(secret), None) => (Some(Secret::new(secret)), Some(file.to_owned())),
             (None, Some(path)) => {
                 let (what, content) = ("the client secret file", "the client's secret");
-                let secret = secret::from_file(what, content, &path, budget)?;
+                let secret = secret::from_file(what, content, &path, deadline)?;
                 (Some(secret), Some(path))
             }
             (None, None) => (None, None),
@@ -161,13 +161,16 @@ impl Grant {
     ///
     /// # Errors
     /// As for [`Grant::read`].
-    pub(super) fn refresh_token(&self, budget: Budget) -> Result<Option<Secret>> {
+    pub(super) fn refresh_token(&self, deadline: Deadline) -> Result<Option<Secret>> {
         match &self.flow {
             Flow::ClientCredentials => Ok(None),
-            Flow::RefreshToken(path) => {
-                secret::from_file("the refresh token file", "the refresh token", path, budget)
-                    .map(Some)
-            }
+            Flow::RefreshToken(path) => secret::from_file(
+                "the refresh token file",
+                "the refresh token",
+                path,
+                deadline,
+            )
+            .map(Some),
         }
     }
 

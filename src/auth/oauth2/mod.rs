@@ -2,7 +2,7 @@
 //!
 //! A token is used for as long as it lasts, by all runs of a user: it waits in the cache, and of many runs that need a
 //! new one, one fetches it and the others wait for that. A new refresh token is on disk before the access token that
-//! came with it is used, for it cannot be had again. Everything is within the budget of the delivery.
+//! came with it is used, for it cannot be had again. Everything is within the deadline of the delivery.
 //!
 //! What the endpoint says of a refusal is passed on, without what a terminal would obey, and not at all where it
 //! repeats a secret.
@@ -20,7 +20,7 @@ use crate::http::{Answer, Attempt, Body, Client, End, Request};
 use crate::request::Connection;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::secret::Secret;
-use crate::system::time::{self, Budget};
+use crate::system::time::{self, Deadline};
 use cache::{Cache, MARGIN};
 use grant::{Flow, Grant};
 
@@ -30,7 +30,7 @@ pub(super) struct Token {
     /// The token itself: visible ASCII.
     pub(crate) secret: Secret,
     /// How long to use it.
-    pub(crate) fresh: Budget,
+    pub(crate) fresh: Deadline,
     /// What the user should know about it.
     pub(crate) note: Option<String>,
     /// How it was come by, where there is more than one way.
@@ -42,7 +42,7 @@ impl From<Secret> for Token {
     fn from(secret: Secret) -> Token {
         Token {
             secret,
-            fresh: Budget::UNLIMITED,
+            fresh: Deadline::UNLIMITED,
             note: None,
             story: None,
         }
@@ -70,15 +70,15 @@ pub(super) fn token(
     file: &Path,
     connection: &Connection,
     refused: Option<&Secret>,
-    budget: Budget,
+    deadline: Deadline,
 ) -> Result<Token> {
-    let grant = Grant::read(file, connection, budget)?;
+    let grant = Grant::read(file, connection, deadline)?;
     let mut cache = Cache::of(&grant);
     let mut turn = cache.turn(&grant)?;
     let mut ours = false;
     let refresh_token = loop {
         // Both may have changed while another run had its turn.
-        let refresh_token = grant.refresh_token(budget)?;
+        let refresh_token = grant.refresh_token(deadline)?;
         if let Some(token) = cache.find(&grant, refresh_token.as_ref(), refused) {
             return Ok(token);
         }
@@ -91,7 +91,7 @@ pub(super) fn token(
             cache.sweep();
         }
         if !ours {
-            if budget.is_over() {
+            if deadline.is_over() {
                 return Err(Error::new(
                     Kind::Unreached,
                     format!(
@@ -101,7 +101,7 @@ pub(super) fn token(
                 )
                 .hint(LATER));
             }
-            time::sleep(LOOK_AGAIN.min(budget.left()));
+            time::sleep(LOOK_AGAIN.min(deadline.left()));
         }
     };
     cache.clear();
@@ -111,7 +111,7 @@ pub(super) fn token(
         grant: &grant,
         refresh_token: refresh_token.as_ref(),
     }
-    .run(connection, budget)?;
+    .run(connection, deadline)?;
     let (refresh_token, story) = match (refresh_token, issued.refresh_token) {
         (Some(old), Some(new)) if old.expose() != new.expose() => {
             grant.keep(&new)?;
@@ -135,9 +135,9 @@ pub(super) fn token(
         // A token that lives no longer than the margin is used for what it is worth, by this run alone; and one that
         // does not say how long it lives by this run until the API refuses it.
         fresh: match issued.lifetime {
-            None => Budget::UNLIMITED,
-            Some(short @ ..=MARGIN) => Budget::of(Duration::from_secs(short)),
-            Some(long) => Budget::of(Duration::from_secs(long - MARGIN)),
+            None => Deadline::UNLIMITED,
+            Some(short @ ..=MARGIN) => Deadline::after(Duration::from_secs(short)),
+            Some(long) => Deadline::after(Duration::from_secs(long - MARGIN)),
         },
         note: cache.trouble(),
         story: Some(story),
@@ -151,9 +151,9 @@ pub(super) fn token(
 pub(crate) fn secret_files(
     file: &Path,
     connection: &Connection,
-    budget: Budget,
+    deadline: Deadline,
 ) -> Result<Vec<PathBuf>> {
-    let grant = Grant::read(file, connection, budget)?;
+    let grant = Grant::read(file, connection, deadline)?;
     let refresh_token_file = match grant.flow {
         Flow::ClientCredentials => None,
         Flow::RefreshToken(path) => Some(path),
@@ -181,7 +181,7 @@ struct TokenRequest<'a> {
 }
 
 impl TokenRequest<'_> {
-    fn run(&self, connection: &Connection, budget: Budget) -> Result<Issued> {
+    fn run(&self, connection: &Connection, deadline: Deadline) -> Result<Issued> {
         let connection = Connection {
             max_response: MAX_ANSWER,
             ..connection.clone()
@@ -196,7 +196,7 @@ impl TokenRequest<'_> {
             secrets: &secrets,
             body: Body::Form(&form),
         };
-        match client.attempt(&request, budget) {
+        match client.attempt(&request, deadline) {
             Attempt::Answered(answer) => self.issued(&answer),
             Attempt::Unsent(error) | Attempt::Unanswered(error) => Err(unreached(&error)),
         }
