@@ -35,12 +35,12 @@ pub(crate) fn run(flush: &Flush) -> Result<Exit> {
     let _lock = begin(&flush.run, clock, report)?;
     // A crontab has both lines from the start: a directory that was made for the spool may still be empty.
     if Spool::is_prepared(&flush.dir)? {
-        report.remark(&Counts::default().summary(&flush.dir));
+        report.unless_quiet(&Counts::default().summary(&flush.dir));
         return Ok(Exit::Ok);
     }
     let spool = Spool::open(&flush.dir)?;
     let Some(_turn) = spool.turn()? else {
-        report.remark(&format!(
+        report.unless_quiet(&format!(
             "another flush of the spool '{}' is at work; leaving it to that one",
             spool.dir().display()
         ));
@@ -72,7 +72,7 @@ pub(crate) fn run(flush: &Flush) -> Result<Exit> {
         run.message(name, limit)?;
     }
     report.pause();
-    report.remark(&run.counts.summary(spool.dir()));
+    report.unless_quiet(&run.counts.summary(spool.dir()));
     Ok(run.exit)
 }
 
@@ -222,7 +222,7 @@ impl<'a> Run<'a> {
         self.counts.dead += 1;
         self.exit = self.exit.or_worse(exit);
         let path = self.spool.path(place, name);
-        self.report.failure(
+        self.report.warn(
             &format!("setting aside '{}', among the dead: {why}", path.display()),
             None,
         );
@@ -350,7 +350,7 @@ impl<'a> Run<'a> {
         let wait = time::spoken(Duration::from_secs(retries.wait));
         if self.told.insert(why.clone()) {
             let text = format!("{} {why}; next try in {wait} at the earliest", message.id);
-            self.report.failure(&text, outcome.hint());
+            self.report.warn(&text, outcome.hint());
         }
         put
     }
@@ -373,7 +373,7 @@ impl<'a> Run<'a> {
         self.exit = self.exit.or_worse(exit);
         let (id, url) = (&message.id, &message.target.url);
         let text = format!("{id} to {url}: {}{now}", retries.error);
-        self.report.failure(&text, remedy);
+        self.report.warn(&text, remedy);
         put
     }
 
@@ -382,6 +382,6 @@ impl<'a> Run<'a> {
         self.exit = self.exit.or_worse(Exit::TempFail);
         let text = format!("the time of --max-time is over, with {left} messages still to look at");
         self.report
-            .failure(&text, Some("the next flush goes on; or give it more time"));
+            .warn(&text, Some("the next flush goes on; or give it more time"));
     }
 }

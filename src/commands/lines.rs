@@ -224,7 +224,7 @@ impl Run<'_> {
             earlier_attempts: 0,
             last_of: None,
         };
-        let tell = &mut |text: &str| report.another_try(&batch.span, text);
+        let tell = &mut |text: &str| report.retrying(&batch.span, text);
         deliver(job, &mut self.api, &context, &mut NoJournal, tell)
     }
 

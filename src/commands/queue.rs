@@ -239,7 +239,7 @@ fn each(
     }
     if !chosen.quiet {
         let messages = if count == 1 { "message" } else { "messages" };
-        output::note(&format!("{count} {messages} {done}"));
+        output::info(&format!("{count} {messages} {done}"));
     }
     Ok(exit)
 }

@@ -70,7 +70,7 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
     }
     let mut api = Api::new(&job.target)?;
     report.request(&job);
-    let tell = &mut |text: &str| report.another_try(text);
+    let tell = &mut |text: &str| report.retrying(text);
     let outcome = deliver(&job, &mut api, &context, &mut NoJournal, tell)?;
     let exit = report.outcome(&job, &outcome);
     // The process ends now. The kernel takes all of this back at once; freed piece by piece, it takes a tenth of an https
@@ -92,7 +92,7 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
     let mut held = spool.accept(&message, &job.body, Place::Queue)?;
     report.request(job);
     let outcome = Api::new(&job.target).and_then(|mut api| {
-        let tell = &mut |text: &str| report.another_try(text);
+        let tell = &mut |text: &str| report.retrying(text);
         deliver(job, &mut api, context, &mut SpoolJournal(&mut held), tell)
     });
     let (dir, id) = (spool.dir().display(), &message.id);
@@ -108,7 +108,7 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
             held.requeue()?;
             // That it cannot be printed is less than where the document is.
             let _ = report.spooled_unsent(job, &error);
-            output::note(&format!("{kept}; {flush}"));
+            output::info(&format!("{kept}; {flush}"));
             return Ok(error.kind().into());
         }
     };
@@ -122,7 +122,7 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
         Disposition::Delivered => report.outcome(job, &outcome),
         Disposition::DeadLetter => {
             let exit = report.outcome(job, &outcome)?;
-            output::note(&format!(
+            output::info(&format!(
                 "dead in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
             ));
             Ok(exit)
@@ -133,7 +133,7 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
         }
         Disposition::Requeue => {
             let exit = report.outcome(job, &outcome)?;
-            output::note(&format!("{kept}; {flush}"));
+            output::info(&format!("{kept}; {flush}"));
             Ok(exit)
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{line, print};
+use super::{print, print_line};
 use crate::delivery::verdict::Fate;
 use crate::http::{Answer, End};
 use crate::json;
@@ -65,17 +65,17 @@ fn without_queries(text: &str) -> String {
 /// The first lines of what the API said.
 pub(super) fn quote(answer: &Answer) {
     if answer.repeats_secret {
-        return line("  (the answer repeats a secret, so it is not shown here)");
+        return print_line("  (the answer repeats a secret, so it is not shown here)");
     }
     let start = &answer.body[..answer.body.len().min(QUOTED_BYTES)];
     let text = String::from_utf8_lossy(start);
     let text = text.trim();
     let mut lines = text.lines();
     for quoted in lines.by_ref().take(QUOTED_LINES) {
-        line(&format!("  {quoted}"));
+        print_line(&format!("  {quoted}"));
     }
     if lines.next().is_some() || start.len() < answer.body.len() {
-        line("  …");
+        print_line("  …");
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::answer::{end_of, quote};
 use super::record::Record;
 use super::report::Report;
-use super::{line, note};
+use super::{info, print_line};
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;
@@ -100,9 +100,9 @@ impl LineReport<'_> {
     }
 
     /// A try that another one follows.
-    pub(crate) fn another_try(&mut self, span: &RangeInclusive<u64>, text: &str) {
+    pub(crate) fn retrying(&mut self, span: &RangeInclusive<u64>, text: &str) {
         if self.output.verbose {
-            self.note(span, text);
+            self.info(span, text);
         }
     }
 
@@ -120,7 +120,7 @@ impl LineReport<'_> {
     /// As for [`super::page`].
     pub(crate) fn bad_line(&mut self, number: u64, why: &str) -> Result<()> {
         let span = number..=number;
-        self.note(&span, why);
+        self.info(&span, why);
         match self.output.show {
             Show::Report => self.record(&Record {
                 target: Some(self.target),
@@ -161,7 +161,7 @@ impl LineReport<'_> {
     ) -> Result<()> {
         if let Some(text) = &outcome.note {
             self.wipe();
-            self.report.remark(text);
+            self.report.unless_quiet(text);
         }
         let success = outcome.exit() == Exit::Ok;
         if let Some(answer) = &outcome.answer {
@@ -173,15 +173,15 @@ impl LineReport<'_> {
                 && !self.output.quiet
                 && let Some(why) = end_of(answer, outcome.fate())
             {
-                self.note(span, &why);
+                self.info(span, &why);
             }
         }
         if !success {
-            self.note(span, &outcome.why());
+            self.info(span, &outcome.why());
             let hint = outcome.hint().map(str::to_owned);
             if hint.is_some() && hint != self.hint {
                 self.hint = hint;
-                line(&format!(
+                print_line(&format!(
                     "hint: {}",
                     self.hint.as_deref().unwrap_or_default()
                 ));
@@ -216,7 +216,7 @@ impl LineReport<'_> {
             _ => String::new(),
         };
         let kept = "kept in the spool, as all that follows";
-        self.note(
+        self.info(
             span,
             &format!("{why}{kept}: 'authpost flush {dir}' delivers it"),
         );
@@ -250,25 +250,25 @@ impl LineReport<'_> {
     ) {
         self.wipe();
         if exit != Exit::Ok || !self.output.quiet {
-            line(&format!("{tally} in {:.1} s", elapsed.as_secs_f64()));
+            print_line(&format!("{tally} in {:.1} s", elapsed.as_secs_f64()));
         }
         match stopped {
             None => {}
             Some((settled, None)) => {
-                line(&format!(
+                print_line(&format!(
                     "hint: the run stopped early: go on with --skip {settled}"
                 ));
             }
-            Some((settled, Some(last))) => line(&format!(
+            Some((settled, Some(last))) => print_line(&format!(
                 "hint: the run stopped early: go on with --skip {last} if the API has taken what was under way, else with --skip {settled}"
             )),
         }
     }
 
-    fn note(&mut self, span: &RangeInclusive<u64>, text: &str) {
+    fn info(&mut self, span: &RangeInclusive<u64>, text: &str) {
         self.wipe();
         let (first, last) = (span.start(), span.end());
-        note(&match first == last {
+        info(&match first == last {
             true => format!("line {first}: {text}"),
             false => format!("lines {first} to {last}: {text}"),
         });

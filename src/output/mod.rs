@@ -22,7 +22,7 @@ use terminal::Out;
 pub(crate) use terminal::printable;
 
 /// One line on standard error, whatever is in it. That it cannot be written is nothing we could tell anybody.
-fn line(text: &str) {
+fn print_line(text: &str) {
     let _ = io::stderr()
         .lock()
         .write_all(format!("{}\n", printable(text)).as_bytes());
@@ -30,9 +30,9 @@ fn line(text: &str) {
 
 /// What stopped us, and the remedy.
 pub(crate) fn error(error: &Error) {
-    line(&format!("authpost: {error}"));
+    print_line(&format!("authpost: {error}"));
     if let Some(remedy) = error.remedy() {
-        line(&format!("hint: {remedy}"));
+        print_line(&format!("hint: {remedy}"));
     }
 }
 
@@ -45,17 +45,17 @@ pub(crate) fn not_sent(error: &Error) -> Result<()> {
 }
 
 /// Something worth knowing that stops nothing.
-pub(crate) fn note(text: &str) {
-    line(&format!("authpost: {text}"));
+pub(crate) fn info(text: &str) {
+    print_line(&format!("authpost: {text}"));
 }
 
 /// A bug: in one line, without a backtrace.
 pub(crate) fn bug(what: &str) {
-    line(&format!(
+    print_line(&format!(
         "authpost: this is a bug in authpost {}: {what}",
         env!("CARGO_PKG_VERSION")
     ));
-    line(
+    print_line(
         "hint: please report it with the command line; whether the document was sent is not known",
     );
 }

@@ -10,7 +10,7 @@ use super::answer::{end_of, page_with_newline, pretty, quote, shown};
 use super::record::Record;
 use super::request::request_headers;
 use super::terminal::is_terminal;
-use super::{error, line, note, page, printable};
+use super::{error, info, page, print_line, printable};
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::{Fate, json_of};
@@ -45,16 +45,16 @@ impl Report<'_> {
     }
 
     /// A try that another one follows.
-    pub(crate) fn another_try(self, text: &str) {
+    pub(crate) fn retrying(self, text: &str) {
         if self.output.verbose {
-            note(text);
+            info(text);
         }
     }
 
     /// The request about to be sent.
     pub(crate) fn request(self, job: &Job) {
         if self.output.verbose {
-            line(&format!(
+            print_line(&format!(
                 "> {} {}",
                 job.target.method.as_str(),
                 job.target.url
@@ -67,7 +67,7 @@ impl Report<'_> {
                     true => value,
                     false => shown(&name, &value),
                 };
-                line(&format!("> {name}: {value}"));
+                print_line(&format!("> {name}: {value}"));
             }
         }
     }
@@ -75,7 +75,7 @@ impl Report<'_> {
     /// The random wait before everything else.
     pub(crate) fn splay(self, wait: Duration) {
         if self.output.verbose {
-            note(&format!("waiting {} first (--splay)", time::spoken(wait)));
+            info(&format!("waiting {} first (--splay)", time::spoken(wait)));
         }
     }
 
@@ -95,18 +95,18 @@ impl Report<'_> {
     }
 
     /// Something worth knowing that stops nothing.
-    pub(crate) fn remark(self, text: &str) {
+    pub(crate) fn unless_quiet(self, text: &str) {
         if !self.output.quiet {
-            note(text);
+            info(text);
         }
     }
 
     /// A delivery that failed, one of many, and the remedy.
-    pub(crate) fn failure(self, text: &str, remedy: Option<&str>) {
+    pub(crate) fn warn(self, text: &str, remedy: Option<&str>) {
         self.pause();
-        note(text);
+        info(text);
         if let Some(remedy) = remedy {
-            line(&format!("hint: {remedy}"));
+            print_line(&format!("hint: {remedy}"));
         }
     }
 
@@ -133,7 +133,7 @@ impl Report<'_> {
     pub(crate) fn flushed(self, job: &Job, outcome: &Outcome) -> Result<()> {
         if let Some(text) = &outcome.note {
             self.pause();
-            self.remark(text);
+            self.unless_quiet(text);
         }
         if self.output.verbose
             && let Some(answer) = &outcome.answer
@@ -151,7 +151,7 @@ impl Report<'_> {
     /// # Errors
     /// As for [`page`].
     pub(crate) fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
-        self.remark(text);
+        self.unless_quiet(text);
         self.flushed(job, outcome)?;
         Ok(outcome.exit())
     }
@@ -188,7 +188,7 @@ impl Report<'_> {
     /// That no certificate is checked.
     pub(crate) fn insecure(self) {
         if !self.output.quiet {
-            note("no certificate is checked (--insecure): anybody on the way can read the token");
+            info("no certificate is checked (--insecure): anybody on the way can read the token");
         }
     }
 
@@ -198,7 +198,7 @@ impl Report<'_> {
     /// As for [`page`].
     pub(crate) fn outcome(self, job: &Job, outcome: &Outcome) -> Result<Exit> {
         if let Some(text) = &outcome.note {
-            self.remark(text);
+            self.unless_quiet(text);
         }
         let success = outcome.exit() == Exit::Ok;
         let silent = self.output.quiet && success;
@@ -210,9 +210,9 @@ impl Report<'_> {
             self.answer_head(answer);
         }
         if !success {
-            line(&format!("authpost: {}", outcome.why()));
+            print_line(&format!("authpost: {}", outcome.why()));
             if let Some(hint) = outcome.hint() {
-                line(&format!("hint: {hint}"));
+                print_line(&format!("hint: {hint}"));
             }
         }
         let told = match self.show(job, outcome) {
@@ -233,7 +233,7 @@ impl Report<'_> {
                 quote(answer);
             }
             if !silent && let Some(why) = end_of(answer, outcome.fate()) {
-                note(&why);
+                info(&why);
             }
         }
         Ok(outcome.exit())
@@ -268,10 +268,10 @@ impl Report<'_> {
             "{mark}{} {} {}",
             answer.version, answer.status, answer.reason
         );
-        line(status.trim_end());
+        print_line(status.trim_end());
         if self.output.verbose {
             for (name, value) in &answer.headers {
-                line(&format!("< {name}: {}", shown(name, value)));
+                print_line(&format!("< {name}: {}", shown(name, value)));
             }
         }
     }
