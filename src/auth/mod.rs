@@ -17,18 +17,18 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use crate::request::{self, Auth, Form, Source, Target};
+use crate::request::{self, Auth, Form, Target, TokenSource};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::secret::{self, Secret};
 use crate::system::time::{self, Deadline};
-use oauth2::Token;
+use oauth2::AccessToken;
 
 /// The headers that prove who sends a request.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     /// The token's header comes first.
     headers: Vec<(String, Secret)>,
-    token: Option<Token>,
+    token: Option<AccessToken>,
 }
 
 impl Credentials {
@@ -60,7 +60,7 @@ impl Credentials {
         }
         let given = target.headers.iter().map(|(name, _)| name);
         let mut others = headers.iter().map(|(name, _)| name).skip(1).chain(given);
-        if let (Some((name, _)), false) = (headers.first(), target.auth.source == Source::None)
+        if let (Some((name, _)), false) = (headers.first(), target.auth.source == TokenSource::None)
             && others.any(|other| other.eq_ignore_ascii_case(name))
         {
             return Err(Error::new(
@@ -79,9 +79,9 @@ impl Credentials {
     pub(crate) fn renew(&mut self, target: &Target, deadline: Deadline) -> Result<bool> {
         let has_another = match &target.auth.source {
             // A pipe was read to its end; a file that is gone is worth a word.
-            Source::File(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
-            Source::Command(_) | Source::OAuth2(_) => true,
-            Source::Env(_) | Source::None => false,
+            TokenSource::File(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
+            TokenSource::Command(_) | TokenSource::OAuth2(_) => true,
+            TokenSource::Env(_) | TokenSource::None => false,
         };
         if !has_another {
             return Ok(false);
@@ -128,30 +128,34 @@ impl Credentials {
 }
 
 /// The permissions of a file that should be its owner's alone, where others have any.
-pub(crate) fn laxness(path: &Path) -> Option<u32> {
+pub(crate) fn exposed_mode(path: &Path) -> Option<u32> {
     let metadata = fs::metadata(path).ok()?;
     let mode = metadata.permissions().mode() & 0o777;
     (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
 }
 
 /// The token, but not the one that was `refused` where there is a choice; `None` where the user wants none.
-fn token(target: &Target, refused: Option<&Secret>, deadline: Deadline) -> Result<Option<Token>> {
+fn token(
+    target: &Target,
+    refused: Option<&Secret>,
+    deadline: Deadline,
+) -> Result<Option<AccessToken>> {
     match &target.auth.source {
-        Source::OAuth2(file) => {
+        TokenSource::OAuth2(file) => {
             oauth2::token(file, &target.connection, refused, deadline).map(Some)
         }
-        source => Ok(at_hand(source, deadline)?.map(Token::from)),
+        source => Ok(at_hand(source, deadline)?.map(AccessToken::from)),
     }
 }
 
 /// How messages call the place that a token comes from.
-pub(crate) fn origin(source: &Source) -> String {
+pub(crate) fn origin(source: &TokenSource) -> String {
     match source {
-        Source::File(path) => format!("the token file '{}'", path.display()),
-        Source::Env(name) => format!("the environment variable {name}"),
-        Source::Command(_) => "the output of --token-command".to_owned(),
-        Source::OAuth2(path) => format!("the OAuth2 file '{}'", path.display()),
-        Source::None => "nowhere".to_owned(),
+        TokenSource::File(path) => format!("the token file '{}'", path.display()),
+        TokenSource::Env(name) => format!("the environment variable {name}"),
+        TokenSource::Command(_) => "the output of --token-command".to_owned(),
+        TokenSource::OAuth2(path) => format!("the OAuth2 file '{}'", path.display()),
+        TokenSource::None => "nowhere".to_owned(),
     }
 }
 
@@ -173,19 +177,19 @@ pub(crate) fn unset(name: &str) -> Error {
 }
 
 /// The text of a token that only has to be read, with white space at its ends dropped; `None` where there is none.
-fn at_hand(source: &Source, deadline: Deadline) -> Result<Option<Secret>> {
+fn at_hand(source: &TokenSource, deadline: Deadline) -> Result<Option<Secret>> {
     let origin = origin(source);
     let bytes = match source {
-        Source::None | Source::OAuth2(_) => return Ok(None),
-        Source::Env(name) => match std::env::var_os(name) {
+        TokenSource::None | TokenSource::OAuth2(_) => return Ok(None),
+        TokenSource::Env(name) => match std::env::var_os(name) {
             Some(value) => value.into_encoded_bytes(),
             None => return Err(unset(name)),
         },
-        Source::File(path) => secret::read_file(path, deadline).map_err(|why| {
+        TokenSource::File(path) => secret::read_file(path, deadline).map_err(|why| {
             let remedy = "put the token into that file, readable by this user alone (chmod 600)";
             secret::unreadable(&format!("reading {origin}"), &why, remedy)
         })?,
-        Source::Command(command) => output_of(command, deadline)?,
+        TokenSource::Command(command) => output_of(command, deadline)?,
     };
     secret::from_bytes(bytes, &origin, TOKEN_ALONE).map(Some)
 }

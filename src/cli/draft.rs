@@ -13,7 +13,7 @@ use super::{Command, Flag, Manual, Shell, VERBS, Verb, shown, verb_row};
 use crate::document::Item;
 use crate::json::{self, Pointer};
 use crate::request::{
-    self, Chosen, Expect, Family, Flush, Input, Method, Output, Show, Source, Url,
+    self, Chosen, Expect, Family, Flush, Input, Method, Output, Show, TokenSource, Url,
 };
 use crate::system::error::{Error, Kind, Result};
 
@@ -33,8 +33,8 @@ pub(super) struct Draft {
     pub(super) data: Option<Input>,
     pub(super) no_body: bool,
     pub(super) method: Option<Method>,
-    sources: Vec<Source>,
-    config_sources: Vec<Source>,
+    sources: Vec<TokenSource>,
+    config_sources: Vec<TokenSource>,
     pub(super) scheme: Option<String>,
     pub(super) auth_header: Option<String>,
     pub(super) headers: Vec<(String, String)>,
@@ -159,7 +159,7 @@ impl Draft {
         Ok(())
     }
 
-    pub(super) fn source(&mut self, source: Source) {
+    pub(super) fn source(&mut self, source: TokenSource) {
         self.sources.push(source);
     }
 

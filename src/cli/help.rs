@@ -3,7 +3,7 @@
 //! What is said about an option, a verb or an exit code comes from its row, so that it cannot go stale. The golden files
 //! under `tests/golden` hold the results; `make bless` rewrites them.
 
-use crate::cli::{FLAGS, Flag, Group, VERBS, Verb, VerbRow, usage};
+use crate::cli::{FLAGS, Flag, HelpSection, VERBS, Verb, VerbRow, usage};
 use crate::delivery::exit::{EXITS, ExitRow};
 
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -86,7 +86,7 @@ pub(crate) fn help(all: bool) -> String {
     out.push_str(&format!("\nExample:\n  {}\n", EXAMPLES[0].0));
     out.push_str(&format!("\n{}", wrapped(ITEMS_ARE, 0)));
     table(&mut out, COLUMN, owned(ITEMS));
-    for group in Group::ALL {
+    for group in HelpSection::ALL {
         out.push_str(&format!("\n{}:\n", group.title()));
         let flags = FLAGS.iter().filter(|flag| flag.group == group);
         if all {
@@ -203,7 +203,7 @@ pub(super) fn options(row: &VerbRow) -> String {
     let list = |wanted: &dyn Fn(&Flag) -> bool| {
         let flags = FLAGS
             .iter()
-            .filter(|flag| flag.group != Group::Itself && wanted(flag));
+            .filter(|flag| flag.group != HelpSection::Itself && wanted(flag));
         flags
             .map(|flag| format!("--{}", flag.long))
             .collect::<Vec<_>>()

@@ -5,7 +5,7 @@ use super::help::{
     options, paragraphs, sentence,
 };
 use super::manual::{DATE, JOBS, SPOOL, SPOOL_NAME};
-use crate::cli::{FLAGS, Flag, Group, Manual, VERBS, VerbRow};
+use crate::cli::{FLAGS, Flag, HelpSection, Manual, VERBS, VerbRow};
 use crate::delivery::exit::EXITS;
 
 /// A manual page.
@@ -33,7 +33,7 @@ fn authpost() -> String {
         entry(&mut out, &bold(item), what);
     }
     out.push_str(".SH OPTIONS\n");
-    for group in Group::ALL {
+    for group in HelpSection::ALL {
         out.push_str(&format!(".SS {}\n", group.title()));
         for flag in FLAGS.iter().filter(|flag| flag.group == group) {
             entry(&mut out, &option(flag), &paragraphs(flag).join("\n\n"));

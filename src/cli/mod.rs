@@ -24,7 +24,7 @@ use crate::request::{Chosen, Flush, Plan};
 use crate::system::error::{Error, Kind, Result, reason};
 use draft::Draft;
 use table::{FLAGS, VERBS};
-use value::Value;
+use value::OptionValue;
 
 /// What the user asks for.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ pub(crate) struct Flag {
     /// What to call its value; `None` for a switch.
     pub(crate) value: Option<&'static str>,
     /// Where it stands in the help.
-    pub(crate) group: Group,
+    pub(crate) group: HelpSection,
     /// The verbs that it means something to.
     pub(crate) verbs: &'static [Verb],
     /// What it does, in a few words.
@@ -135,7 +135,7 @@ pub(crate) struct Flag {
     /// All there is to know, where the brief does not say it; paragraphs are separated by empty lines.
     pub(crate) text: &'static str,
     /// Notes it in the draft. The error is a clause about the value.
-    set: fn(&mut Draft, Value) -> std::result::Result<(), String>,
+    set: fn(&mut Draft, OptionValue) -> std::result::Result<(), String>,
 }
 
 impl Flag {
@@ -151,7 +151,7 @@ impl Flag {
 
 /// The parts of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
+pub(crate) enum HelpSection {
     /// What is sent.
     Body,
     /// The token, and other headers.
@@ -168,28 +168,28 @@ pub(crate) enum Group {
     Itself,
 }
 
-impl Group {
+impl HelpSection {
     /// All of them, in the order of the help.
-    pub(crate) const ALL: [Group; 7] = [
-        Group::Body,
-        Group::Token,
-        Group::Delivery,
-        Group::Connection,
-        Group::Lines,
-        Group::Output,
-        Group::Itself,
+    pub(crate) const ALL: [HelpSection; 7] = [
+        HelpSection::Body,
+        HelpSection::Token,
+        HelpSection::Delivery,
+        HelpSection::Connection,
+        HelpSection::Lines,
+        HelpSection::Output,
+        HelpSection::Itself,
     ];
 
     /// The heading.
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Group::Body => "Document",
-            Group::Token => "Token and headers",
-            Group::Delivery => "Delivery",
-            Group::Connection => "Connection",
-            Group::Lines => "Lines",
-            Group::Output => "Output",
-            Group::Itself => "Other",
+            HelpSection::Body => "Document",
+            HelpSection::Token => "Token and headers",
+            HelpSection::Delivery => "Delivery",
+            HelpSection::Connection => "Connection",
+            HelpSection::Lines => "Lines",
+            HelpSection::Output => "Output",
+            HelpSection::Itself => "Other",
         }
     }
 }
@@ -347,7 +347,7 @@ fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
             None => OsString::new(),
         };
         draft.used(flag);
-        (flag.set)(draft, Value(value)).map_err(|why| unusable(&why))?;
+        (flag.set)(draft, OptionValue(value)).map_err(|why| unusable(&why))?;
     }
     Ok(())
 }

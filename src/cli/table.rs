@@ -1,9 +1,9 @@
 //! Every option, once. Parser, help, manual page and completions are rendered from these rows.
 
 use super::draft::Page;
-use super::{Flag, Group, Manual, Shell, Verb, VerbRow};
+use super::{Flag, HelpSection, Manual, Shell, Verb, VerbRow};
 use crate::request::Family;
-use crate::request::{self, Input, Method, Source};
+use crate::request::{self, Input, Method, TokenSource};
 
 /// What authpost can be told to do, in the order of the help.
 pub(super) const VERBS: &[VerbRow] = &[
@@ -112,7 +112,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "data",
         short: Some('d'),
         value: Some("JSON"),
-        group: Group::Body,
+        group: HelpSection::Body,
         verbs: SENDING,
         brief: "document to send; @FILE reads a file, @- stdin",
         text: "@FILE reads the document from a file, @- from standard input. authpost checks that it is JSON (RFC \
@@ -133,7 +133,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "no-body",
         short: None,
         value: None,
-        group: Group::Body,
+        group: HelpSection::Body,
         verbs: SENDING,
         brief: "send a request without a document",
         text: "Without items, --data and --lines there is no document. That is an error, because it is most often a \
@@ -147,7 +147,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "method",
         short: Some('X'),
         value: Some("POST|PUT|PATCH"),
-        group: Group::Body,
+        group: HelpSection::Body,
         verbs: SENDING,
         brief: "HTTP method [default: POST]",
         text: "",
@@ -163,7 +163,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "token-file",
         short: None,
         value: Some("FILE"),
-        group: Group::Token,
+        group: HelpSection::Token,
         verbs: SENDING,
         brief: "read the token from FILE",
         text: "FILE contains only the token. White space around it is dropped. FILE may be /dev/stdin, a FIFO, or a \
@@ -172,7 +172,7 @@ pub(super) const FLAGS: &[Flag] = &[
                variable AUTHPOST_TOKEN. No option takes the token itself, because every user of the machine can \
                read command lines.",
         set: |draft, value| {
-            draft.source(Source::File(value.path()?));
+            draft.source(TokenSource::File(value.path()?));
             Ok(())
         },
     },
@@ -180,7 +180,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "token-env",
         short: None,
         value: Some("NAME"),
-        group: Group::Token,
+        group: HelpSection::Token,
         verbs: SENDING,
         brief: "read the token from environment variable NAME",
         text: "",
@@ -189,7 +189,7 @@ pub(super) const FLAGS: &[Flag] = &[
             if name.is_empty() || name.contains(['=', '\0']) {
                 return Err("it is not the name of a variable".to_owned());
             }
-            draft.source(Source::Env(name));
+            draft.source(TokenSource::Env(name));
             Ok(())
         },
     },
@@ -197,13 +197,13 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "token-command",
         short: None,
         value: Some("COMMAND"),
-        group: Group::Token,
+        group: HelpSection::Token,
         verbs: SENDING,
         brief: "run COMMAND with sh -c; its output is the token",
         text: "Its run time counts toward --timeout. At the deadline COMMAND is killed with all its child \
                processes. COMMAND runs once more if the API refuses the token (401).",
         set: |draft, value| {
-            draft.source(Source::Command(value.text()?));
+            draft.source(TokenSource::Command(value.text()?));
             Ok(())
         },
     },
@@ -211,12 +211,12 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "oauth2-file",
         short: None,
         value: Some("FILE"),
-        group: Group::Token,
+        group: HelpSection::Token,
         verbs: SENDING,
         brief: "get the token by OAuth2, as configured in FILE",
         text: OAUTH2,
         set: |draft, value| {
-            draft.source(Source::OAuth2(value.path()?));
+            draft.source(TokenSource::OAuth2(value.path()?));
             Ok(())
         },
     },
@@ -224,12 +224,12 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "no-auth",
         short: None,
         value: None,
-        group: Group::Token,
+        group: HelpSection::Token,
         verbs: SENDING,
         brief: "send no token",
         text: "",
         set: |draft, _| {
-            draft.source(Source::None);
+            draft.source(TokenSource::None);
             Ok(())
         },
     },
@@ -237,7 +237,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "auth-scheme",
         short: None,
         value: Some("WORD"),
-        group: Group::Token,
+        group: HelpSection::Token,
         verbs: SENDING,
         brief: "authentication scheme [default: Bearer]",
         text: "The scheme is the word before the token in the Authorization header. For Basic, the token is \
@@ -255,7 +255,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "auth-header",
         short: None,
         value: Some("NAME"),
-        group: Group::Token,
+        group: HelpSection::Token,
         verbs: SENDING,
         brief: "send the token in header NAME, with no scheme",
         text: "This replaces the Authorization header. Example: --auth-header X-API-Key.",
@@ -270,7 +270,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "header",
         short: Some('H'),
         value: Some("'NAME: VALUE'"),
-        group: Group::Token,
+        group: HelpSection::Token,
         verbs: SENDING,
         brief: "add a request header; may be repeated",
         text: "Authorization and Cookie are refused here, because every user of the machine can read command lines. \
@@ -281,7 +281,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "header-file",
         short: None,
         value: Some("FILE"),
-        group: Group::Token,
+        group: HelpSection::Token,
         verbs: SENDING,
         brief: "add the headers in FILE, one per line",
         text: "Each line is 'NAME: VALUE'. Their values stay as secret as the token.",
@@ -294,7 +294,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "timeout",
         short: None,
         value: Some("TIME"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: DELIVERING,
         brief: "total deadline per document [default: 60s]",
         text: "It covers fetching the token, DNS, connecting, TLS, sending, waiting for the answer, and all \
@@ -308,7 +308,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "connect-timeout",
         short: None,
         value: Some("TIME"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "DNS timeout, and connect timeout [default: 10s]",
         text: "DNS may take this long. Then connecting may take this long again, TLS included.",
@@ -321,7 +321,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "tries",
         short: None,
         value: Some("N"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "maximum number of attempts [default: 4]",
         text: "authpost retries only when that is safe: when nothing was sent, or when the API says that it did not \
@@ -339,7 +339,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "wait",
         short: None,
         value: Some("TIME"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "backoff before the first retry [default: 1s]",
         text: "The backoff doubles with each retry. Full jitter applies: the actual wait is random, between zero \
@@ -355,7 +355,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "max-wait",
         short: None,
         value: Some("TIME"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "longest backoff [default: 30s]",
         text: "",
@@ -368,7 +368,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "idempotent",
         short: None,
         value: None,
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "also retry when the outcome is unknown",
         text: "Use it if the API honours the idempotency key (an id that is the same on every attempt, so that the \
@@ -382,7 +382,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "idempotency-key",
         short: None,
         value: Some("KEY"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "same id on every attempt [default: random UUID]",
         text: "KEY is the idempotency key. It is sent in a header with each attempt. An API that honours it \
@@ -405,7 +405,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "idempotency-header",
         short: None,
         value: Some("NAME"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "header for the idempotency key [default: Idempotency-Key]",
         text: "",
@@ -420,7 +420,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "no-idempotency-key",
         short: None,
         value: None,
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "send no idempotency key",
         text: "",
@@ -433,7 +433,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "splay",
         short: None,
         value: Some("TIME"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: DELIVERING,
         brief: "first sleep a random time, at most TIME",
         text: "This keeps many machines from calling the API at the same time. The sleep counts toward --max-time, \
@@ -447,7 +447,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "lock",
         short: None,
         value: Some("FILE"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: DELIVERING,
         brief: "exit (75) if another run holds the lock on FILE",
         text: "authpost creates FILE if it is missing, and does not remove it. The lock ends with the process, \
@@ -461,7 +461,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "max-time",
         short: None,
         value: Some("TIME"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: DELIVERING,
         brief: "deadline for the whole run [default: no limit]",
         text: "--timeout is the deadline for one document; this one covers the run, with the sleep of --splay. It \
@@ -476,7 +476,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "spool",
         short: None,
         value: Some("DIR"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "keep the document in DIR until it is delivered",
         text: "A spool is a directory that queues documents until the API accepts them. A document in it is called \
@@ -502,7 +502,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "all",
         short: None,
         value: None,
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: &[Verb::Retry, Verb::Drop],
         brief: "all dead-lettered messages",
         text: "Give it instead of the IDs.",
@@ -515,7 +515,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "expect",
         short: None,
         value: Some("POINTER=VALUE"),
-        group: Group::Delivery,
+        group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "require this in a 2xx answer, e.g. /ok:=true",
         text: "An answer that does not match is not accepted (76). POINTER is a JSON Pointer (RFC 6901): the path \
@@ -527,7 +527,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "cacert",
         short: None,
         value: Some("FILE"),
-        group: Group::Connection,
+        group: HelpSection::Connection,
         verbs: SENDING,
         brief: "trust only the CA certificates in FILE (PEM)",
         text: "By default authpost trusts those in the file that SSL_CERT_FILE names and in the directories that \
@@ -541,7 +541,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "cert",
         short: None,
         value: Some("FILE"),
-        group: Group::Connection,
+        group: HelpSection::Connection,
         verbs: SENDING,
         brief: "client certificate with its chain (PEM)",
         text: "",
@@ -554,7 +554,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "key",
         short: None,
         value: Some("FILE"),
-        group: Group::Connection,
+        group: HelpSection::Connection,
         verbs: SENDING,
         brief: "private key file [default: the --cert file]",
         text: "The private key of the client certificate, in PEM: PKCS#8, PKCS#1 or SEC1, not encrypted.",
@@ -567,7 +567,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "proxy",
         short: None,
         value: Some("URL"),
-        group: Group::Connection,
+        group: HelpSection::Connection,
         verbs: SENDING,
         brief: "HTTP proxy [default: from the environment]",
         text: "The default is HTTPS_PROXY or HTTP_PROXY, by the scheme of the API's URL, else ALL_PROXY. Hosts in \
@@ -590,7 +590,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "ipv4",
         short: Some('4'),
         value: None,
-        group: Group::Connection,
+        group: HelpSection::Connection,
         verbs: SENDING,
         brief: "use IPv4 addresses only",
         text: "",
@@ -603,7 +603,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "ipv6",
         short: Some('6'),
         value: None,
-        group: Group::Connection,
+        group: HelpSection::Connection,
         verbs: SENDING,
         brief: "use IPv6 addresses only",
         text: "",
@@ -616,7 +616,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "allow-http",
         short: None,
         value: None,
-        group: Group::Connection,
+        group: HelpSection::Connection,
         verbs: SENDING,
         brief: "allow the token over http to other machines",
         text: "Without it, the token goes over plain http to this machine only: 127.0.0.0/8, ::1 and localhost.",
@@ -629,7 +629,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "insecure",
         short: None,
         value: None,
-        group: Group::Connection,
+        group: HelpSection::Connection,
         verbs: SENDING,
         brief: "do not verify certificates; exposes the token",
         text: "Anybody on the network path can then read the token.",
@@ -642,7 +642,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "max-response",
         short: None,
         value: Some("SIZE"),
-        group: Group::Connection,
+        group: HelpSection::Connection,
         verbs: SENDING,
         brief: "longest answer to keep [default: 16M]",
         text: "A longer answer is cut off there, and a message says so. SIZE is a number of bytes; the suffixes K, \
@@ -656,7 +656,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "lines",
         short: None,
         value: Some("FILE"),
-        group: Group::Lines,
+        group: HelpSection::Lines,
         verbs: SENDING,
         brief: "send each line of FILE (NDJSON); - reads stdin",
         text: "Each line is one JSON document. All are sent over one connection. Blank lines are skipped. If a line \
@@ -675,7 +675,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "group",
         short: None,
         value: Some("N"),
-        group: Group::Lines,
+        group: HelpSection::Lines,
         verbs: SENDING,
         brief: "send up to N lines per request, as a JSON array",
         text: "A group ends early at --group-bytes, and before a line that cannot be sent. The API accepts or \
@@ -692,7 +692,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "group-bytes",
         short: None,
         value: Some("SIZE"),
-        group: Group::Lines,
+        group: HelpSection::Lines,
         verbs: SENDING,
         brief: "largest such array [default: 1M]",
         text: "A single line that is larger is sent in an array of its own.",
@@ -705,7 +705,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "failed",
         short: None,
         value: Some("FILE"),
-        group: Group::Lines,
+        group: HelpSection::Lines,
         verbs: SENDING,
         brief: "append to FILE the lines that were not accepted",
         text: "These are the lines that are not JSON or too long, and the lines that the API refused. They are \
@@ -720,7 +720,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "skip",
         short: None,
         value: Some("N"),
-        group: Group::Lines,
+        group: HelpSection::Lines,
         verbs: SENDING,
         brief: "skip the first N lines",
         text: "The other lines keep their numbers.",
@@ -737,7 +737,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "max-line",
         short: None,
         value: Some("SIZE"),
-        group: Group::Lines,
+        group: HelpSection::Lines,
         verbs: SENDING,
         brief: "longest line to send [default: 16M]",
         text: "authpost prints the number of a longer line and continues.",
@@ -750,7 +750,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "rate",
         short: None,
         value: Some("N"),
-        group: Group::Lines,
+        group: HelpSection::Lines,
         verbs: SENDING,
         brief: "send at most N lines or groups per second",
         text: "0.1 is one every ten seconds. Retries do not count.",
@@ -763,7 +763,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "quiet",
         short: Some('q'),
         value: None,
-        group: Group::Output,
+        group: HelpSection::Output,
         verbs: QUIET,
         brief: "print nothing on success",
         text: "",
@@ -776,7 +776,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "verbose",
         short: Some('v'),
         value: None,
-        group: Group::Output,
+        group: HelpSection::Output,
         verbs: DELIVERING,
         brief: "print headers and all attempts, without secrets",
         text: "The headers are those of requests and answers.",
@@ -789,7 +789,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "pretty",
         short: None,
         value: None,
-        group: Group::Output,
+        group: HelpSection::Output,
         verbs: SENDING,
         brief: "indent the answer [default: on a terminal only]",
         text: "The order of names, duplicate names, and the text of numbers and strings stay unchanged. On a terminal, \
@@ -803,7 +803,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "pick",
         short: None,
         value: Some("POINTER"),
-        group: Group::Output,
+        group: HelpSection::Output,
         verbs: SENDING,
         brief: "print only the value at a path like /items/0/id",
         text: "POINTER is a JSON Pointer (RFC 6901), as for --expect. A string is printed without its quotes.",
@@ -816,7 +816,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "report",
         short: None,
         value: None,
-        group: Group::Output,
+        group: HelpSection::Output,
         verbs: DELIVERING,
         brief: "print one line of JSON instead of the answer",
         text: "The line describes the outcome. There is one for each document, also with --quiet, and also when the \
@@ -835,7 +835,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "json",
         short: None,
         value: None,
-        group: Group::Output,
+        group: HelpSection::Output,
         verbs: &[Verb::List],
         brief: "print JSON, one message per line",
         text: "",
@@ -848,7 +848,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "dry-run",
         short: None,
         value: None,
-        group: Group::Output,
+        group: HelpSection::Output,
         verbs: &[Verb::Send],
         brief: "print the request, but do not send it",
         text: "authpost reads and checks the document, but connects to nothing. It does not fetch the token; the \
@@ -862,7 +862,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "config",
         short: None,
         value: Some("FILE"),
-        group: Group::Itself,
+        group: HelpSection::Itself,
         verbs: ANY,
         brief: "read arguments from FILE [default: $AUTHPOST_CONFIG]",
         text: "FILE has one argument per line. Blank lines and lines that start with # are skipped. The command \
@@ -877,7 +877,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "help",
         short: Some('h'),
         value: None,
-        group: Group::Itself,
+        group: HelpSection::Itself,
         verbs: ANY,
         brief: "-h prints a summary, --help prints everything",
         text: "",
@@ -890,7 +890,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "man",
         short: None,
         value: Some("[=spool]"),
-        group: Group::Itself,
+        group: HelpSection::Itself,
         verbs: ANY,
         brief: "print the manual page (view with man -l -)",
         text: "--man=spool prints authpost-spool(7), which is about the spool.",
@@ -908,7 +908,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "completions",
         short: None,
         value: Some("bash|zsh|fish"),
-        group: Group::Itself,
+        group: HelpSection::Itself,
         verbs: ANY,
         brief: "print a shell completion script",
         text: "",
@@ -927,7 +927,7 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "version",
         short: Some('V'),
         value: None,
-        group: Group::Itself,
+        group: HelpSection::Itself,
         verbs: ANY,
         brief: "print version, target, TLS library and linking",
         text: "",

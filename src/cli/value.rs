@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The value of an option; empty for a switch.
-pub(super) struct Value(pub(super) OsString);
+pub(super) struct OptionValue(pub(super) OsString);
 
-impl Value {
+impl OptionValue {
     pub(super) fn text(self) -> std::result::Result<String, String> {
         self.0
             .into_string()

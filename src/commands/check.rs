@@ -9,7 +9,7 @@ use crate::auth::{self, Credentials};
 use crate::delivery::exit::Exit;
 use crate::http::{Client, Phase, Probe, TrustOrigin};
 use crate::output::{Mark, Report};
-use crate::request::{Documents, Plan, Source};
+use crate::request::{Documents, Plan, TokenSource};
 use crate::spool::Spool;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::lock::Lock;
@@ -107,7 +107,7 @@ impl Findings<'_> {
         let mut credentials = self.of(Credentials::obtain(target, deadline), |credentials| {
             let origin = auth::origin(source);
             match (source, credentials.story()) {
-                (Source::None, _) => "no token is sent (--no-auth)".to_owned(),
+                (TokenSource::None, _) => "no token is sent (--no-auth)".to_owned(),
                 (_, None) => format!("the token comes from {origin}"),
                 (_, Some(story)) => format!("the token comes from {origin}: {story}"),
             }
@@ -116,9 +116,9 @@ impl Findings<'_> {
             self.report.finding(Mark::Doubtful, &text, None)?;
         }
         let mut secret_files = match source {
-            Source::File(path) => vec![path.clone()],
+            TokenSource::File(path) => vec![path.clone()],
             // What keeps it from being read was told above.
-            Source::OAuth2(file) => {
+            TokenSource::OAuth2(file) => {
                 oauth2::secret_files(file, &target.connection, deadline).unwrap_or_default()
             }
             _ => Vec::new(),
@@ -132,7 +132,7 @@ impl Findings<'_> {
                 .map(|(_, key)| key.clone()),
         );
         for path in secret_files {
-            if let Some(mode) = auth::laxness(&path) {
+            if let Some(mode) = auth::exposed_mode(&path) {
                 let path = path.display();
                 self.doubtful(
                     &format!("'{path}' is not its owner's alone (mode {mode:o})"),

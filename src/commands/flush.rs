@@ -46,7 +46,7 @@ pub(crate) fn run(flush: &Flush) -> Result<Exit> {
         ));
         return Ok(Exit::Ok);
     };
-    let mut run = Run {
+    let mut run = FlushRun {
         spool: &spool,
         report,
         clock,
@@ -119,7 +119,7 @@ impl Counts {
     }
 }
 
-struct Run<'a> {
+struct FlushRun<'a> {
     spool: &'a Spool,
     report: Report<'a>,
     clock: &'a dyn Clock,
@@ -134,7 +134,7 @@ struct Run<'a> {
     counts: Counts,
 }
 
-impl<'a> Run<'a> {
+impl<'a> FlushRun<'a> {
     /// A message found in `active` that nobody holds may have been taken.
     fn recover(&mut self, name: &OsStr) {
         let Some((held, message, _)) = self.take(Place::Active, name) else {

@@ -40,7 +40,7 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
         Message::new(&job, plan.policy.idempotent, &plan.expect, clock.unix())?;
     }
     let failed = lines.failed.as_deref();
-    let mut run = Run {
+    let mut run = LinesRun {
         plan,
         interval: lines.interval,
         failed: failed.map(|path| Failed::open(path, &reader)).transpose()?,
@@ -92,7 +92,7 @@ fn acceptance(plan: &Plan) -> Acceptance<'_> {
     }
 }
 
-struct Run<'a> {
+struct LinesRun<'a> {
     plan: &'a Plan,
     interval: Duration,
     failed: Option<Failed>,
@@ -110,7 +110,7 @@ struct Run<'a> {
     exit: Exit,
 }
 
-impl Run<'_> {
+impl LinesRun<'_> {
     /// Delivers one document after the other, until the end or until there is no point in going on.
     fn all(&mut self, reader: &mut NdjsonReader) -> Result<Option<Stop>> {
         while let Some(next) = reader.next()? {

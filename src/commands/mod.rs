@@ -11,13 +11,13 @@ use std::io;
 use crate::document::Document;
 use crate::document::ndjson::NdjsonReader;
 use crate::output::Report;
-use crate::request::{Input, Lines, Run};
+use crate::request::{Input, Lines, RunLimits};
 use crate::system::error::Result;
 use crate::system::lock::Lock;
 use crate::system::time::{Clock, SystemClock};
 
 /// The lock, to be held for the rest of the run, and then the random wait.
-fn begin(run: &Run, clock: &SystemClock, report: Report) -> Result<Option<Lock>> {
+fn begin(run: &RunLimits, clock: &SystemClock, report: Report) -> Result<Option<Lock>> {
     let lock = run.lock.as_deref().map(Lock::take).transpose()?;
     if !run.splay.is_zero() {
         let wait = run.splay.mul_f64(clock.chance());

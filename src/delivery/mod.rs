@@ -255,7 +255,7 @@ pub(crate) fn deliver(
             tries = tries.saturating_add(1);
         }
         let because = match next(&verdict, asked, (number, tries), policy, left(), clock) {
-            Next::Wait(wait) => {
+            NextStep::Wait(wait) => {
                 tell(&format!(
                     "try {number}: {}; next in {}",
                     verdict.why,
@@ -270,7 +270,7 @@ pub(crate) fn deliver(
                 }
                 Some(no_time(number))
             }
-            Next::Stop(because) => because,
+            NextStep::Stop(because) => because,
         };
         return Ok(Outcome {
             verdict,
@@ -297,7 +297,7 @@ fn no_time(tries: u32) -> String {
 
 /// What follows an attempt.
 #[derive(Debug, PartialEq)]
-enum Next {
+enum NextStep {
     /// Try again after this long.
     Wait(Duration),
     /// It was the last, with a reason that the attempt itself does not tell.
@@ -313,21 +313,21 @@ fn next(
     policy: &RetryPolicy,
     left: Duration,
     clock: &dyn Clock,
-) -> Next {
+) -> NextStep {
     let safe = match verdict.retry {
         Retry::Safe => true,
         Retry::IfIdempotent => policy.idempotent,
         Retry::Never | Retry::WithNewToken => false,
     };
     if !safe {
-        return Next::Stop(None);
+        return NextStep::Stop(None);
     }
     if number >= tries {
-        return Next::Stop((number > 1).then(|| format!("{number} tries")));
+        return NextStep::Stop((number > 1).then(|| format!("{number} tries")));
     }
     if let Some(asked) = asked.filter(|asked| *asked >= left) {
         let time = (time::spoken(asked), time::spoken(left));
-        return Next::Stop(Some(format!(
+        return NextStep::Stop(Some(format!(
             "it asks to wait {}, and only {} are left",
             time.0, time.1
         )));
@@ -346,7 +346,7 @@ fn next(
     let wait = drawn.max(asked.unwrap_or_default());
     if wait.saturating_add(LEAST) >= left {
         // Where nothing at all is left, a first attempt says so itself.
-        return Next::Stop((number > 1 || !left.is_zero()).then(|| no_time(number)));
+        return NextStep::Stop((number > 1 || !left.is_zero()).then(|| no_time(number)));
     }
-    Next::Wait(wait)
+    NextStep::Wait(wait)
 }

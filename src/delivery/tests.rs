@@ -10,7 +10,7 @@ use super::*;
 use crate::document::Document;
 use crate::http::End;
 use crate::request::Family;
-use crate::request::{Auth, Connection, Form, Method, Show, Source, Target, Url};
+use crate::request::{Auth, Connection, Form, Method, Show, Target, TokenSource, Url};
 use crate::system::error::Error;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -231,7 +231,7 @@ fn job() -> Job {
         headers: Vec::new(),
         header_files: Vec::new(),
         auth: Auth {
-            source: Source::None,
+            source: TokenSource::None,
             form: Form::Scheme("Bearer".to_owned()),
         },
         idempotency_header: None,

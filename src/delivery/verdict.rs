@@ -12,7 +12,7 @@ use std::fmt;
 use super::exit::Exit;
 use crate::http::{Answer, Attempt, Challenge, End};
 use crate::json;
-use crate::request::{Expect, Form, Show, Source, Target};
+use crate::request::{Expect, Form, Show, Target, TokenSource};
 use crate::system::error::{Error, Kind};
 use crate::system::time;
 
@@ -142,10 +142,10 @@ impl Proof {
     /// What `target` asks for.
     pub(crate) fn of(target: &Target) -> Proof {
         match (&target.auth.source, &target.auth.form) {
-            (Source::None, _) if target.header_files.is_empty() => Proof::None,
-            (Source::None, _) => Proof::HeaderFile,
+            (TokenSource::None, _) if target.header_files.is_empty() => Proof::None,
+            (TokenSource::None, _) => Proof::HeaderFile,
             (_, Form::Scheme(word)) if word.eq_ignore_ascii_case("basic") => Proof::Basic,
-            (Source::OAuth2(_), _) => Proof::OAuth2,
+            (TokenSource::OAuth2(_), _) => Proof::OAuth2,
             _ => Proof::Token,
         }
     }

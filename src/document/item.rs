@@ -27,19 +27,19 @@ pub(crate) struct Item {
     /// The key as written, brackets and backslashes included.
     pub(super) name: String,
     pub(super) path: Vec<Step>,
-    value: Value,
+    value: ItemValue,
 }
 
 /// One step from the whole object to the item's place.
 #[derive(Debug)]
 pub(super) struct Step {
-    pub(super) to: Place,
+    pub(super) to: PathStep,
     /// How much of the name leads up to here.
     pub(super) end: usize,
 }
 
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum PathStep {
     Key(String),
     Index(usize),
     /// Behind the last element.
@@ -47,7 +47,7 @@ pub(super) enum Place {
 }
 
 #[derive(Debug)]
-enum Value {
+enum ItemValue {
     Text(String),
     /// Checked.
     Json(String),
@@ -70,7 +70,7 @@ impl Item {
         let (form, value) = match (rest.strip_prefix(":="), rest.strip_prefix('=')) {
             (Some(json), _) => (":=…", json),
             (None, Some(text)) if !text.starts_with('=') => ("=…", text),
-            _ => return Err(stranger(argument, name, rest)),
+            _ => return Err(not_an_item(argument, name, rest)),
         };
         let item = quoted(&format!("{name}{form}"));
         if name.is_empty() {
@@ -87,7 +87,7 @@ impl Item {
             let why = format!("more than {DEEPEST} keys deep");
             return Err(misread(&item, &why, "give the inner part as JSON, with :="));
         }
-        let too_high = |step: &Step| matches!(step.to, Place::Index(index) if index > HIGHEST);
+        let too_high = |step: &Step| matches!(step.to, PathStep::Index(index) if index > HIGHEST);
         if path.iter().any(too_high) {
             let why = format!("an index above {HIGHEST}");
             return Err(misread(&item, &why, "give the array as JSON, with :="));
@@ -98,20 +98,20 @@ impl Item {
                 let remedy = "write @/dev/stdin for standard input, @./- for a file named '-'";
                 return Err(misread(&item, "'-' is no file here", remedy));
             }
-            (":=…", Some(file)) => Value::JsonFile(file.into()),
-            (_, Some(file)) => Value::TextFile(file.into()),
+            (":=…", Some(file)) => ItemValue::JsonFile(file.into()),
+            (_, Some(file)) => ItemValue::TextFile(file.into()),
             (":=…", None) if json::trim(value).is_empty() => {
                 let remedy = "write := null, or = for an empty text";
                 return Err(misread(&item, "no JSON behind it", remedy));
             }
             (":=…", None) => {
                 let json = checked(value.as_bytes(), &format!("the item {item}"));
-                Value::Json(json.map_err(|why| match value.as_bytes() {
+                ItemValue::Json(json.map_err(|why| match value.as_bytes() {
                     [b'{' | b'[' | b'"', ..] => why,
                     _ => why.hint("write = instead of := for a text"),
                 })?)
             }
-            (_, None) => Value::Text(value.to_owned()),
+            (_, None) => ItemValue::Text(value.to_owned()),
         };
         Ok(Item {
             name: name.to_owned(),
@@ -130,9 +130,9 @@ impl Item {
             }
         };
         match &self.value {
-            Value::Text(text) => Ok(json::string(text)),
-            Value::Json(json) => Ok(json.clone()),
-            Value::TextFile(file) => {
+            ItemValue::Text(text) => Ok(json::string(text)),
+            ItemValue::Json(json) => Ok(json.clone()),
+            ItemValue::TextFile(file) => {
                 let (origin, bytes) = read(file)?;
                 let text = String::from_utf8(bytes).map_err(|why| {
                     let at = why.utf8_error().valid_up_to();
@@ -143,7 +143,7 @@ impl Item {
                 })?;
                 Ok(json::string(&text))
             }
-            Value::JsonFile(file) => {
+            ItemValue::JsonFile(file) => {
                 let (origin, bytes) = read(file)?;
                 checked(&bytes, &origin)
             }
@@ -158,7 +158,7 @@ fn misread(item: &str, why: &str, remedy: &str) -> Error {
 
 /// An argument that belongs elsewhere. It may be anything, a token too: so it is shown far enough to know it by, and no
 /// further.
-fn stranger(argument: &str, name: &str, rest: &str) -> Error {
+fn not_an_item(argument: &str, name: &str, rest: &str) -> Error {
     let glimpse = |text: &str| match text.char_indices().nth(8) {
         Some((end, _)) => quoted(&format!("{}…", &text[..end])),
         None => quoted(text),
@@ -207,7 +207,7 @@ fn path(name: &str) -> std::result::Result<Vec<Step>, &'static str> {
                         return Err("no key before the '['");
                     }
                     steps.push(Step {
-                        to: Place::Key(bare(&name[..at])),
+                        to: PathStep::Key(bare(&name[..at])),
                         end: at,
                     });
                 } else if end != at {
@@ -222,14 +222,14 @@ fn path(name: &str) -> std::result::Result<Vec<Step>, &'static str> {
                 open = None;
                 steps.push(Step {
                     to: match digits {
-                        "" => Place::Next,
+                        "" => PathStep::Next,
                         digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                            Place::Index(digits.parse().unwrap_or(usize::MAX))
+                            PathStep::Index(digits.parse().unwrap_or(usize::MAX))
                         }
                         odd if is_like_index(odd) => {
                             return Err("an index that is not a whole number such as 0 or 12");
                         }
-                        key => Place::Key(bare(
+                        key => PathStep::Key(bare(
                             key.strip_prefix('\\')
                                 .filter(|number| is_like_index(number))
                                 .unwrap_or(key),
@@ -245,7 +245,7 @@ fn path(name: &str) -> std::result::Result<Vec<Step>, &'static str> {
     }
     if steps.is_empty() {
         steps.push(Step {
-            to: Place::Key(bare(name)),
+            to: PathStep::Key(bare(name)),
             end: name.len(),
         });
     } else if end != name.len() {

@@ -32,9 +32,9 @@ const KEPT: u64 = 1 << 20;
 const PIECE: usize = 64 << 10;
 
 /// A body to send: bytes that have been checked to be one JSON text, or nothing at all.
-pub(crate) struct Document(Source);
+pub(crate) struct Document(Content);
 
-enum Source {
+enum Content {
     Bytes(Vec<u8>),
     /// `len` bytes of the file from `start` on.
     File {
@@ -48,7 +48,7 @@ enum Source {
 impl Document {
     /// No body.
     pub(crate) fn empty() -> Document {
-        Document(Source::Bytes(Vec::new()))
+        Document(Content::Bytes(Vec::new()))
     }
 
     /// The object that the items make, in their order; [`empty`](Document::empty) when there are none.
@@ -59,7 +59,9 @@ impl Document {
     pub(crate) fn from_items(items: &[Item]) -> Result<Document> {
         match items {
             [] => Ok(Document::empty()),
-            items => Ok(Document(Source::Bytes(object::object(items)?.into_bytes()))),
+            items => Ok(Document(Content::Bytes(
+                object::object(items)?.into_bytes(),
+            ))),
         }
     }
 
@@ -69,7 +71,7 @@ impl Document {
     /// [`Kind::Data`] when they are not one JSON text.
     pub(crate) fn from_bytes(bytes: Vec<u8>, origin: &str) -> Result<Document> {
         json::check(&bytes).map_err(|flaw| not_json(origin, &flaw))?;
-        Ok(Document(Source::Bytes(bytes)))
+        Ok(Document(Content::Bytes(bytes)))
     }
 
     /// The same of a text that the caller keeps, and can name by itself.
@@ -78,7 +80,7 @@ impl Document {
     /// The first flaw, when it is not one JSON text.
     pub(crate) fn from_text(text: &[u8]) -> std::result::Result<Document, SyntaxError> {
         json::check(text)?;
-        Ok(Document(Source::Bytes(text.to_vec())))
+        Ok(Document(Content::Bytes(text.to_vec())))
     }
 
     /// All that `input` has to give, kept in memory. `origin` as for [`from_bytes`](Document::from_bytes).
@@ -134,7 +136,7 @@ impl Document {
     /// Checks what stays in its file.
     fn from_kept(file: File, start: u64, len: u64, stamp: Stamp, origin: &str) -> Result<Document> {
         let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
-        let document = Document(Source::File {
+        let document = Document(Content::File {
             file,
             start,
             len,
@@ -165,16 +167,16 @@ impl Document {
     /// How many bytes there are.
     pub(crate) fn len(&self) -> u64 {
         match &self.0 {
-            Source::Bytes(bytes) => bytes.len() as u64,
-            Source::File { len, .. } => *len,
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::File { len, .. } => *len,
         }
     }
 
     /// The bytes, where they are in memory; `None` for a large file.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match &self.0 {
-            Source::Bytes(bytes) => Some(bytes),
-            Source::File { .. } => None,
+            Content::Bytes(bytes) => Some(bytes),
+            Content::File { .. } => None,
         }
     }
 
@@ -234,7 +236,7 @@ impl Array {
     /// The array as a document.
     pub(crate) fn finish(mut self) -> Document {
         self.0.push(b']');
-        Document(Source::Bytes(self.0))
+        Document(Content::Bytes(self.0))
     }
 }
 
@@ -256,12 +258,12 @@ impl Read for Reader<'_> {
             return Ok(0);
         }
         let count = match &self.document.0 {
-            Source::Bytes(bytes) => {
+            Content::Bytes(bytes) => {
                 let start = bytes.len() - left as usize;
                 buffer.copy_from_slice(&bytes[start..start + count]);
                 count
             }
-            Source::File {
+            Content::File {
                 file, start, stamp, ..
             } => {
                 let count = file.read_at(buffer, start + self.at)?;

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::item::{Item, Place};
+use super::item::{Item, PathStep};
 use super::quoted;
 use crate::json;
 use crate::system::error::{Error, Kind, Result};
 
 /// The JSON text of the object that the items make.
 pub(super) fn object(items: &[Item]) -> Result<String> {
-    let mut root = Node::Object(Members::default());
+    let mut root = Node::Object(ObjectMembers::default());
     for item in items {
         let json = item.load()?;
         let mut node = &mut root;
@@ -45,19 +45,19 @@ enum Node {
     Hole,
     /// JSON as it was given.
     Raw(String),
-    Object(Members),
+    Object(ObjectMembers),
     Array(Vec<Node>),
 }
 
 #[derive(Default)]
-struct Members {
+struct ObjectMembers {
     /// Each key's JSON text, and its value.
     list: Vec<(String, Node)>,
     /// Where in the list a key is.
     places: HashMap<String, usize>,
 }
 
-impl Members {
+impl ObjectMembers {
     /// The value of the key, which is written so where it is new.
     fn at(&mut self, key: String, written: String) -> &mut Node {
         let fresh = self.list.len();
@@ -71,39 +71,39 @@ impl Members {
 
 impl Node {
     /// What is at `place` in here, made if need be. The error is what this would have to be.
-    fn enter(&mut self, place: &Place) -> std::result::Result<&mut Node, &'static str> {
+    fn enter(&mut self, place: &PathStep) -> std::result::Result<&mut Node, &'static str> {
         self.open(place);
         match (self, place) {
-            (Node::Object(members), Place::Key(key)) => {
+            (Node::Object(members), PathStep::Key(key)) => {
                 Ok(members.at(key.clone(), json::string(key)))
             }
-            (Node::Array(elements), Place::Index(index)) => {
+            (Node::Array(elements), PathStep::Index(index)) => {
                 if *index >= elements.len() {
                     elements.resize_with(index + 1, || Node::Hole);
                 }
                 Ok(&mut elements[*index])
             }
-            (Node::Array(elements), Place::Next) => {
+            (Node::Array(elements), PathStep::Next) => {
                 let fresh = elements.len();
                 elements.push(Node::Hole);
                 Ok(&mut elements[fresh])
             }
-            (Node::Raw(json), Place::Key(_)) if json.starts_with('{') => {
+            (Node::Raw(json), PathStep::Key(_)) if json.starts_with('{') => {
                 Err("an object without duplicate keys")
             }
-            (_, Place::Key(_)) => Err("an object"),
-            (_, Place::Index(_) | Place::Next) => Err("an array"),
+            (_, PathStep::Key(_)) => Err("an object"),
+            (_, PathStep::Index(_) | PathStep::Next) => Err("an array"),
         }
     }
 
     /// Makes an object or an array out of what is not there yet, and out of JSON that is one. An object with duplicate
     /// keys stays as it is: of two members of one name, none is the one that an item means.
-    fn open(&mut self, place: &Place) {
+    fn open(&mut self, place: &PathStep) {
         let opened = match (&*self, place) {
-            (Node::Hole, Place::Key(_)) => Node::Object(Members::default()),
-            (Node::Hole, Place::Index(_) | Place::Next) => Node::Array(Vec::new()),
+            (Node::Hole, PathStep::Key(_)) => Node::Object(ObjectMembers::default()),
+            (Node::Hole, PathStep::Index(_) | PathStep::Next) => Node::Array(Vec::new()),
             (Node::Raw(json), _) if json.starts_with('{') => {
-                let mut members = Members::default();
+                let mut members = ObjectMembers::default();
                 for (written, value) in json::children(json) {
                     let written = written.unwrap_or_default();
                     // A key that cannot be decoded cannot be written as an item's either.

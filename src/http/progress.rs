@@ -26,10 +26,10 @@ pub(crate) enum Phase {
 
 /// What the transports of one client share: the deadline they obey, how far they came, and how far they may go.
 #[derive(Debug)]
-pub(super) struct Progress(Mutex<State>);
+pub(super) struct Progress(Mutex<ProgressState>);
 
 #[derive(Debug)]
-struct State {
+struct ProgressState {
     phase: Phase,
     deadline: Deadline,
     purpose: Purpose,
@@ -61,7 +61,7 @@ pub(super) enum Purpose {
 impl Progress {
     /// Before any attempt.
     pub(super) fn new() -> Arc<Progress> {
-        Arc::new(Progress(Mutex::new(State {
+        Arc::new(Progress(Mutex::new(ProgressState {
             phase: Phase::Resolving,
             deadline: Deadline::UNLIMITED,
             purpose: Purpose::Request,
@@ -74,13 +74,13 @@ impl Progress {
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ProgressState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new attempt begins, and ends with `deadline`.
     pub(super) fn begin(&self, deadline: Deadline, purpose: Purpose) {
-        *self.lock() = State {
+        *self.lock() = ProgressState {
             phase: Phase::Resolving,
             deadline,
             purpose,

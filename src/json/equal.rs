@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Text;
-use super::tokens::{Kind, Tokens};
+use super::tokens::{TokenKind, Tokens};
 
 /// Whether the JSON text means the same value as the one `expected`.
 ///
@@ -43,19 +43,19 @@ fn parts(json: &str) -> Option<Vec<Part>> {
     for token in Tokens::of(json.as_bytes()) {
         let raw = &json[token.start..token.end];
         parts.push(match token.kind {
-            Kind::Key => {
+            TokenKind::Key => {
                 open.last_mut()?.1 = Some(Text::of(raw));
                 continue;
             }
-            Kind::Begin => {
+            TokenKind::Begin => {
                 open.push(match raw {
                     "{" => (Part::Object(BTreeMap::new()), None),
                     _ => (Part::Array(Vec::new()), None),
                 });
                 continue;
             }
-            Kind::End => open.pop()?.0,
-            Kind::Scalar => Part::scalar(raw),
+            TokenKind::End => open.pop()?.0,
+            TokenKind::Scalar => Part::scalar(raw),
         });
         let place = parts.len() - 1;
         match open.last_mut() {
@@ -89,16 +89,16 @@ fn means(json: &str, parts: &[Part]) -> Option<bool> {
     for token in Tokens::of(json.as_bytes()) {
         let passed_over = depth > open.len();
         match token.kind {
-            Kind::Begin => depth += 1,
-            Kind::End => depth = depth.checked_sub(1)?,
-            Kind::Key | Kind::Scalar => {}
+            TokenKind::Begin => depth += 1,
+            TokenKind::End => depth = depth.checked_sub(1)?,
+            TokenKind::Key | TokenKind::Scalar => {}
         }
         if passed_over {
             continue;
         }
         let raw = &json[token.start..token.end];
         let same = match token.kind {
-            Kind::Key => {
+            TokenKind::Key => {
                 let Some(Open::Object { members, key, .. }) = open.last_mut() else {
                     return None;
                 };
@@ -109,13 +109,13 @@ fn means(json: &str, parts: &[Part]) -> Option<bool> {
                 open.pop();
                 false
             }
-            Kind::End => match open.pop()? {
+            TokenKind::End => match open.pop()? {
                 Open::Array(mut rest) => rest.next().is_none(),
                 Open::Object { members, same, .. } => {
                     same.len() == members.len() && same.values().all(|same| *same)
                 }
             },
-            Kind::Begin | Kind::Scalar => {
+            TokenKind::Begin | TokenKind::Scalar => {
                 let place = match open.last_mut() {
                     None => parts.len().checked_sub(1),
                     Some(Open::Array(rest)) => rest.next().copied(),
@@ -133,7 +133,9 @@ fn means(json: &str, parts: &[Part]) -> Option<bool> {
                         open.push(Open::Array(elements.iter()));
                         continue;
                     }
-                    (_, Some(part)) => token.kind == Kind::Scalar && Part::scalar(raw) == *part,
+                    (_, Some(part)) => {
+                        token.kind == TokenKind::Scalar && Part::scalar(raw) == *part
+                    }
                     (_, None) => false,
                 }
             }

@@ -26,7 +26,7 @@ use std::io::{self, Write};
 pub(crate) use equal::equal;
 pub(crate) use pointer::Pointer;
 pub(crate) use scan::{Scanner, SyntaxError};
-use tokens::{Kind, Tokens};
+use tokens::{TokenKind, Tokens};
 
 /// Whether `bytes` are one JSON text: the first flaw if they are not.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), SyntaxError> {
@@ -40,10 +40,10 @@ pub(crate) fn check_keys(json: &str) -> Result<(), SyntaxError> {
     let mut open: Vec<HashSet<Text>> = Vec::new();
     for token in Tokens::of(json.as_bytes()) {
         match token.kind {
-            Kind::Begin => open.push(HashSet::new()),
-            Kind::End => drop(open.pop()),
-            Kind::Scalar => {}
-            Kind::Key => {
+            TokenKind::Begin => open.push(HashSet::new()),
+            TokenKind::End => drop(open.pop()),
+            TokenKind::Scalar => {}
+            TokenKind::Key => {
                 let fresh = open
                     .last_mut()
                     .is_none_or(|keys| keys.insert(Text::of(&json[token.start..token.end])));
@@ -74,20 +74,20 @@ pub(crate) fn pretty(json: &[u8], out: &mut impl Write) -> io::Result<()> {
     let mut depth = 0_usize;
     let mut before = None;
     for token in Tokens::of(json) {
-        if token.kind == Kind::End {
+        if token.kind == TokenKind::End {
             depth = depth.saturating_sub(1);
         }
         match (before, token.kind) {
-            (None, _) | (Some(Kind::Begin), Kind::End) => {}
-            (Some(Kind::Key), _) => out.write_all(b": ")?,
+            (None, _) | (Some(TokenKind::Begin), TokenKind::End) => {}
+            (Some(TokenKind::Key), _) => out.write_all(b": ")?,
             (Some(last), kind) => {
-                let comma = last != Kind::Begin && kind != Kind::End;
+                let comma = last != TokenKind::Begin && kind != TokenKind::End;
                 out.write_all(if comma { b",\n" } else { b"\n" })?;
                 out.write_all(&INDENT[..INDENT.len().min(2 * depth)])?;
             }
         }
         out.write_all(&json[token.start..token.end])?;
-        if token.kind == Kind::Begin {
+        if token.kind == TokenKind::Begin {
             depth += 1;
         }
         before = Some(token.kind);
@@ -140,7 +140,7 @@ pub(crate) fn children(json: &str) -> impl Iterator<Item = (Option<&str>, &str)>
     std::iter::from_fn(move || {
         let mut token = tokens.next()?;
         let mut key = None;
-        if token.kind == Kind::Key {
+        if token.kind == TokenKind::Key {
             key = Some(&json[token.start..token.end]);
             token = tokens.next()?;
         }
@@ -148,9 +148,9 @@ pub(crate) fn children(json: &str) -> impl Iterator<Item = (Option<&str>, &str)>
         let mut depth = 0_usize;
         loop {
             match token.kind {
-                Kind::Begin => depth += 1,
-                Kind::End => depth = depth.checked_sub(1)?,
-                Kind::Key | Kind::Scalar => {}
+                TokenKind::Begin => depth += 1,
+                TokenKind::End => depth = depth.checked_sub(1)?,
+                TokenKind::Key | TokenKind::Scalar => {}
             }
             if depth == 0 {
                 return Some((key, &json[start..token.end]));

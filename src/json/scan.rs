@@ -40,7 +40,7 @@ impl fmt::Display for SyntaxError {
 
 /// Where in the grammar the next byte stands.
 #[derive(Clone, Copy, PartialEq)]
-enum State {
+enum ScanState {
     /// A value must begin.
     Value,
     /// A value, or the end of an array that has none yet.
@@ -75,7 +75,7 @@ enum State {
 }
 
 /// What the state is where the quick look ahead stops, and what is left of the piece there.
-type Stop<'a> = (State, &'a [u8]);
+type Stop<'a> = (ScanState, &'a [u8]);
 
 /// The values that are names.
 const WORDS: [&str; 3] = ["true", "false", "null"];
@@ -84,7 +84,7 @@ const WORDS: [&str; 3] = ["true", "false", "null"];
 ///
 /// Feed it with [`push`](Scanner::push), then ask [`finish`](Scanner::finish). After a flaw it is of no further use.
 pub(crate) struct Scanner {
-    state: State,
+    state: ScanState,
     /// Whether the string at hand is a key.
     key: bool,
     nest: Nest,
@@ -100,7 +100,7 @@ impl Scanner {
     /// A scanner at the start of a text.
     pub(crate) fn new() -> Scanner {
         Scanner {
-            state: State::Value,
+            state: ScanState::Value,
             key: false,
             nest: Nest::new(),
             end: 0,
@@ -116,11 +116,15 @@ impl Scanner {
         self.end += chunk.len() as u64;
         loop {
             match state {
-                State::Value => Err((state, rest)) = self.values(rest),
-                State::Text => match skip::string(rest) {
+                ScanState::Value => Err((state, rest)) = self.values(rest),
+                ScanState::Text => match skip::string(rest) {
                     Ok(behind) => {
                         rest = behind;
-                        state = if self.key { State::Colon } else { State::After };
+                        state = if self.key {
+                            ScanState::Colon
+                        } else {
+                            ScanState::After
+                        };
                     }
                     Err(stop) => rest = stop,
                 },
@@ -130,102 +134,102 @@ impl Scanner {
                 break;
             };
             state = match state {
-                State::Text => match byte {
-                    b'\\' => State::Escape,
-                    b' '..=0x7F => State::Text,
-                    0xC2..=0xDF => State::Tail(1, 0x80, 0xBF),
-                    0xE0 => State::Tail(2, 0xA0, 0xBF),
-                    0xED => State::Tail(2, 0x80, 0x9F),
-                    0xE1..=0xEF => State::Tail(2, 0x80, 0xBF),
-                    0xF0 => State::Tail(3, 0x90, 0xBF),
-                    0xF4 => State::Tail(3, 0x80, 0x8F),
-                    0xF1..=0xF3 => State::Tail(3, 0x80, 0xBF),
+                ScanState::Text => match byte {
+                    b'\\' => ScanState::Escape,
+                    b' '..=0x7F => ScanState::Text,
+                    0xC2..=0xDF => ScanState::Tail(1, 0x80, 0xBF),
+                    0xE0 => ScanState::Tail(2, 0xA0, 0xBF),
+                    0xED => ScanState::Tail(2, 0x80, 0x9F),
+                    0xE1..=0xEF => ScanState::Tail(2, 0x80, 0xBF),
+                    0xF0 => ScanState::Tail(3, 0x90, 0xBF),
+                    0xF4 => ScanState::Tail(3, 0x80, 0x8F),
+                    0xF1..=0xF3 => ScanState::Tail(3, 0x80, 0xBF),
                     0x80.. => return Err(self.flaw(rest, "not UTF-8")),
                     _ => return Err(self.flaw(rest, "a control character in a string")),
                 },
-                State::Tail(left, low, high) if (low..=high).contains(&byte) => match left {
-                    1 => State::Text,
-                    _ => State::Tail(left - 1, 0x80, 0xBF),
+                ScanState::Tail(left, low, high) if (low..=high).contains(&byte) => match left {
+                    1 => ScanState::Text,
+                    _ => ScanState::Tail(left - 1, 0x80, 0xBF),
                 },
-                State::Tail(..) => return Err(self.flaw(rest, "not UTF-8")),
-                State::Escape => match byte {
-                    b'u' => State::Hex(4),
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => State::Text,
+                ScanState::Tail(..) => return Err(self.flaw(rest, "not UTF-8")),
+                ScanState::Escape => match byte {
+                    b'u' => ScanState::Hex(4),
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => ScanState::Text,
                     _ => return Err(self.unexpected("an escape", byte, rest)),
                 },
-                State::Hex(left) => match byte {
-                    b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' if left == 1 => State::Text,
-                    b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => State::Hex(left - 1),
+                ScanState::Hex(left) => match byte {
+                    b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' if left == 1 => ScanState::Text,
+                    b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => ScanState::Hex(left - 1),
                     _ => return Err(self.unexpected("a hexadecimal digit", byte, rest)),
                 },
-                State::Value | State::FirstElement => match byte {
+                ScanState::Value | ScanState::FirstElement => match byte {
                     b'"' => {
                         self.key = false;
-                        State::Text
+                        ScanState::Text
                     }
                     b'{' => {
                         self.nest.open(true);
-                        State::FirstKey
+                        ScanState::FirstKey
                     }
                     b'[' => {
                         self.nest.open(false);
-                        State::FirstElement
+                        ScanState::FirstElement
                     }
-                    b'1'..=b'9' => State::Whole,
-                    b'0' => State::Zero,
-                    b'-' => State::Minus,
-                    b't' => State::Word(0, 1),
-                    b'f' => State::Word(1, 1),
-                    b'n' => State::Word(2, 1),
-                    b']' if state == State::FirstElement => {
+                    b'1'..=b'9' => ScanState::Whole,
+                    b'0' => ScanState::Zero,
+                    b'-' => ScanState::Minus,
+                    b't' => ScanState::Word(0, 1),
+                    b'f' => ScanState::Word(1, 1),
+                    b'n' => ScanState::Word(2, 1),
+                    b']' if state == ScanState::FirstElement => {
                         self.nest.close();
-                        State::After
+                        ScanState::After
                     }
                     b' ' | b'\t' | b'\r' | b'\n' => {
                         rest = self.space(rest);
                         continue;
                     }
-                    _ if state == State::Value => {
+                    _ if state == ScanState::Value => {
                         return Err(self.unexpected("a value", byte, rest));
                     }
                     _ => return Err(self.unexpected("a value or ']'", byte, rest)),
                 },
-                State::FirstKey | State::NextKey => match byte {
+                ScanState::FirstKey | ScanState::NextKey => match byte {
                     b'"' => {
                         self.key = true;
-                        State::Text
+                        ScanState::Text
                     }
-                    b'}' if state == State::FirstKey => {
+                    b'}' if state == ScanState::FirstKey => {
                         self.nest.close();
-                        State::After
+                        ScanState::After
                     }
                     b' ' | b'\t' | b'\r' | b'\n' => {
                         rest = self.space(rest);
                         continue;
                     }
-                    _ if state == State::NextKey => {
+                    _ if state == ScanState::NextKey => {
                         return Err(self.unexpected("a key", byte, rest));
                     }
                     _ => return Err(self.unexpected("a key or '}'", byte, rest)),
                 },
-                State::Colon => match byte {
-                    b':' => State::Value,
+                ScanState::Colon => match byte {
+                    b':' => ScanState::Value,
                     b' ' | b'\t' | b'\r' | b'\n' => {
                         rest = self.space(rest);
                         continue;
                     }
                     _ => return Err(self.unexpected("':'", byte, rest)),
                 },
-                State::After => match byte {
-                    b',' if self.nest.in_object() => State::NextKey,
-                    b',' if self.nest.in_array() => State::Value,
+                ScanState::After => match byte {
+                    b',' if self.nest.in_object() => ScanState::NextKey,
+                    b',' if self.nest.in_array() => ScanState::Value,
                     b'}' if self.nest.in_object() => {
                         self.nest.close();
-                        State::After
+                        ScanState::After
                     }
                     b']' if self.nest.in_array() => {
                         self.nest.close();
-                        State::After
+                        ScanState::After
                     }
                     b' ' | b'\t' | b'\r' | b'\n' => {
                         rest = self.space(rest);
@@ -242,35 +246,46 @@ impl Scanner {
                     }
                     _ => return Err(self.unexpected("the end", byte, rest)),
                 },
-                State::Whole | State::Fraction | State::Power if byte.is_ascii_digit() => state,
-                State::Zero if byte.is_ascii_digit() => {
+                ScanState::Whole | ScanState::Fraction | ScanState::Power
+                    if byte.is_ascii_digit() =>
+                {
+                    state
+                }
+                ScanState::Zero if byte.is_ascii_digit() => {
                     return Err(self.flaw(rest, "a number with a leading zero"));
                 }
-                State::Whole | State::Zero if byte == b'.' => State::Point,
-                State::Whole | State::Zero | State::Fraction if matches!(byte, b'e' | b'E') => {
-                    State::Exponent
+                ScanState::Whole | ScanState::Zero if byte == b'.' => ScanState::Point,
+                ScanState::Whole | ScanState::Zero | ScanState::Fraction
+                    if matches!(byte, b'e' | b'E') =>
+                {
+                    ScanState::Exponent
                 }
-                State::Whole | State::Zero | State::Fraction | State::Power => {
-                    state = State::After; // the number ended before this byte
+                ScanState::Whole | ScanState::Zero | ScanState::Fraction | ScanState::Power => {
+                    state = ScanState::After; // the number ended before this byte
                     continue;
                 }
-                State::Minus if byte == b'0' => State::Zero,
-                State::Minus if byte.is_ascii_digit() => State::Whole,
-                State::Point if byte.is_ascii_digit() => State::Fraction,
-                State::Exponent if matches!(byte, b'+' | b'-') => State::ExponentSign,
-                State::Exponent | State::ExponentSign if byte.is_ascii_digit() => State::Power,
-                State::Minus | State::Point | State::Exponent | State::ExponentSign => {
+                ScanState::Minus if byte == b'0' => ScanState::Zero,
+                ScanState::Minus if byte.is_ascii_digit() => ScanState::Whole,
+                ScanState::Point if byte.is_ascii_digit() => ScanState::Fraction,
+                ScanState::Exponent if matches!(byte, b'+' | b'-') => ScanState::ExponentSign,
+                ScanState::Exponent | ScanState::ExponentSign if byte.is_ascii_digit() => {
+                    ScanState::Power
+                }
+                ScanState::Minus
+                | ScanState::Point
+                | ScanState::Exponent
+                | ScanState::ExponentSign => {
                     return Err(self.unexpected("a digit", byte, rest));
                 }
-                State::Word(which, have) => {
+                ScanState::Word(which, have) => {
                     let word = WORDS[usize::from(which)];
                     if byte != word.as_bytes()[usize::from(have)] {
                         return Err(self.unexpected(&format!("'{word}'"), byte, rest));
                     }
                     if usize::from(have) + 1 == word.len() {
-                        State::After
+                        ScanState::After
                     } else {
-                        State::Word(which, have + 1)
+                        ScanState::Word(which, have + 1)
                     }
                 }
             };
@@ -296,7 +311,7 @@ impl Scanner {
                     continue;
                 }
             } else {
-                let stop = Err((State::Value, rest));
+                let stop = Err((ScanState::Value, rest));
                 let Some((&byte, behind)) = rest.split_first() else {
                     return stop;
                 };
@@ -322,7 +337,7 @@ impl Scanner {
                     b'{' if behind.starts_with(b"}") => Some(&behind[1..]),
                     b'{' => {
                         self.nest.open(true);
-                        (quoted, rest) = self.next_member(behind, State::FirstKey)?;
+                        (quoted, rest) = self.next_member(behind, ScanState::FirstKey)?;
                         continue;
                     }
                     b'[' if behind.starts_with(b"]") => Some(&behind[1..]),
@@ -332,7 +347,7 @@ impl Scanner {
                         match rest {
                             [b'"' | b'{' | b'[' | b'-' | b'0'..=b'9', ..] => continue,
                             [b't' | b'f' | b'n', ..] => continue,
-                            _ => return Err((State::FirstElement, rest)),
+                            _ => return Err((ScanState::FirstElement, rest)),
                         }
                     }
                     _ => None,
@@ -342,13 +357,13 @@ impl Scanner {
             }
             // What follows a value, up to the next one.
             loop {
-                let stop = Err((State::After, rest));
+                let stop = Err((ScanState::After, rest));
                 let Some((&byte, behind)) = rest.split_first() else {
                     return stop;
                 };
                 match byte {
                     b',' if self.nest.in_object() => {
-                        (quoted, rest) = self.next_member(behind, State::NextKey)?;
+                        (quoted, rest) = self.next_member(behind, ScanState::NextKey)?;
                         break;
                     }
                     b',' if self.nest.in_array() => {
@@ -376,7 +391,7 @@ impl Scanner {
     fn next_member<'a>(
         &mut self,
         mut rest: &'a [u8],
-        state: State,
+        state: ScanState,
     ) -> Result<(bool, &'a [u8]), Stop<'a>> {
         if rest.first() != Some(&b'"') {
             rest = self.space(rest);
@@ -393,7 +408,7 @@ impl Scanner {
         match self.text(skip::key(rest), true)? {
             [b':', b'"', value @ ..] => Ok((true, value)),
             [b':', value @ ..] => Ok((false, value)),
-            rest => Err((State::Colon, rest)),
+            rest => Err((ScanState::Colon, rest)),
         }
     }
 
@@ -406,20 +421,26 @@ impl Scanner {
     ) -> Result<&'a [u8], Stop<'a>> {
         end.map_err(|rest| {
             self.key = key;
-            (State::Text, rest)
+            (ScanState::Text, rest)
         })
     }
 
     /// Says that the text is over: a flaw when it may not end here.
     pub(crate) fn finish(self) -> Result<(), SyntaxError> {
         match self.state {
-            State::After | State::Zero | State::Whole | State::Fraction | State::Power
+            ScanState::After
+            | ScanState::Zero
+            | ScanState::Whole
+            | ScanState::Fraction
+            | ScanState::Power
                 if self.nest.is_empty() =>
             {
                 Ok(())
             }
-            State::Value if self.end == 0 => Err(self.flaw(&[], "nothing at all")),
-            State::Value if self.nest.is_empty() => Err(self.flaw(&[], "nothing but white space")),
+            ScanState::Value if self.end == 0 => Err(self.flaw(&[], "nothing at all")),
+            ScanState::Value if self.nest.is_empty() => {
+                Err(self.flaw(&[], "nothing but white space"))
+            }
             _ => Err(self.flaw(&[], "the document ends too early")),
         }
     }

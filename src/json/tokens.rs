@@ -4,7 +4,7 @@ use super::skip;
 
 /// What a piece of a JSON text is.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// `{` or `[`.
     Begin,
     /// `}` or `]`.
@@ -16,7 +16,7 @@ pub(super) enum Kind {
 
 /// A piece of a JSON text, from byte to byte.
 pub(super) struct Token {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
@@ -75,10 +75,10 @@ impl Iterator for Tokens<'_> {
         }
         let end = self.at;
         let kind = match byte {
-            b'{' | b'[' => Kind::Begin,
-            b'}' | b']' => Kind::End,
-            b'"' if self.peek(b" \t\r\n") == Some(b':') => Kind::Key,
-            _ => Kind::Scalar,
+            b'{' | b'[' => TokenKind::Begin,
+            b'}' | b']' => TokenKind::End,
+            b'"' if self.peek(b" \t\r\n") == Some(b':') => TokenKind::Key,
+            _ => TokenKind::Scalar,
         };
         Some(Token { kind, start, end })
     }

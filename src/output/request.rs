@@ -3,7 +3,7 @@
 use super::page;
 use crate::http::USER_AGENT;
 use crate::request::job::Job;
-use crate::request::{Form, Source};
+use crate::request::{Form, TokenSource};
 use crate::system::error::Result;
 
 /// The request that would go out, with everything secret masked.
@@ -68,7 +68,7 @@ pub(super) fn request_headers(job: &Job, key_is_random: bool) -> Vec<(String, St
         };
         headers.push((name, value));
     }
-    if target.auth.source != Source::None {
+    if target.auth.source != TokenSource::None {
         headers.push(match &target.auth.form {
             Form::Scheme(word) => ("authorization".to_owned(), format!("{word} ********")),
             Form::Header(name) => (name.to_ascii_lowercase(), "********".to_owned()),

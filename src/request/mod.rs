@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     /// How long and how often to try.
     pub(crate) policy: RetryPolicy,
     /// How the run fits in with others and with the time it may take.
-    pub(crate) run: Run,
+    pub(crate) run: RunLimits,
     /// What a 2xx answer must say to count as accepted; all of it.
     pub(crate) expect: Vec<Expect>,
     /// The directory where documents that could not be delivered wait.
@@ -93,7 +93,7 @@ impl Method {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Auth {
     /// Where the token is found.
-    pub(crate) source: Source,
+    pub(crate) source: TokenSource,
     /// How it is put into a header.
     pub(crate) form: Form,
 }
@@ -103,7 +103,7 @@ pub(crate) const DEFAULT_TOKEN: &str = "AUTHPOST_TOKEN";
 
 /// Where the token is found; never the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum TokenSource {
     /// A file that holds the token and nothing else.
     File(PathBuf),
     /// An environment variable.
@@ -217,7 +217,7 @@ pub(crate) struct RetryPolicy {
 
 /// How a run fits in with other runs, and how long all of it may take.
 #[derive(Clone, Debug)]
-pub(crate) struct Run {
+pub(crate) struct RunLimits {
     /// A random wait of up to this long comes first.
     pub(crate) splay: Duration,
     /// The file whose lock is held meanwhile.
@@ -226,7 +226,7 @@ pub(crate) struct Run {
     pub(crate) max_time: Option<Duration>,
 }
 
-impl Run {
+impl RunLimits {
     /// How long a delivery of at most `timeout` may take when the run began this long ago.
     pub(crate) fn limit(&self, timeout: Duration, since_start: Duration) -> Duration {
         match self.max_time {
@@ -244,7 +244,7 @@ pub(crate) struct Flush {
     /// The deadline of one delivery, everything included.
     pub(crate) timeout: Duration,
     /// How it fits in with other runs.
-    pub(crate) run: Run,
+    pub(crate) run: RunLimits,
     /// How to tell what happened.
     pub(crate) output: Output,
 }

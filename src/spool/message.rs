@@ -25,7 +25,7 @@ use crate::document::Document;
 use crate::json::{self, Pointer};
 use crate::request::Family;
 use crate::request::job::{Job, Key};
-use crate::request::{self, Auth, Connection, Expect, Form, Method, Source, Target, Url};
+use crate::request::{self, Auth, Connection, Expect, Form, Method, Target, TokenSource, Url};
 use crate::system::error::{Error, Kind, Result};
 
 /// The version written here, and the only one read.
@@ -62,9 +62,11 @@ impl Message {
     pub(crate) fn new(job: &Job, idempotent: bool, expect: &[Expect], now: u64) -> Result<Message> {
         let target = &job.target;
         let source = match &target.auth.source {
-            Source::File(path) => Source::File(absolute(path)?),
-            Source::OAuth2(path) => Source::OAuth2(absolute(path)?),
-            Source::Env(_) | Source::Command(_) | Source::None => target.auth.source.clone(),
+            TokenSource::File(path) => TokenSource::File(absolute(path)?),
+            TokenSource::OAuth2(path) => TokenSource::OAuth2(absolute(path)?),
+            TokenSource::Env(_) | TokenSource::Command(_) | TokenSource::None => {
+                target.auth.source.clone()
+            }
         };
         let connection = &target.connection;
         let identity = match &connection.identity {
@@ -146,11 +148,11 @@ impl Message {
             "headers": headers,
             "header_files": header_files,
             "token": match &auth.source {
-                Source::File(path) => json!({ "file": path }),
-                Source::Env(name) => json!({ "env": name }),
-                Source::Command(command) => json!({ "command": command }),
-                Source::OAuth2(path) => json!({ "oauth2": path }),
-                Source::None => Value::Null,
+                TokenSource::File(path) => json!({ "file": path }),
+                TokenSource::Env(name) => json!({ "env": name }),
+                TokenSource::Command(command) => json!({ "command": command }),
+                TokenSource::OAuth2(path) => json!({ "oauth2": path }),
+                TokenSource::None => Value::Null,
             },
             "token_form": match &auth.form {
                 Form::Scheme(word) => json!({ "scheme": word }),
@@ -298,11 +300,11 @@ impl Message {
             Some((kind.as_str(), value.as_str()?.to_owned()))
         };
         let source = match one("token") {
-            None => Source::None,
-            Some(("file", path)) => Source::File(path.into()),
-            Some(("env", name)) => Source::Env(name),
-            Some(("command", command)) => Source::Command(command),
-            Some(("oauth2", path)) => Source::OAuth2(path.into()),
+            None => TokenSource::None,
+            Some(("file", path)) => TokenSource::File(path.into()),
+            Some(("env", name)) => TokenSource::Env(name),
+            Some(("command", command)) => TokenSource::Command(command),
+            Some(("oauth2", path)) => TokenSource::OAuth2(path.into()),
             Some(_) => return None,
         };
         let form = match one("token_form")? {

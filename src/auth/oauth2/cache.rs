@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Token;
+use super::AccessToken;
 use super::grant::Grant;
 use crate::system::atomic_file;
 use crate::system::error::{Error, Kind, Result, reason};
@@ -95,7 +95,7 @@ impl Cache {
         grant: &Grant,
         refresh_token: Option<&Secret>,
         refused: Option<&Secret>,
-    ) -> Option<Token> {
+    ) -> Option<AccessToken> {
         let (entry, _) = guard::open_own(self.file.as_ref()?, self.owner)
             .ok()?
             .ok()?;
@@ -114,7 +114,7 @@ impl Cache {
         if refused.is_some_and(|refused| refused.expose() == text) {
             return None;
         }
-        Some(Token {
+        Some(AccessToken {
             secret: Secret::new(text.to_owned()),
             fresh: Deadline::after(Duration::from_secs(left)),
             note: None,
@@ -171,14 +171,14 @@ impl Cache {
     ///
     /// # Errors
     /// [`Kind::Output`] where the lock is not a file. Where it only cannot be opened, runs do not wait for each other.
-    pub(super) fn turn(&self, grant: &Grant) -> Result<Turn> {
+    pub(super) fn turn(&self, grant: &Grant) -> Result<RefreshLock> {
         let places = [
             grant.lock_path(),
             self.file.as_ref().map(|file| file.with_extension("lock")),
         ];
         for place in places.into_iter().flatten() {
             match guard::open_lock(&place) {
-                Ok(file) => return Ok(Turn::new(Some(file))),
+                Ok(file) => return Ok(RefreshLock::new(Some(file))),
                 Err(why) if why.kind() == ErrorKind::InvalidInput => {
                     let doing = format!("taking the lock '{}'", place.display());
                     return Err(Error::io(Kind::Output, doing, &why)
@@ -187,7 +187,7 @@ impl Cache {
                 Err(_) => {}
             }
         }
-        Ok(Turn::new(None))
+        Ok(RefreshLock::new(None))
     }
 
     /// Why the token cannot be kept.
@@ -210,15 +210,15 @@ impl Cache {
 
 /// A place in the line of runs that want a new token; whose turn it is holds the kernel's lock, which ends with the run.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct RefreshLock {
     file: Option<File>,
     is_locked: bool,
 }
 
-impl Turn {
-    fn new(file: Option<File>) -> Turn {
+impl RefreshLock {
+    fn new(file: Option<File>) -> RefreshLock {
         let is_locked = false;
-        Turn { file, is_locked }
+        RefreshLock { file, is_locked }
     }
 
     /// Whether it is ours. It is as well where no lock can be had: then runs do not wait for each other.

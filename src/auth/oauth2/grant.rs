@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::members::Members;
+use super::members::FileMembers;
 use crate::request::{Connection, Url};
 use crate::system::atomic_file;
 use crate::system::error::{Error, Kind, Result};
@@ -66,7 +66,7 @@ impl Grant {
             file,
             deadline,
         )?;
-        let mut members = Members::of(file, text.expose())?;
+        let mut members = FileMembers::of(file, text.expose())?;
         let within = |path: String| file.parent().unwrap_or(Path::new("")).join(path);
 
         let token_url = members.needed("token_url")?;

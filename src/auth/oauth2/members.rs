@@ -10,18 +10,18 @@ use crate::json;
 use crate::system::error::{Error, Kind, Result};
 
 /// The members of the file that have not been looked at yet.
-pub(super) struct Members<'a> {
+pub(super) struct FileMembers<'a> {
     file: &'a Path,
     left: Map<String, Value>,
 }
 
-impl Members<'_> {
+impl FileMembers<'_> {
     /// Takes the file apart.
     ///
     /// # Errors
     /// [`Kind::Config`] for what is not a JSON object.
-    pub(super) fn of<'a>(file: &'a Path, text: &str) -> Result<Members<'a>> {
-        let mut members = Members {
+    pub(super) fn of<'a>(file: &'a Path, text: &str) -> Result<FileMembers<'a>> {
+        let mut members = FileMembers {
             file,
             left: Map::new(),
         };

@@ -26,7 +26,7 @@ use grant::{Flow, Grant};
 
 /// An access token.
 #[derive(Debug)]
-pub(super) struct Token {
+pub(super) struct AccessToken {
     /// The token itself: visible ASCII.
     pub(crate) secret: Secret,
     /// How long to use it.
@@ -38,9 +38,9 @@ pub(super) struct Token {
 }
 
 /// A token that somebody else fetched, and of which nothing more is known.
-impl From<Secret> for Token {
-    fn from(secret: Secret) -> Token {
-        Token {
+impl From<Secret> for AccessToken {
+    fn from(secret: Secret) -> AccessToken {
+        AccessToken {
             secret,
             fresh: Deadline::UNLIMITED,
             note: None,
@@ -71,7 +71,7 @@ pub(super) fn token(
     connection: &Connection,
     refused: Option<&Secret>,
     deadline: Deadline,
-) -> Result<Token> {
+) -> Result<AccessToken> {
     let grant = Grant::read(file, connection, deadline)?;
     let mut cache = Cache::of(&grant);
     let mut turn = cache.turn(&grant)?;
@@ -130,7 +130,7 @@ pub(super) fn token(
         obtained,
         lifetime,
     );
-    Ok(Token {
+    Ok(AccessToken {
         secret: issued.access_token,
         // A token that lives no longer than the margin is used for what it is worth, by this run alone; and one that
         // does not say how long it lives by this run until the API refuses it.

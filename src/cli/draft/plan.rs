@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::{Draft, wrong};
 use crate::auth;
-use crate::cli::Group;
-use crate::document::ndjson::Group as LineGroup;
+use crate::cli::HelpSection;
+use crate::document::ndjson::Group;
 use crate::request::{
     self, Auth, Connection, Documents, Family, Form, Input, Lines, Method, Output, Plan,
-    RetryPolicy, Run, Show, Source, Target,
+    RetryPolicy, RunLimits, Show, Target, TokenSource,
 };
 use crate::system::error::Result;
 
@@ -23,7 +23,7 @@ impl Draft {
         let auth = self.auth()?;
         let idempotency_header = self.idempotency_header(&auth)?;
         // What has no secret may go anywhere.
-        let secret = auth.source != Source::None || !self.header_files.is_empty();
+        let secret = auth.source != TokenSource::None || !self.header_files.is_empty();
         self.allow_http |= !secret;
         if !url.is_https() && !url.is_loopback() && !self.allow_http {
             return Err(wrong(format!(
@@ -66,7 +66,11 @@ impl Draft {
             )
             .hint("with --lines every line is a document: drop --data, --no-body and the items")),
             (None, data, no_items) => {
-                if let Some(flag) = self.used.iter().find(|flag| flag.group == Group::Lines) {
+                if let Some(flag) = self
+                    .used
+                    .iter()
+                    .find(|flag| flag.group == HelpSection::Lines)
+                {
                     return Err(wrong(format!(
                         "reading the command line: --{} means nothing without --lines",
                         flag.long
@@ -81,7 +85,7 @@ impl Draft {
     fn lines(&mut self) -> Result<Lines> {
         const MIB: u64 = 1 << 20;
         let bytes = self.group_bytes.unwrap_or(MIB);
-        let group = self.group.map(|lines| LineGroup {
+        let group = self.group.map(|lines| Group {
             lines: lines as usize,
             bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
         });
@@ -126,7 +130,7 @@ impl Draft {
         }
         self.sources.dedup();
         let source = match self.sources.len() {
-            0 => Source::Env(request::DEFAULT_TOKEN.to_owned()),
+            0 => TokenSource::Env(request::DEFAULT_TOKEN.to_owned()),
             1 => self.sources.remove(0),
             _ => {
                 return Err(wrong(
@@ -136,7 +140,7 @@ impl Draft {
             }
         };
         // What was given for the name may be the token itself, which must not get into a spool.
-        if let Source::Env(name) = &source
+        if let TokenSource::Env(name) = &source
             && self.spool.is_some()
             && name != request::DEFAULT_TOKEN
             && std::env::var_os(name).is_none()
@@ -171,7 +175,7 @@ impl Draft {
         let name = self.key_header.take();
         let name = name.unwrap_or_else(|| "Idempotency-Key".to_owned());
         let of_token = match &auth.form {
-            Form::Header(header) if auth.source != Source::None => Some(header.as_str()),
+            Form::Header(header) if auth.source != TokenSource::None => Some(header.as_str()),
             _ => None,
         };
         let given = self.headers.iter().map(|(header, _)| header.as_str());
@@ -200,7 +204,7 @@ impl Draft {
         })
     }
 
-    pub(super) fn run(&mut self) -> Result<Run> {
+    pub(super) fn run(&mut self) -> Result<RunLimits> {
         let splay = self.splay.unwrap_or_default();
         if self.max_time.is_some_and(|all| all <= splay) {
             return Err(wrong(
@@ -208,7 +212,7 @@ impl Draft {
             )
             .hint("give --max-time more, or --splay less"));
         }
-        Ok(Run {
+        Ok(RunLimits {
             splay,
             lock: self.lock.take(),
             max_time: self.max_time,
