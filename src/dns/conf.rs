@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::address::literal;
+use super::error::{ResolveError, Shown};
 use super::exchange::ServerError;
-use super::failure::{ResolveError, Shown};
 use super::{DNS_PORT, Files};
 use crate::system::error::reason;
 

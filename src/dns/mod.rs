@@ -18,8 +18,8 @@
 
 mod address;
 mod conf;
+mod error;
 mod exchange;
-mod failure;
 mod message;
 #[cfg(test)]
 mod tests;
@@ -31,8 +31,8 @@ use std::path::PathBuf;
 
 use self::address::{is_localhost, literal, ordered};
 use self::conf::Conf;
+pub(crate) use self::error::ResolveError;
 use self::exchange::{Question, ServerError, over_udp};
-pub(crate) use self::failure::ResolveError;
 use self::message::{A, AAAA, Query, Reply};
 use crate::request::Family;
 use crate::system::time::Deadline;

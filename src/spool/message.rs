@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::checksum::{END_MARK, Sum};
-use super::flaw::{MessageError, damaged};
+use super::error::{MessageError, damaged};
 use super::id::Id;
 use crate::document::Document;
 use crate::json::{self, Pointer};

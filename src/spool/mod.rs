@@ -17,8 +17,8 @@
 
 mod checksum;
 mod disk;
-mod doubles;
-mod flaw;
+mod duplicates;
+mod error;
 mod held;
 mod id;
 mod layout;
@@ -37,7 +37,7 @@ use crate::document::Document;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 use disk::{entries, private, remedy, sync, sync_dir};
-pub(crate) use flaw::MessageError;
+pub(crate) use error::MessageError;
 pub(crate) use held::{Held, STOPPED};
 use id::Id;
 pub(crate) use message::Message;
