@@ -311,7 +311,7 @@ fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
             Kind::Unreached,
             format!("{DOING}: it did not end in time, and was stopped"),
         )
-        .hint("run it by hand to see what it waits for, or raise --timeout")
+        .hint("run it by hand to see what it is waiting for, or raise --timeout")
     };
     // A socket and not a pipe: reading from a socket can be given a time limit.
     let (mut ours, theirs) = UnixStream::pair().map_err(|why| failed(&why))?;

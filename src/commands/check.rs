@@ -147,7 +147,7 @@ impl Findings<'_> {
         if end > now {
             let left = time::spoken(std::time::Duration::from_secs(end - now));
             self.good(&format!(
-                "the token ends in {left} ({}), it says",
+                "the token expires in {left} ({}), it says",
                 time::utc(end)
             ))?;
             return Ok(false);
@@ -170,7 +170,7 @@ impl Findings<'_> {
         };
         match url.is_https().then(|| TrustOrigin::of(connection)) {
             None if url.is_loopback() => {}
-            None => self.doubtful("everybody on the way can read what is sent", "use https")?,
+            None => self.doubtful("anybody on the way can read what is sent", "use https")?,
             Some(TrustOrigin::Anyone) => self.doubtful(
                 "no certificate is checked (--insecure)",
                 "name your own authority with --cacert instead",
@@ -210,7 +210,7 @@ impl Findings<'_> {
             self.good(&format!("it lets us through to {}", url.origin()))?;
         }
         if url.is_https() && !connection.insecure {
-            self.good("TLS stands, and the certificate holds")?;
+            self.good("TLS ok, certificate valid")?;
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ use crate::spool::{Held, Hold, Message, MessageError, Place, RetryState, STOPPED
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock, SystemClock};
 
-/// Delivers what `flush` says. How the run is to end: well, when nothing that is due is left waiting, else by the most
+/// Delivers what `flush` says. How the run is to end: well, when nothing that is due is still pending, else by the most
 /// severe reason.
 ///
 /// # Errors
@@ -103,9 +103,9 @@ impl Counts {
     fn summary(&self, dir: &Path) -> String {
         let counts = [
             (self.delivered, "delivered"),
-            (self.waiting, "left waiting"),
+            (self.waiting, "still pending"),
             (self.early, "not due yet"),
-            (self.dead, "dead"),
+            (self.dead, "dead-lettered"),
         ];
         let told: Vec<_> = counts
             .iter()
@@ -113,7 +113,7 @@ impl Counts {
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
         match told.is_empty() {
-            true => format!("nothing waits in the spool '{}'", dir.display()),
+            true => format!("nothing is pending in the spool '{}'", dir.display()),
             false => format!("the spool '{}': {}", dir.display(), told.join(", ")),
         }
     }
@@ -222,10 +222,8 @@ impl<'a> FlushRun<'a> {
         self.counts.dead += 1;
         self.exit = self.exit.or_worse(exit);
         let path = self.spool.path(place, name);
-        self.report.warn(
-            &format!("setting aside '{}', among the dead: {why}", path.display()),
-            None,
-        );
+        self.report
+            .warn(&format!("dead-lettering '{}': {why}", path.display()), None);
     }
 
     /// Delivers the message called `name` within `limit`, if it is due.
@@ -349,7 +347,10 @@ impl<'a> FlushRun<'a> {
         let why = format!("to {}: {}", message.target.url, retries.error);
         let wait = time::spoken(Duration::from_secs(retries.wait));
         if self.told.insert(why.clone()) {
-            let text = format!("{} {why}; next try in {wait} at the earliest", message.id);
+            let text = format!(
+                "{} {why}; next attempt in {wait} at the earliest",
+                message.id
+            );
             self.report.warn(&text, outcome.hint());
         }
         put
@@ -366,7 +367,7 @@ impl<'a> FlushRun<'a> {
         self.spool.save_state(&held.id, retries);
         let put = held.dead_letter();
         let (count, now) = match put {
-            Ok(()) => (&mut self.counts.dead, "; dead now"),
+            Ok(()) => (&mut self.counts.dead, "; dead-lettered"),
             Err(_) => (&mut self.counts.waiting, ""),
         };
         *count += 1;
@@ -380,7 +381,7 @@ impl<'a> FlushRun<'a> {
     fn out_of_time(&mut self, left: usize) {
         self.counts.waiting += left;
         self.exit = self.exit.or_worse(Exit::TempFail);
-        let text = format!("the time of --max-time is over, with {left} messages still to look at");
+        let text = format!("--max-time is over, with {left} messages still to look at");
         self.report
             .warn(&text, Some("the next flush goes on; or give it more time"));
     }

@@ -19,7 +19,7 @@ use crate::system::time::{self, Clock};
 use row::Row;
 
 /// What is said of a message in `active` that nobody holds.
-const ORPHAN: &str = "perhaps taken (its sender was stopped)";
+const ORPHAN: &str = "may have been accepted (its sender was stopped)";
 
 /// What is said of a message that is in two places.
 const DOUBLE: &str = "may have been accepted (it is in two places)";
@@ -179,9 +179,9 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
             held.dead_letter()?;
             let (id, dir) = (&message.id, spool.dir().display());
             output::error(
-                &Error::new(Kind::Unreached, format!("{id}: {doubt}; dead now")).hint(format!(
-                    "'authpost retry {dir} {id}' sends it again all the same"
-                )),
+                &Error::new(Kind::Unreached, format!("{id}: {doubt}; dead-lettered")).hint(
+                    format!("'authpost retry {dir} {id}' sends it again all the same"),
+                ),
             );
             return Ok(Exit::IoErr);
         }

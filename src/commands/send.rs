@@ -123,7 +123,7 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
         Disposition::DeadLetter => {
             let exit = report.outcome(job, &outcome)?;
             output::info(&format!(
-                "dead in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
+                "dead-lettered in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
             ));
             Ok(exit)
         }

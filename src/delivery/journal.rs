@@ -94,11 +94,11 @@ pub(crate) fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
             "mend the spool, then drop the message: 'authpost list' shows it",
         ),
         _ if verdict.may_have_been_accepted() => (
-            "the API may have taken it",
+            "the API may have accepted it",
             "ask the API whether it has it before you send it again, and mend the spool",
         ),
         (Fate::Unsent, _) | (_, Retry::Safe | Retry::WithNewToken) => (
-            "the API did not take it",
+            "the API did not accept it",
             "mend the spool, and look whether the message is still there ('authpost list')",
         ),
         _ => (

@@ -123,7 +123,7 @@ impl Outcome {
             }
         };
         if self.verdict.hides_earlier {
-            why.push_str("; an earlier try may have been taken");
+            why.push_str("; an earlier attempt may have been accepted");
         }
         why
     }
@@ -237,7 +237,7 @@ pub(crate) fn deliver(
             match api.renew(job, Deadline::after(left())) {
                 Ok(true) => {
                     tell(&format!(
-                        "try {number}: {}; trying again with a new token",
+                        "attempt {number}: {}; retrying with a new token",
                         verdict.why
                     ));
                     // The refused request did nothing, so it is none of those that are counted.
@@ -257,7 +257,7 @@ pub(crate) fn deliver(
         let because = match next(&verdict, asked, (number, tries), policy, left(), clock) {
             NextStep::Wait(wait) => {
                 tell(&format!(
-                    "try {number}: {}; next in {}",
+                    "attempt {number}: {}; retrying in {}",
                     verdict.why,
                     time::spoken(wait)
                 ));
@@ -290,8 +290,8 @@ const LEAST: Duration = Duration::from_millis(10);
 
 fn no_time(tries: u32) -> String {
     match tries {
-        1 => "no time is left for another try".to_owned(),
-        _ => format!("{tries} tries, and no time is left for another"),
+        1 => "no time left for another attempt".to_owned(),
+        _ => format!("{tries} attempts, no time left for another"),
     }
 }
 
@@ -323,12 +323,12 @@ fn next(
         return NextStep::Stop(None);
     }
     if number >= tries {
-        return NextStep::Stop((number > 1).then(|| format!("{number} tries")));
+        return NextStep::Stop((number > 1).then(|| format!("{number} attempts")));
     }
     if let Some(asked) = asked.filter(|asked| *asked >= left) {
         let time = (time::spoken(asked), time::spoken(left));
         return NextStep::Stop(Some(format!(
-            "it asks to wait {}, and only {} are left",
+            "it asks to wait {}, but only {} are left",
             time.0, time.1
         )));
     }

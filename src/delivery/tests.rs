@@ -256,7 +256,7 @@ fn what_was_not_sent_is_sent_again() {
         .ends(Fate::Accepted, Exit::Ok, 2);
     let never = given().deliver([unsent(), unsent(), unsent(), unsent()]);
     never.ends(Fate::Unsent, Exit::TempFail, 4);
-    never.says("a fault (4 tries)");
+    never.says("a fault (4 attempts)");
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn who_said_idempotent_is_not_told_to_say_it() {
         assert!(hint(given(), [attempt()]).contains("--idempotent"));
         assert_eq!(
             hint(given().idempotent(), [attempt()]),
-            "the API may have taken it: look before sending it under another key"
+            "the API may have accepted it: check before sending it under another key"
         );
     }
 }
@@ -370,7 +370,7 @@ fn a_refused_token_is_renewed_once() {
     assert_eq!(renewed.slept, []);
     assert_eq!(
         renewed.told,
-        ["try 1: the API answered 401; trying again with a new token"]
+        ["attempt 1: the API answered 401; retrying with a new token"]
     );
 
     let twice = given()
@@ -420,7 +420,7 @@ fn a_token_source_that_is_not_reached_is_asked_again() {
     never.prepared = vec![unreached(), unreached()];
     let never = never.deliver([]);
     never.ends(Fate::Unsent, Exit::TempFail, 2);
-    never.says("asking for a token (2 tries)");
+    never.says("asking for a token (2 attempts)");
 
     let mut wrong = given();
     wrong.prepared = vec![Err(Error::new(Kind::Config, "reading it: it is empty"))];
@@ -476,8 +476,8 @@ fn every_try_but_the_last_is_told() {
     assert_eq!(
         told,
         [
-            "try 1: a fault; next in 1.0 s",
-            "try 2: the API answered 503; next in 2.0 s"
+            "attempt 1: a fault; retrying in 1.0 s",
+            "attempt 2: the API answered 503; retrying in 2.0 s"
         ]
     );
 }
@@ -526,21 +526,21 @@ fn retry_after_counts_where_another_try_is_safe_only() {
 #[test]
 fn retry_after_that_does_not_fit_ends_the_run_at_once() {
     for (status, text, why) in [
-        (503, "60", "it asks to wait 60 s, and only 60 s are left"),
+        (503, "60", "it asks to wait 60 s, but only 60 s are left"),
         (
             429,
             "3600",
-            "it asks to wait 60 min, and only 60 s are left",
+            "it asks to wait 60 min, but only 60 s are left",
         ),
         (
             503,
             "Mon, 07 Nov 1994 08:49:42 GMT",
-            "it asks to wait 24 h, and only 60 s are left",
+            "it asks to wait 24 h, but only 60 s are left",
         ),
         (
             503,
             "99999999999999999999999",
-            "it asks to wait 213503982334601 d, and only 60 s are left",
+            "it asks to wait 213503982334601 d, but only 60 s are left",
         ),
     ] {
         let asked = answered_with(status, &[("retry-after", text)]);
@@ -570,7 +570,7 @@ fn our_waits_grow_shorter_towards_the_end_where_the_api_asks_for_another_try() {
     let mut given = given().within(SECOND * 10);
     given.policy.wait = SECOND * 20;
     let ended = given.deliver([answered_with(503, &[("retry-after", "3")])]);
-    ended.says("the API answered 503 (no time is left for another try)");
+    ended.says("the API answered 503 (no time left for another attempt)");
     assert_eq!(ended.slept, []);
 }
 
@@ -580,7 +580,7 @@ fn the_budget_ends_the_run() {
     slow.takes = SECOND * 3;
     let ended = slow.deliver([answered(503), answered(503), answered(503)]);
     ended.ends(Fate::Unavailable, Exit::Unavailable, 3);
-    ended.says("the API answered 503 (3 tries, and no time is left for another)");
+    ended.says("the API answered 503 (3 attempts, no time left for another)");
     assert_eq!(ended.slept, [1, 2].map(Duration::from_secs));
 
     let mut slower = given().within(SECOND * 3);

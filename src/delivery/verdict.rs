@@ -163,7 +163,7 @@ pub(super) fn judge(
             hint: Some(
                 error
                     .remedy()
-                    .unwrap_or("the API may have taken it: look before sending it again, or say --idempotent")
+                    .unwrap_or("the API may have accepted it: check before sending it again, or say --idempotent")
                     .to_owned(),
             ),
             ..verdict(Fate::Unknown, Exit::IoErr, Retry::IfIdempotent, error.to_string())
@@ -177,7 +177,7 @@ pub(super) fn judge(
     if let (Disposition::DeadLetter, Some(attempts)) = (verdict.disposition, circumstances.last_of)
         && may_pass(&verdict, circumstances)
     {
-        verdict.why = format!("given up after {attempts} tries: {}", verdict.why);
+        verdict.why = format!("given up after {attempts} attempts: {}", verdict.why);
     }
     // A later attempt tells nothing of an earlier one, unless the API accepted it.
     verdict.hides_earlier = circumstances.outcome_unknown
@@ -188,8 +188,9 @@ pub(super) fn judge(
         verdict.exit = Exit::IoErr;
     }
     if circumstances.idempotent && (verdict.retry == Retry::IfIdempotent || verdict.hides_earlier) {
-        verdict.hint =
-            Some("the API may have taken it: look before sending it under another key".to_owned());
+        verdict.hint = Some(
+            "the API may have accepted it: check before sending it under another key".to_owned(),
+        );
     }
     verdict
 }
@@ -292,7 +293,7 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
             Fate::Unavailable,
             Exit::Unavailable,
             Retry::IfIdempotent,
-            "the API may have taken it; say --idempotent to have it sent again",
+            "the API may have accepted it; say --idempotent to have it sent again",
         ),
         // An earlier request with the document is still being processed.
         409 if circumstances.attempts > 0 => (Fate::Refused, Exit::Protocol, Retry::Safe, ""),
@@ -405,7 +406,7 @@ fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
                 status(answer)
             ),
         };
-        let hint = Some("the API has taken it: look at what it made of it".to_owned());
+        let hint = Some("the API has accepted it: look at what it made of it".to_owned());
         return Verdict {
             fate: Fate::Unknown,
             exit: Exit::IoErr,
@@ -420,7 +421,7 @@ fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
         why: format!("the API answered {}, but {why}", status(answer)),
         hint: Some(match fate {
             Fate::Accepted => {
-                "the API has taken it: look at what it says, and at the pointer".to_owned()
+                "the API has accepted it: look at what it says, and at the pointer".to_owned()
             }
             _ => "look at what the API says, and at the pointer".to_owned(),
         }),

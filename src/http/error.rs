@@ -384,7 +384,7 @@ fn certificate(flaw: &str, host: &str) -> Reason {
         // What follows is for who develops rustls.
         let flaw = flaw.split(['{', '(']).next().unwrap_or_default().trim();
         (
-            format!("its certificate does not hold ({flaw})"),
+            format!("its certificate is not valid ({flaw})"),
             "tell the API's owner".to_owned(),
         )
     };

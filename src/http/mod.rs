@@ -59,7 +59,7 @@ pub(crate) enum Body<'a> {
 pub(crate) enum Attempt {
     /// Not a byte of the request left.
     Unsent(Error),
-    /// Some of the request left, and no answer came back: the API may have taken it.
+    /// Some of the request left, and no answer came back: the API may have accepted it.
     Unanswered(Error),
     /// The API answered.
     Answered(Answer),

@@ -260,7 +260,7 @@ impl LineReport<'_> {
                 ));
             }
             Some((settled, Some(last))) => print_line(&format!(
-                "hint: the run stopped early: go on with --skip {last} if the API has taken what was under way, else with --skip {settled}"
+                "hint: the run stopped early: go on with --skip {last} if the API has accepted what was under way, else with --skip {settled}"
             )),
         }
     }

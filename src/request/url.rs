@@ -43,7 +43,7 @@ impl Url {
         let authority = &rest[..end];
         if authority.contains('@') {
             return Err(
-                "it carries a user or a password, which every user of this machine can read"
+                "it carries a user or a password, which every user of this machine could read"
                     .to_owned(),
             );
         }

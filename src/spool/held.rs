@@ -12,7 +12,7 @@ use crate::system::error::Result;
 
 /// What is known of a message that somebody marked and nobody holds.
 pub(crate) const STOPPED: &str =
-    "the run that sent it was stopped before the answer, so the API may have taken it";
+    "the run that sent it was stopped before the answer, so the API may have accepted it";
 
 /// And of one that was found in two places.
 const DOUBLED: &str = "it was in two places of the spool, as a power cut or a restored backup leaves it, \

@@ -33,7 +33,7 @@ impl Spool {
             ),
         )
         .hint(format!(
-            "'authpost list {dir}' shows what waits and what is dead; flush or drop it"
+            "'authpost list {dir}' shows what is pending and what is dead-lettered; flush or drop it"
         )))
     }
 

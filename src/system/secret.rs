@@ -263,7 +263,7 @@ pub(crate) fn read_file(path: &Path, deadline: Deadline) -> io::Result<Vec<u8>> 
             Ok(_) if awaits_writer && bytes.is_empty() => {}
             Ok(_) if bytes.len() as u64 > TOO_LARGE => {
                 return Err(io::Error::other(
-                    "it is larger than 64 KiB, so it is not what it is taken for",
+                    "it is larger than 64 KiB, so it is not what it should be",
                 ));
             }
             Ok(_) => return Ok(bytes),

@@ -298,7 +298,7 @@ fn a_used_up_refresh_token_is_told() {
     run.run()
         .stderr(format!(
             "{FETCHING}it answered 400 Bad Request: invalid_grant (revoked)\n\
-             hint: the refresh token is over, used up or revoked: authorize anew and put the new one into 'DIR/refresh'\n"
+             hint: the refresh token has expired, was used or is revoked: authorize again and put the new one into 'DIR/refresh'\n"
         ))
         .code(77);
     assert_eq!(dir.read("refresh"), "r3fresh");
@@ -436,7 +436,7 @@ fn a_failing_endpoint_is_tried_again() {
     post(&api, client(&issuer, ""))
         .args(["-v", "-q", "--wait", "0"])
         .run()
-        .stderr_like("**authpost: try 1: fetching a token from http://127.0.0.1:PORT/token: it answered 503 Service Unavailable; next in 0 ms\n")
+        .stderr_like("**authpost: attempt 1: fetching a token from http://127.0.0.1:PORT/token: it answered 503 Service Unavailable; retrying in 0 ms\n")
         .code(0);
     assert_eq!((issuer.count(), api.count()), (2, 1));
 }
@@ -451,7 +451,7 @@ fn an_endpoint_out_of_reach_is_for_later() {
         .word(nowhere.port().to_string(), "NOWHERE")
         .run()
         .stderr(format!(
-            "authpost: fetching a token: connecting to http://127.0.0.1:NOWHERE: Connection refused (2 tries)\n{LATER}"
+            "authpost: fetching a token: connecting to http://127.0.0.1:NOWHERE: Connection refused (2 attempts)\n{LATER}"
         ))
         .code(75);
 
@@ -628,7 +628,7 @@ fn files_that_say_no_grant_are_refused() {
         ),
         (
             r#"{"token_url":"https://u:p@login.test/"}"#.to_owned(),
-            "'token_url' cannot be used: it carries a user or a password, which every user of this machine can read",
+            "'token_url' cannot be used: it carries a user or a password, which every user of this machine could read",
         ),
         (
             r#"{"token_url":"login.test"}"#.to_owned(),
@@ -714,7 +714,7 @@ fn the_secret_never_goes_over_plain_http() {
         .arg("--allow-http")
         .run()
         .stderr(
-            "authpost: reading the OAuth2 file 'oauth2.json': 'token_url' is plain http, where everybody on the way could read the client's secret\n\
+            "authpost: reading the OAuth2 file 'oauth2.json': 'token_url' is plain http, where anybody on the way could read the client's secret\n\
              hint: give the token endpoint's https address\n",
         )
         .code(78);

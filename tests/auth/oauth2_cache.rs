@@ -664,7 +664,7 @@ fn a_token_that_the_api_refuses_is_replaced_once() {
         .run()
         .stderr_like(
             "> POST http://127.0.0.1:PORT3/data\n**\
-             authpost: try 1: the API answered 401 Unauthorized; trying again with a new token\n**\
+             authpost: attempt 1: the API answered 401 Unauthorized; retrying with a new token\n**\
              authpost: the API answered 401 Unauthorized\n\
              hint: the API refuses a token that was just fetched: *\n**",
         )

@@ -221,7 +221,7 @@ fn a_refresh_token_expires_and_is_used_up() {
         return;
     };
     let over = "authpost: fetching a token from http://127.0.0.1:PORT/token: it answered 400 Bad Request: invalid_grant (grant request is invalid)\n\
-         hint: the refresh token is over, used up or revoked: authorize anew and put the new one into 'DIR/refresh'\n";
+         hint: the refresh token has expired, was used or is revoked: authorize again and put the new one into 'DIR/refresh'\n";
     let (expiring, dir) = (provider.authorized(1), dir());
     let made = Instant::now();
     let used = provider.authorized(100);
@@ -278,7 +278,7 @@ fn a_revoked_access_token_is_replaced() {
         .stdout(answer)
         .stderr_like(
             "> POST http://127.0.0.1:PORT/data\n**\
-             authpost: try 1: the API answered 401 Unauthorized; trying again with a new token\n\
+             authpost: attempt 1: the API answered 401 Unauthorized; retrying with a new token\n\
              < HTTP/1.1 200 OK\n**",
         )
         .code(0);
@@ -303,7 +303,7 @@ fn a_revoked_refresh_token_needs_a_person() {
         .run()
         .stderr(
             "authpost: fetching a token from http://127.0.0.1:PORT/token: it answered 400 Bad Request: invalid_grant (grant request is invalid)\n\
-             hint: the refresh token is over, used up or revoked: authorize anew and put the new one into 'DIR/refresh'\n",
+             hint: the refresh token has expired, was used or is revoked: authorize again and put the new one into 'DIR/refresh'\n",
         )
         .code(77);
 }

@@ -213,11 +213,11 @@ fn a_missing_token_stops_the_run_before_any_connection() {
         (".", "Is a directory"),
         (
             "large",
-            "it is larger than 64 KiB, so it is not what it is taken for",
+            "it is larger than 64 KiB, so it is not what it should be",
         ),
         (
             "/dev/zero",
-            "it is larger than 64 KiB, so it is not what it is taken for",
+            "it is larger than 64 KiB, so it is not what it should be",
         ),
     ] {
         let run = test().file("large", "x".repeat(65 * 1024));
@@ -298,7 +298,7 @@ fn a_failing_command_stops_the_run_before_any_connection() {
 #[test]
 fn a_hanging_command_is_stopped_with_its_children_in_time() {
     let late = "authpost: running --token-command: it did not end in time, and was stopped\n\
-        hint: run it by hand to see what it waits for, or raise --timeout\n";
+        hint: run it by hand to see what it is waiting for, or raise --timeout\n";
     for script in [
         "echo $$ >pids; sleep 60",
         "sleep 60 & echo $! >pids; sleep 60 & echo $! >>pids; wait",
@@ -488,7 +488,7 @@ fn what_everybody_could_read_is_refused() {
     ] {
         let run = test().token("t0ken").arg(url).run();
         run.stderr(
-            "authpost: reading the URL: it carries a user or a password, which every user of this machine can read\n\
+            "authpost: reading the URL: it carries a user or a password, which every user of this machine could read\n\
              hint: write it as https://HOST/PATH; a token, or user:password for --auth-scheme Basic, goes into --token-file\n",
         )
         .code(64);

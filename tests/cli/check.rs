@@ -57,7 +57,7 @@ fn all_is_well() {
             ok    trusted are the certificates in 'ca.pem' (--cacert)\n\
             ok    https://localhost:PORT is at *127.0.0.1*\n\
             ok    https://localhost:PORT takes connections\n\
-            ok    TLS stands, and the certificate holds\n",
+            ok    TLS ok, certificate valid\n",
         )
         .code(0);
     assert!(!out.stdout.contains(TOKEN));
@@ -246,7 +246,7 @@ fn a_jwt_says_when_it_ends() {
         .token("e30.eyJleHAiOjk5OTk5OTk5OTk5fQ.sig")
         .arg(server.url("/"))
         .run()
-        .stdout_like("**ok    the token ends in * d (5138-11-16 09:46:39 UTC), it says\n**")
+        .stdout_like("**ok    the token expires in * d (5138-11-16 09:46:39 UTC), it says\n**")
         .code(0);
     // A run that cannot reach the API would not come to be refused.
     let nobody = Unreachable::refusing();
@@ -366,7 +366,7 @@ fn the_proxy_is_asked_for_the_tunnel() {
             ok    the proxy 127.0.0.1:PORT is at 127.0.0.1\n\
             ok    the proxy 127.0.0.1:PORT takes connections\n\
             ok    it lets us through to https://localhost:1\n\
-            ok    TLS stands, and the certificate holds\n",
+            ok    TLS ok, certificate valid\n",
         )
         .code(0);
     drop(server);

@@ -182,7 +182,7 @@ fn what_pick_does_not_find_is_a_failure() {
         let ran = answered(json(body), &["--pick=/id"]);
         ran.stderr(format!(
             "{STATUS}authpost: the API answered 200 OK, but {why}\n\
-             hint: the API has taken it: look at what it says, and at the pointer\n{quoted}"
+             hint: the API has accepted it: look at what it says, and at the pointer\n{quoted}"
         ))
         .code(76);
     };
@@ -345,7 +345,7 @@ fn report_tells_what_never_left_from_what_may_have() {
             \"url\":\"http://127.0.0.1:PORT/\",\"error\":\"{why}\",\"response\":null,\"text\":null}}\n"))
         .stderr(format!(
             "authpost: {why}\n\
-             hint: the API may have taken it: look before sending it again, or say --idempotent\n"
+             hint: the API may have accepted it: check before sending it again, or say --idempotent\n"
         ))
         .code(74);
 }
@@ -404,7 +404,7 @@ fn a_failure_quotes_what_the_api_says() {
         .stderr(
             "HTTP/1.1 502 Bad Gateway\n\
              authpost: the API answered 502 Bad Gateway\n\
-             hint: the API may have taken it; say --idempotent to have it sent again\n\
+             hint: the API may have accepted it; say --idempotent to have it sent again\n\
              \x20 <html>\n  <head><title>502 Bad Gateway</title></head>\n  \u{fffd}[31m\n  </html>\n",
         )
         .code(69);
@@ -528,7 +528,7 @@ fn a_long_answer_is_cut() {
     answered(Response::new(200, &*body), &args)
         .stderr(format!(
             "{STATUS}authpost: the API answered 200 OK, with more than --max-response holds\n\
-             hint: the API has taken it: look at what it made of it\n{quoted}{note}"
+             hint: the API has accepted it: look at what it made of it\n{quoted}{note}"
         ))
         .code(74);
 }
@@ -563,7 +563,7 @@ fn an_answer_that_breaks_off_is_told() {
     answered(cut, &["--pick=/id"])
         .stderr(format!(
             "{STATUS}authpost: the API answered 200 OK, but its answer broke off: the connection was closed\n\
-             hint: the API has taken it: look at what it made of it\n  {{\"id\":\n\
+             hint: the API has accepted it: look at what it made of it\n  {{\"id\":\n\
              authpost: the answer broke off after 6 bytes: the connection was closed\n"
         ))
         .code(74);
@@ -619,7 +619,7 @@ fn a_head_may_be_large() {
         move |ran: Ran| {
             ran.stderr_like(&format!(
                 "authpost: reading the answer of http*://*:PORT: {why}\n\
-                 hint: the API may have taken it: look before sending it again, or say --idempotent\n"
+                 hint: the API may have accepted it: check before sending it again, or say --idempotent\n"
             ))
             .code(74)
         }

@@ -321,7 +321,7 @@ fn urls() {
         ),
         (
             "https://user@api.example.com/",
-            "it carries a user or a password, which every user of this machine can read",
+            "it carries a user or a password, which every user of this machine could read",
         ),
     ] {
         let run = test().token("t0ken").args([url, "a=b"]).run();

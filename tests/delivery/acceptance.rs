@@ -199,7 +199,7 @@ fn an_answer_that_broke_off_cannot_meet_them() {
     let cut = &whole[..whole.len() - 1];
     let told = "HTTP/1.1 200 OK\n\
         authpost: the API answered 200 OK, but its answer broke off: the connection was closed\n\
-        hint: the API has taken it: look at what it made of it\n  {\"ok\":true\n\
+        hint: the API has accepted it: look at what it made of it\n  {\"ok\":true\n\
         authpost: the answer broke off after 10 bytes: the connection was closed\n";
     let broken = || conn().read().reply(cut).close();
     expecting(broken(), &["/ok:=true"]).stderr(told).code(74);
@@ -238,7 +238,7 @@ fn expect_and_pick_go_together() {
         .stderr(
             "HTTP/1.1 200 OK\n\
             authpost: the API answered 200 OK, but there is nothing at '/name'\n\
-            hint: the API has taken it: look at what it says, and at the pointer\n  {\"ok\":true,\"id\":\"a7\"}\n",
+            hint: the API has accepted it: look at what it says, and at the pointer\n  {\"ok\":true,\"id\":\"a7\"}\n",
         )
         .code(76);
     run(&["--pick", "/id", "--expect", "/id=b8"])

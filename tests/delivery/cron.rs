@@ -220,7 +220,7 @@ fn max_time_bounds_the_whole_run() {
         .within(0.35, 0.9)
         .stderr(
             "authpost: waiting for the answer of http://127.0.0.1:PORT: out of time\n\
-            hint: the API may have taken it: look before sending it again, or say --idempotent\n",
+            hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
         )
         .code(74);
     // The shorter of the two counts.

@@ -95,7 +95,7 @@ fn an_answer_that_never_comes() {
     in_time(run(server.url("/")).run())
         .stderr(
             "authpost: waiting for the answer of http://127.0.0.1:PORT: out of time\n\
-             hint: the API may have taken it: look before sending it again, or say --idempotent\n",
+             hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
         )
         .code(74);
 }
@@ -107,7 +107,7 @@ fn a_head_that_drips() {
     in_time(run(server.url("/")).run())
         .stderr(
             "authpost: reading the answer of http://127.0.0.1:PORT: out of time\n\
-             hint: the API may have taken it: look before sending it again, or say --idempotent\n",
+             hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
         )
         .code(74);
 }
@@ -165,7 +165,7 @@ fn a_document_that_is_never_read() {
         ran.within(BUDGET, BUDGET + 1.5)
             .stderr(
                 "authpost: sending to http://127.0.0.1:PORT: out of time\n\
-                 hint: the API may have taken it: look before sending it again, or say --idempotent\n",
+                 hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
             )
             .code(74);
         drop(server.complaints());
@@ -183,7 +183,7 @@ fn a_token_that_takes_its_time() {
     in_time(run.run())
         .stderr(
             "authpost: running --token-command: it did not end in time, and was stopped\n\
-             hint: run it by hand to see what it waits for, or raise --timeout\n",
+             hint: run it by hand to see what it is waiting for, or raise --timeout\n",
         )
         .code(75);
 
@@ -196,7 +196,7 @@ fn a_token_that_takes_its_time() {
             "HTTP/1.1 401 Unauthorized\n\
              authpost: the API answered 401 Unauthorized; a new token could not be had: \
              running --token-command: it did not end in time, and was stopped\n\
-             hint: run it by hand to see what it waits for, or raise --timeout\n",
+             hint: run it by hand to see what it is waiting for, or raise --timeout\n",
         )
         .code(77);
 }
@@ -209,6 +209,6 @@ fn an_api_that_is_never_there_is_given_up_in_time() {
     let word = run.word(refusing.port().to_string(), "CLOSED");
     word.run()
         .within(BUDGET - 0.05, BUDGET + 0.5)
-        .stderr_like("authpost: connecting to http://127.0.0.1:CLOSED: Connection refused (* tries, and no time is left for another)\n")
+        .stderr_like("authpost: connecting to http://127.0.0.1:CLOSED: Connection refused (* attempts, no time left for another)\n")
         .code(75);
 }

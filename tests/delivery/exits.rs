@@ -117,7 +117,7 @@ fn exit_69_is_an_api_that_keeps_failing() {
         "503 Service Unavailable",
     ] {
         let code = status[..3].parse().unwrap();
-        let stderr = said(status, "").trim_end().to_owned() + " (2 tries)\n";
+        let stderr = said(status, "").trim_end().to_owned() + " (2 attempts)\n";
         answered(Response::new(code, ""), &[])
             .stderr(stderr)
             .code(69);
@@ -130,7 +130,7 @@ fn exit_69_is_an_api_that_keeps_failing() {
         "599",
     ] {
         let code = status[..3].parse().unwrap();
-        let hint = "the API may have taken it; say --idempotent to have it sent again";
+        let hint = "the API may have accepted it; say --idempotent to have it sent again";
         answered(Response::new(code, ""), &[])
             .stderr(said(status, hint))
             .code(69);
@@ -156,7 +156,7 @@ fn exit_73_is_an_output_that_cannot_be_written() {
 #[test]
 fn exit_74_is_sent_without_a_complete_answer() {
     let hint =
-        "hint: the API may have taken it: look before sending it again, or say --idempotent\n";
+        "hint: the API may have accepted it: check before sending it again, or say --idempotent\n";
     for (script, why) in [
         (
             conn().read().close(),

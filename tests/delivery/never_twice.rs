@@ -103,7 +103,7 @@ fn cut_request(api: &Api, offsets: impl IntoIterator<Item = usize>, cut: Cut, wh
         api.run(&server, &options)
             .stderr_like(&format!(
                 "authpost: waiting for the answer of http*://*:PORT: {why}\n\
-                hint: the API may have taken it: look before sending it again, or say --idempotent\n"
+                hint: the API may have accepted it: check before sending it again, or say --idempotent\n"
             ))
             .code(74);
         assert_eq!(server.connections(), 1, "{cut:?} after {offset} bytes");
@@ -202,7 +202,7 @@ fn cut_answer(api: &Api, offsets: impl IntoIterator<Item = usize>, cut: Cut, why
             };
             ran.stderr_like(&format!(
                 "authpost: {doing} the answer of http*://*:PORT: {why}\n\
-                hint: the API may have taken it: look before sending it again, or say --idempotent\n"
+                hint: the API may have accepted it: check before sending it again, or say --idempotent\n"
             ))
             .code(74);
         }
@@ -352,7 +352,7 @@ fn what_is_not_http_is_not_asked_for_again() {
         api.run(&server, &["-q"])
             .stderr_like(
                 "authpost: reading the answer of http://127.0.0.1:PORT: *\n\
-                hint: the API may have taken it: look before sending it again, or say --idempotent\n",
+                hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
             )
             .code(74);
         assert_eq!(server.finish().len(), 1, "{answer:?}");
@@ -447,7 +447,7 @@ fn a_cut_handshake_is_tried_again() {
         conn().raw().read_bytes(1).close(),
     ]);
     api.run(&server, &["-q", "--tries", "3"])
-        .stderr_like("authpost: setting up TLS with https://localhost:PORT: * (3 tries)\n")
+        .stderr_like("authpost: setting up TLS with https://localhost:PORT: * (3 attempts)\n")
         .code(75);
     assert_eq!(server.finish().len(), 0);
 }

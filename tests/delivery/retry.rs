@@ -93,8 +93,8 @@ fn each_try_is_a_line_with_v() {
             > content-length: 9\n\
             > idempotency-key: K\n\
             > authorization: *\n\
-            authpost: try 1: waiting for the answer of http://127.0.0.1:PORT: the connection was closed; next in * ms\n\
-            authpost: try 2: the API answered 503 Service Unavailable; next in * ms\n\
+            authpost: attempt 1: waiting for the answer of http://127.0.0.1:PORT: the connection was closed; retrying in * ms\n\
+            authpost: attempt 2: the API answered 503 Service Unavailable; retrying in * ms\n\
             < HTTP/1.1 200 OK\n\
             < content-type: application/json\n\
             < content-length: 2\n",
@@ -117,7 +117,7 @@ fn the_last_of_all_tries_decides() {
         .stdout("{\"n\":3}")
         .stderr(
             "HTTP/1.1 429 Too Many Requests\n\
-            authpost: the API answered 429 Too Many Requests (3 tries)\n  {\"n\":3}\n",
+            authpost: the API answered 429 Too Many Requests (3 attempts)\n  {\"n\":3}\n",
         )
         .code(69);
     server.finish();
@@ -141,7 +141,9 @@ fn what_was_never_reached_is_tried_again() {
         .word(nobody.port().to_string(), "CLOSED")
         .args([nobody.url("/data"), "k=v"])
         .run()
-        .stderr("authpost: connecting to http://127.0.0.1:CLOSED: Connection refused (4 tries)\n")
+        .stderr(
+            "authpost: connecting to http://127.0.0.1:CLOSED: Connection refused (4 attempts)\n",
+        )
         .code(75);
 }
 
@@ -155,10 +157,10 @@ fn the_budget_ends_the_tries() {
         .within(0.1, 0.6)
         .stderr_like(
             "HTTP/1.1 503 Service Unavailable\n\
-            authpost: the API answered 503 Service Unavailable (* tries, and no time is left for another)\n  {}\n",
+            authpost: the API answered 503 Service Unavailable (* attempts, no time left for another)\n  {}\n",
         )
         .code(69);
-    assert!(ran.stderr.contains("tries"));
+    assert!(ran.stderr.contains("attempts"));
     assert!(server.count() > 4, "{}", server.count());
 }
 
@@ -171,7 +173,7 @@ fn the_budget_of_the_whole_run_ends_them_too() {
         .within(0.15, 0.6)
         .stderr(
             "authpost: waiting for the answer of http://127.0.0.1:PORT: out of time\n\
-            hint: the API may have taken it: look before sending it again, or say --idempotent\n",
+            hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
         )
         .code(74);
 }
@@ -210,7 +212,7 @@ fn retry_after_beyond_the_budget_ends_the_run_at_once() {
             .within(0.0, 0.5)
             .stderr_like(&format!(
                 "HTTP/1.1 429 Too Many Requests\n\
-                authpost: the API answered 429 Too Many Requests (it asks to wait {words}, and only * s are left)\n  {{}}\n"
+                authpost: the API answered 429 Too Many Requests (it asks to wait {words}, but only * s are left)\n  {{}}\n"
             ))
             .code(69);
         server.finish();
@@ -251,7 +253,7 @@ fn a_failing_api_is_asked_again_only_when_that_is_harmless() {
         .stderr(
             "HTTP/1.1 500 Internal Server Error\n\
             authpost: the API answered 500 Internal Server Error\n\
-            hint: the API may have taken it; say --idempotent to have it sent again\n  {}\n",
+            hint: the API may have accepted it; say --idempotent to have it sent again\n  {}\n",
         )
         .code(69);
     server.finish();
@@ -412,7 +414,7 @@ fn the_report_counts_the_tries() {
 }
 
 const ANOTHER_KEY: &str =
-    "hint: the API may have taken it: look before sending it under another key\n";
+    "hint: the API may have accepted it: check before sending it under another key\n";
 
 #[test]
 fn a_try_that_may_have_been_taken_is_not_forgotten_over_a_later_answer() {
@@ -427,7 +429,7 @@ fn a_try_that_may_have_been_taken_is_not_forgotten_over_a_later_answer() {
             conn().read().reply(json(status, "{}")).close(),
         ]);
         let tries = if status == 409 || status == 503 {
-            " (2 tries)"
+            " (2 attempts)"
         } else {
             ""
         };
@@ -436,7 +438,7 @@ fn a_try_that_may_have_been_taken_is_not_forgotten_over_a_later_answer() {
             .run()
             .stdout_like("{\"outcome\":\"unknown\",\"exit\":74,*\n")
             .stderr(format!(
-                "authpost: the API answered {status} {reason}{tries}; an earlier try may have been taken\n{ANOTHER_KEY}"
+                "authpost: the API answered {status} {reason}{tries}; an earlier attempt may have been accepted\n{ANOTHER_KEY}"
             ))
             .code(74);
     }
@@ -458,12 +460,12 @@ fn a_try_that_may_have_been_taken_is_not_forgotten_when_the_api_is_gone() {
             "a=1",
         ])
         .spawn();
-    run.wait_stderr("next in");
+    run.wait_stderr("retrying in");
     server.finish();
     run.wait()
         .stdout_like("{\"outcome\":\"unknown\",\"exit\":74,*\n")
         .stderr_like(&format!(
-            "**\nauthpost: connecting to *: Connection refused (2 tries); an earlier try may have been taken\n{ANOTHER_KEY}"
+            "**\nauthpost: connecting to *: Connection refused (2 attempts); an earlier attempt may have been accepted\n{ANOTHER_KEY}"
         ))
         .code(74);
 }
@@ -481,7 +483,7 @@ fn a_try_that_may_have_been_taken_is_not_forgotten_when_the_token_fails() {
         .args(["mkdir once 2>/dev/null && echo t0ken", server.url("/"), "a=1"])
         .run()
         .stderr_like(&format!(
-            "HTTP/1.1 401 Unauthorized\nauthpost: the API answered 401 Unauthorized; a new token could not be had: *; an earlier try may have been taken\n{ANOTHER_KEY}  {{}}\n"
+            "HTTP/1.1 401 Unauthorized\nauthpost: the API answered 401 Unauthorized; a new token could not be had: *; an earlier attempt may have been accepted\n{ANOTHER_KEY}  {{}}\n"
         ))
         .code(74);
 }

@@ -15,7 +15,7 @@ fn comes_to(answer: &[u8], expected: Option<&[u8]>) {
         None => run
             .stderr_like(
                 "authpost: reading the answer of http://127.0.0.1:PORT: *\n\
-                hint: the API may have taken it: look before sending it again, or say --idempotent\n",
+                hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
             )
             .code(74),
     };
@@ -186,7 +186,7 @@ fn a_transfer_encoding_is_chunked_or_it_is_no_answer() {
     let run = test().args(["--no-auth", server.url("/"), "a=1"]).run();
     run.stderr(
         "authpost: reading the answer of http://127.0.0.1:PORT: its Transfer-Encoding is not 'chunked', or is given in HTTP/1.0\n\
-        hint: the API may have taken it: look before sending it again, or say --idempotent\n",
+        hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
     )
     .code(74);
 }

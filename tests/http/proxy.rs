@@ -197,7 +197,7 @@ fn a_token_for_this_machine_does_not_leave_it_in_the_clear() {
         .args(["-q", "http://api.test/"])
         .run()
         .stderr(
-            "authpost: checking the URL http://api.test/: everybody on the way could read the token over plain http\n\
+            "authpost: checking the URL http://api.test/: anybody on the way could read the token over plain http\n\
             hint: use https, or say --allow-http if that network is yours alone\n",
         )
         .code(64);
@@ -286,7 +286,7 @@ fn a_proxy_that_does_not_let_us_through_is_tried_again() {
             .args(["--tries", "2", "--proxy", &at(&proxy), URL])
             .run()
             .stderr_like(&format!(
-                "authpost: connecting to https://api.test through the proxy 127.0.0.1:PORT: {why} (2 tries)\n{hint}"
+                "authpost: connecting to https://api.test through the proxy 127.0.0.1:PORT: {why} (2 attempts)\n{hint}"
             ))
             .code(75);
         let requests = proxy.finish();

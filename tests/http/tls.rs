@@ -366,7 +366,7 @@ fn what_is_not_tls_is_told() {
         .args(["--tries", "2", "--wait", "1ms", server.url("/")])
         .run()
         .stderr(says(
-            "what answers there does not speak TLS (2 tries)",
+            "what answers there does not speak TLS (2 attempts)",
             "check the port in the URL, and whether it should begin with http:// instead",
         ))
         .code(75);
@@ -515,7 +515,7 @@ fn an_alert_after_the_request_leaves_it_open_whether_the_document_was_accepted()
                 .run()
                 .stderr(format!(
                     "authpost: waiting for the answer of https://localhost:PORT: it broke TLS off ({name})\n\
-                    hint: the API may have taken it: look before sending it again, or say --idempotent\n"
+                    hint: the API may have accepted it: check before sending it again, or say --idempotent\n"
                 ))
                 .code(74);
             assert_eq!(server.finish().len(), 1, "{code}");

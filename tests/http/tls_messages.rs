@@ -4,7 +4,7 @@ use super::tls::{free_port, listening};
 use crate::support::{Ca, Dir, Leaf, Runner, Running, Server, Tls, conn, dir, find, need, test};
 
 const UNKNOWN: &str =
-    "hint: the API may have taken it: look before sending it again, or say --idempotent\n";
+    "hint: the API may have accepted it: check before sending it again, or say --idempotent\n";
 
 /// Runs `openssl` in `dir`; its arguments are divided at spaces.
 fn openssl(dir: &Dir, args: &str) {

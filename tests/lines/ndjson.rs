@@ -123,7 +123,7 @@ fn an_accepted_line_is_no_failed_one() {
     run.run()
         .stderr_like(&format!(
             "authpost: line 1: the API answered 200 OK, but there is nothing at '/id'\n\
-             hint: the API has taken it: look at what it says, and at the pointer\n  {{\"ok\":true}}\n\
+             hint: the API has accepted it: look at what it says, and at the pointer\n  {{\"ok\":true}}\n\
              authpost: line 2: the API answered 422 Unprocessable Entity\n  {{\"why\":\"no\"}}\n\
              1 accepted, 1 refused, 0 not sent {CLOSING}"
         ))
@@ -163,7 +163,7 @@ fn a_failing_api_stops_the_run_and_skip_goes_on() {
         .run()
         .stderr_like(&format!(
             "authpost: line 2: not JSON: column 2: the document ends too early\n\
-             authpost: line 3: the API answered 503 Service Unavailable (2 tries)\n  {{\"why\":\"no\"}}\n\
+             authpost: line 3: the API answered 503 Service Unavailable (2 attempts)\n  {{\"why\":\"no\"}}\n\
              1 accepted, 0 refused, 1 not sent, 1 unavailable {CLOSING}\
              hint: the run stopped early: go on with --skip 2\n"
         ))
@@ -217,9 +217,9 @@ fn a_line_that_may_have_been_taken_stops_the_run() {
         .run()
         .stderr_like(&format!(
             "authpost: line 2: waiting for the answer of http://127.0.0.1:PORT: the connection was closed\n\
-             hint: the API may have taken it: look before sending it again, or say --idempotent\n\
+             hint: the API may have accepted it: check before sending it again, or say --idempotent\n\
              1 accepted, 0 refused, 0 not sent, 1 unknown {CLOSING}\
-             hint: the run stopped early: go on with --skip 2 if the API has taken what was under way, else with --skip 1\n"
+             hint: the run stopped early: go on with --skip 2 if the API has accepted what was under way, else with --skip 1\n"
         ))
         .code(74);
 }
@@ -410,7 +410,7 @@ fn a_random_key_does_not_make_a_rerun_harmless() {
     for (options, closing) in [
         (
             &["--tries", "2"][..],
-            "go on with --skip 2 if the API has taken what was under way, else with --skip 1\n",
+            "go on with --skip 2 if the API has accepted what was under way, else with --skip 1\n",
         ),
         (
             &["--tries", "2", "--idempotency-key", "k"],
@@ -431,8 +431,8 @@ fn a_random_key_does_not_make_a_rerun_harmless() {
             .arg(server.url("/"))
             .run()
             .stderr_like(&format!(
-                "authpost: line 2: the API answered 503 Service Unavailable (2 tries); an earlier try may have been taken\n\
-                 hint: the API may have taken it: look before sending it under another key\n  1\n\
+                "authpost: line 2: the API answered 503 Service Unavailable (2 attempts); an earlier attempt may have been accepted\n\
+                 hint: the API may have accepted it: check before sending it under another key\n  1\n\
                  1 accepted, 0 refused, 0 not sent, 1 unknown {CLOSING}\
                  hint: the run stopped early: {closing}"
             ))
@@ -448,9 +448,9 @@ fn a_stopped_group_is_gone_back_to() {
         .run()
         .stderr_like(&format!(
             "authpost: lines 4 to 5: the API answered 500 Internal Server Error\n\
-             hint: the API may have taken it; say --idempotent to have it sent again\n  {{\"why\":\"no\"}}\n\
+             hint: the API may have accepted it; say --idempotent to have it sent again\n  {{\"why\":\"no\"}}\n\
              2 accepted, 0 refused, 0 not sent, 2 unavailable {CLOSING}\
-             hint: the run stopped early: go on with --skip 5 if the API has taken what was under way, else with --skip 2\n"
+             hint: the run stopped early: go on with --skip 5 if the API has accepted what was under way, else with --skip 2\n"
         ))
         .code(69);
 }
@@ -546,7 +546,7 @@ fn an_api_that_asks_for_no_wait_is_not_called_without_one() {
             .args(["--timeout", "1s", "--wait", "20ms", server.url("/")])
             .run()
             .stderr_like(&format!(
-                "authpost: line 1: the API answered 429 Too Many Requests (* tries, and no time is left for another)\n  {{}}\n\
+                "authpost: line 1: the API answered 429 Too Many Requests (* attempts, no time left for another)\n  {{}}\n\
                  0 accepted, 0 refused, 0 not sent, 1 unavailable {CLOSING}\
                  hint: the run stopped early: go on with --skip 0\n"
             ))
@@ -565,7 +565,7 @@ fn an_api_that_asks_to_wait_longer_than_the_budget_stops_the_run() {
         .arg(server.url("/"))
         .run()
         .stderr_like(&format!(
-            "authpost: line 1: the API answered 429 Too Many Requests (it asks to wait 99 s, and only 59 s are left)\n  {{}}\n\
+            "authpost: line 1: the API answered 429 Too Many Requests (it asks to wait 99 s, but only 59 s are left)\n  {{}}\n\
              0 accepted, 0 refused, 0 not sent, 1 unavailable {CLOSING}\
              hint: the run stopped early: go on with --skip 0\n"
         ))

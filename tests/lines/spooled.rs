@@ -219,7 +219,7 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
     for (options, closing) in [
         (
             &[][..],
-            "go on with --skip 3 if the API has taken what was under way, else with --skip 2\n",
+            "go on with --skip 3 if the API has accepted what was under way, else with --skip 2\n",
         ),
         (
             &["--idempotent", "--idempotency-key", "k"],
@@ -229,7 +229,7 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
         without_room(options, &Server::script([two().read().close()]))
             .stderr_like(&format!(
                 "authpost: line 3: waiting for the answer of http://127.0.0.1:PORT: *\nhint: *\n\
-                 authpost: the API may have taken it, but {full}\
+                 authpost: the API may have accepted it, but {full}\
                  hint: ask the API whether it has it before you send it again, and mend the spool\n\
                  2 accepted, 0 refused, 0 not sent, 1 unknown in * s\n\
                  hint: the run stopped early: {closing}"
@@ -239,7 +239,7 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
     for (status, told, fate) in [
         (
             503,
-            "the API did not take it",
+            "the API did not accept it",
             "0 refused, 0 not sent, 1 unavailable",
         ),
         (400, "the API refused it", "1 refused, 0 not sent"),

@@ -73,7 +73,7 @@ fn a_directory_that_is_no_spool_is_left_alone() {
     authpost(&d)
         .args(["flush", "empty"])
         .run()
-        .stderr("authpost: nothing waits in the spool 'empty'\n")
+        .stderr("authpost: nothing is pending in the spool 'empty'\n")
         .code(0);
     assert_eq!(fs::read_dir(d.join("empty")).unwrap().count(), 0);
     mode(&d, "empty", 0o777);
@@ -95,7 +95,7 @@ fn a_sweep_removes_our_left_overs_only() {
     )
     .unwrap();
     flush(&d)
-        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .stderr("authpost: nothing is pending in the spool 'DIR/s'\n")
         .code(0);
     assert_eq!(names(&d, "tmp"), ["notes.txt"]);
 }
@@ -153,12 +153,12 @@ fn what_the_api_said_is_told_although_the_spool_is_gone() {
             .code(76);
         told(0, &["-q"], flushed)
             .stderr_like(&format!(
-                "**authpost: the API may have taken it, but moving to dead '*' in the spool: {gone}before you send it again**"
+                "**authpost: the API may have accepted it, but moving to dead '*' in the spool: {gone}before you send it again**"
             ))
             .code(74);
         told(503, &["-q"], flushed)
             .stderr_like(&format!(
-                "**503 Service Unavailable**authpost: the API did not take it, but moving to queue '*' in the spool: {gone}\n**"
+                "**503 Service Unavailable**authpost: the API did not accept it, but moving to queue '*' in the spool: {gone}\n**"
             ))
             .code(73);
     }
@@ -215,7 +215,7 @@ const PAIRS: &[&[&str]] = &[
 ];
 
 const DOUBLED: &str = "it was in two places of the spool, as a power cut or a restored backup leaves it, \
-                       so the API may have accepted it; dead now";
+                       so the API may have accepted it; dead-lettered";
 
 #[test]
 fn a_message_in_two_places_is_not_sent_unless_that_is_harmless() {
@@ -244,7 +244,7 @@ fn a_message_in_two_places_is_not_sent_unless_that_is_harmless() {
         flush(&d)
             .stderr(format!(
                 "authpost: {plain} to http://127.0.0.1:PORT/: {DOUBLED}\n\
-                 authpost: the spool 'DIR/s': 2 delivered, 1 dead\n"
+                 authpost: the spool 'DIR/s': 2 delivered, 1 dead-lettered\n"
             ))
             .code(74);
         let seen = seen.lock().unwrap();
@@ -315,9 +315,9 @@ fn another_file_of_its_name_keeps_no_message_back() {
     d.write(format!("s/queue/{id}"), "half of a mess", 0o600);
     flush(&d)
         .stderr(format!(
-            "authpost: setting aside 'DIR/s/queue/{id}', among the dead: \
+            "authpost: dead-lettering 'DIR/s/queue/{id}': \
              another message of its name may have been accepted\n\
-             authpost: the spool 'DIR/s': 1 delivered, 1 dead\n"
+             authpost: the spool 'DIR/s': 1 delivered, 1 dead-lettered\n"
         ))
         .code(65);
     lies(&d, 0, 1);
@@ -332,7 +332,7 @@ fn a_message_in_two_places_stays_where_it_is_while_somebody_works_on_it() {
     let sender = fs::File::open(d.join(format!("s/dead/{id}"))).unwrap();
     sender.lock().unwrap();
     flush(&d)
-        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .stderr("authpost: nothing is pending in the spool 'DIR/s'\n")
         .code(0);
     lies(&d, 1, 1);
 }
@@ -346,27 +346,27 @@ fn a_message_whose_sender_was_killed_is_sent_again_knowingly() {
         .args(["list", "s"])
         .run()
         .stdout_like(&format!(
-            "waiting: 1\n*\n  {id}  *  0      -       http://127.0.0.1:PORT/  (perhaps taken (its sender was stopped))\n\
+            "waiting: 1\n*\n  {id}  *  0      -       http://127.0.0.1:PORT/  (may have been accepted (its sender was stopped))\n\
              dead: 0\n"
         ))
         .code(0);
     authpost(&d)
         .args(["show", "s", &id])
         .run()
-        .stdout_like("*\nstate: perhaps taken (its sender was stopped)\n**")
+        .stdout_like("*\nstate: may have been accepted (its sender was stopped)\n**")
         .code(0);
     authpost(&d)
         .args(["retry", "s", &id])
         .run()
         .stderr(format!(
-            "authpost: {id}: the run that sent it was stopped before the answer, so the API may have taken it; dead now\n\
+            "authpost: {id}: the run that sent it was stopped before the answer, so the API may have accepted it; dead-lettered\n\
              hint: 'authpost retry DIR/s {id}' sends it again all the same\n\
              authpost: 0 messages due now\n"
         ))
         .code(74);
     lies(&d, 0, 1);
     flush(&d)
-        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .stderr("authpost: nothing is pending in the spool 'DIR/s'\n")
         .code(0);
     authpost(&d)
         .args(["retry", "s", &id])
@@ -569,7 +569,7 @@ fn a_head_too_long_to_be_read_again_is_refused_at_once() {
     authpost(&d).args(["retry", "-q", "s", &name]).run().code(0);
     flush(&d)
         .stderr_like(
-            "authpost: * to http://127.0.0.1:*: connecting to *\nauthpost: the spool 'DIR/s': 1 left waiting\n",
+            "authpost: * to http://127.0.0.1:*: connecting to *\nauthpost: the spool 'DIR/s': 1 still pending\n",
         )
         .code(75);
 }
@@ -655,8 +655,8 @@ fn a_message_that_others_may_write_is_set_aside_and_sent_once_its_mode_is_mended
         mode(&d, &format!("s/queue/{id}"), bits);
         flush(&d)
             .stderr(format!(
-                "authpost: setting aside 'DIR/s/queue/{id}', among the dead: its group or everybody may write to it\n\
-                 authpost: the spool 'DIR/s': 1 dead\n"
+                "authpost: dead-lettering 'DIR/s/queue/{id}': its group or everybody may write to it\n\
+                 authpost: the spool 'DIR/s': 1 dead-lettered\n"
             ))
             .code(65);
         authpost(&d)
@@ -697,15 +697,15 @@ fn a_message_that_others_may_write_and_whose_sender_was_killed_may_have_been_acc
         mode(&d, &format!("s/active/{id}"), 0o666);
         flush(&d)
             .stderr(format!(
-                "authpost: setting aside 'DIR/s/active/{id}', among the dead: its group or everybody may write to it; \
-                 the run that sent it was stopped before the answer, so the API may have taken it\n\
-                 authpost: the spool 'DIR/s': 1 dead\n"
+                "authpost: dead-lettering 'DIR/s/active/{id}': its group or everybody may write to it; \
+                 the run that sent it was stopped before the answer, so the API may have accepted it\n\
+                 authpost: the spool 'DIR/s': 1 dead-lettered\n"
             ))
             .code(74);
         authpost(&d)
             .args(["list", "s"])
             .run()
-            .stdout_like("waiting: 0\ndead: 1\n*\n*(*so the API may have taken it)\n")
+            .stdout_like("waiting: 0\ndead: 1\n*\n*(*so the API may have accepted it)\n")
             .code(0);
         authpost(&d).args(["drop", "-q", "s", &id]).run().code(0);
     }
@@ -742,7 +742,7 @@ fn a_message_that_is_being_sent_is_left_to_its_sender_whatever_its_mode() {
             .code(75);
     }
     flush(&d)
-        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .stderr("authpost: nothing is pending in the spool 'DIR/s'\n")
         .code(0);
     answer.send(()).unwrap();
     run.wait().code(0);

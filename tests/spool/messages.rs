@@ -180,7 +180,7 @@ fn what_is_refused_is_dead_at_once() {
     send(&d, server.url("/data"), &["-q", "a=1"])
         .stderr_like(&format!(
             "HTTP/1.1 422 Unprocessable Entity\nauthpost: the API answered 422 Unprocessable Entity\n  {{\"bad\":1}}\n\
-             authpost: dead in the spool as {ID}; 'authpost retry DIR/s {ID}' sends it again\n"
+             authpost: dead-lettered in the spool as {ID}; 'authpost retry DIR/s {ID}' sends it again\n"
         ))
         .code(76);
     lies(&d, 0, 1);
@@ -195,10 +195,10 @@ fn what_may_have_been_taken_is_dead_unless_that_is_harmless() {
         conn().read().reset(),
     ]);
     send(&d, server.url("/data"), &["-q"])
-        .stderr_like("**authpost: dead in the spool as **")
+        .stderr_like("**authpost: dead-lettered in the spool as **")
         .code(74);
     send(&d, server.url("/data"), &["-q"])
-        .stderr_like("**authpost: dead in the spool as **")
+        .stderr_like("**authpost: dead-lettered in the spool as **")
         .code(74);
     lies(&d, 0, 2);
     send(&d, server.url("/data"), &["-q", "--idempotent"]).code(0);
@@ -271,10 +271,10 @@ fn a_flush_goes_oldest_first_over_one_connection_and_past_what_is_bad() {
         .collect();
     flush(&d)
         .stderr_like(&format!(
-            "authpost: {} to http://127.0.0.1:PORT/data: the API answered 400 Bad Request; dead now\n\
+            "authpost: {} to http://127.0.0.1:PORT/data: the API answered 400 Bad Request; dead-lettered\n\
              authpost: {} to http://127.0.0.1:PORT/data: the API answered 503 Service Unavailable; \
-             next try in 60 s at the earliest\n\
-             authpost: the spool 'DIR/s': 2 delivered, 1 left waiting, 1 dead\n",
+             next attempt in 60 s at the earliest\n\
+             authpost: the spool 'DIR/s': 2 delivered, 1 still pending, 1 dead-lettered\n",
             ids[1], ids[2]
         ))
         .code(69);
@@ -305,8 +305,8 @@ fn a_host_that_cannot_be_reached_is_tried_once() {
     flush(&d)
         .stderr_like(
             "authpost: * to http://127.0.0.1:*/data: connecting to http://127.0.0.1:*: Connection refused; \
-             next try in 60 s at the earliest\n\
-             authpost: the spool 'DIR/s': 3 delivered, 3 left waiting\n",
+             next attempt in 60 s at the earliest\n\
+             authpost: the spool 'DIR/s': 3 delivered, 3 still pending\n",
         )
         .code(75);
     assert_eq!(
@@ -330,9 +330,9 @@ fn a_host_that_does_not_answer_costs_one_timeout_and_max_time_ends_the_run() {
         .run()
         .stderr_like(
             "authpost: * to http://127.0.0.1:PORT/data: waiting for the answer of http://127.0.0.1:PORT: out of time; \
-             next try in 60 s at the earliest\nhint: *\n\
-             authpost: the time of --max-time is over, with 2 messages still to look at\nhint: *\n\
-             authpost: the spool 'DIR/s': 3 left waiting\n",
+             next attempt in 60 s at the earliest\nhint: *\n\
+             authpost: --max-time is over, with 2 messages still to look at\nhint: *\n\
+             authpost: the spool 'DIR/s': 3 still pending\n",
         )
         .within(0.29, 1.5)
         .code(74);
@@ -379,7 +379,7 @@ fn retry_after_is_obeyed_across_runs() {
     flush(&d)
         .stderr_like(
             "authpost: * to http://127.0.0.1:PORT/data: the API answered 429 Too Many Requests*; \
-             next try in 2 h at the earliest\nauthpost: the spool 'DIR/s': 1 left waiting\n",
+             next attempt in 2 h at the earliest\nauthpost: the spool 'DIR/s': 1 still pending\n",
         )
         .code(69);
     authpost(&d)
@@ -444,7 +444,7 @@ fn an_expectation_decides_at_the_flush_as_well() {
     let server = Server::script([conn().read().reply_json(200, "{\"ok\":false}")]);
     waiting(&d, server.url("/data"), &["--expect", "/ok:=true"]);
     flush(&d)
-        .stderr_like("authpost: * the API answered 200 OK, but '/ok' is false, not true; dead now\nhint: *\n*\n")
+        .stderr_like("authpost: * the API answered 200 OK, but '/ok' is false, not true; dead-lettered\nhint: *\n*\n")
         .code(76);
 }
 
@@ -464,8 +464,8 @@ fn a_message_found_half_done_is_dead_or_sent_again() {
     flush(&d)
         .stderr(format!(
             "authpost: {plain} to http://127.0.0.1:PORT/data: the run that sent it was stopped before the answer, \
-             so the API may have taken it; dead now\n\
-             authpost: the spool 'DIR/s': 1 delivered, 1 dead\n"
+             so the API may have accepted it; dead-lettered\n\
+             authpost: the spool 'DIR/s': 1 delivered, 1 dead-lettered\n"
         ))
         .code(74);
     lies(&d, 0, 1);
@@ -485,12 +485,12 @@ fn a_conflict_with_its_own_earlier_request_waits() {
         0o600,
     );
     flush(&d)
-        .stderr_like("authpost: * 409 Conflict; next try in 120 s at the earliest\n*\n")
+        .stderr_like("authpost: * 409 Conflict; next attempt in 120 s at the earliest\n*\n")
         .code(76);
     lies(&d, 1, 0);
     waiting(&d, server.url("/data"), &["--idempotent"]);
     flush(&d)
-        .stderr_like("authpost: * 409 Conflict; dead now\n*\n")
+        .stderr_like("authpost: * 409 Conflict; dead-lettered\n*\n")
         .code(76);
     lies(&d, 1, 1);
 }
@@ -509,10 +509,10 @@ fn waiting_ends_after_ten_tries_and_seven_days_but_not_for_a_token() {
     }
     flush(&d)
         .stderr_like(
-            "authpost: * to http://127.0.0.1:PORT/503: given up after 10 tries: the API answered 503 Service \
-             Unavailable; dead now\n\
-             authpost: * to http://127.0.0.1:PORT/401: *; next try in 60 min at the earliest\nhint: *\n\
-             authpost: the spool 'DIR/s': 1 left waiting, 1 dead\n",
+            "authpost: * to http://127.0.0.1:PORT/503: given up after 10 attempts: the API answered 503 Service \
+             Unavailable; dead-lettered\n\
+             authpost: * to http://127.0.0.1:PORT/401: *; next attempt in 60 min at the earliest\nhint: *\n\
+             authpost: the spool 'DIR/s': 1 still pending, 1 dead-lettered\n",
         )
         .code(77);
 }
@@ -584,7 +584,7 @@ fn the_dead_are_listed_shown_sent_again_and_dropped() {
         .code(0);
     lies(&d, 0, 0);
     flush(&d)
-        .stderr("authpost: nothing waits in the spool 'DIR/s'\n")
+        .stderr("authpost: nothing is pending in the spool 'DIR/s'\n")
         .code(0);
 }
 
@@ -688,7 +688,7 @@ fn a_full_spool_takes_in_nothing_and_sends_nothing() {
     send(&d, "http://127.0.0.1:1/", &["a=1"])
         .stderr(
             "authpost: writing to the spool 'DIR/s': it is full: 2 messages, 256 MiB\n\
-             hint: 'authpost list DIR/s' shows what waits and what is dead; flush or drop it\n",
+             hint: 'authpost list DIR/s' shows what is pending and what is dead-lettered; flush or drop it\n",
         )
         .code(73);
     fs::remove_file(d.join("s/dead/large")).unwrap();
@@ -717,7 +717,7 @@ fn a_version_that_is_not_known_is_left_alone_and_told() {
     );
     flush(&d)
         .stderr(format!(
-            "{told}authpost: the spool 'DIR/s': 1 delivered, 1 left waiting\n"
+            "{told}authpost: the spool 'DIR/s': 1 delivered, 1 still pending\n"
         ))
         .code(78);
     authpost(&d)
@@ -745,7 +745,7 @@ fn a_head_that_would_not_be_written_so_is_damaged() {
         d.write(&file, sealed(&text.replace(from, to)), 0o600);
         flush(&d)
             .stderr_like(&format!(
-                "authpost: setting aside 'DIR/s/queue/{id}', among the dead: it is damaged: *\n*\n"
+                "authpost: dead-lettering 'DIR/s/queue/{id}': it is damaged: *\n*\n"
             ))
             .code(65);
         authpost(&d)
@@ -769,7 +769,7 @@ fn a_copy_of_a_message_is_not_sent_twice() {
     )
     .unwrap();
     flush(&d)
-        .stderr_like("authpost: setting aside '*', among the dead: it is damaged: its name is not its own\nauthpost: the spool 'DIR/s': 1 delivered, 1 dead\n")
+        .stderr_like("authpost: dead-lettering '*': it is damaged: its name is not its own\nauthpost: the spool 'DIR/s': 1 delivered, 1 dead-lettered\n")
         .code(65);
 }
 

@@ -289,7 +289,7 @@ impl TokenRequest<'_> {
             (_, Some("invalid_grant")) => (
                 Kind::Denied,
                 match &self.grant.flow {
-                    Flow::RefreshToken(path) => format!("the refresh token is over, used up or revoked: authorize anew and put the new one into '{}'", path.display()),
+                    Flow::RefreshToken(path) => format!("the refresh token has expired, was used or is revoked: authorize again and put the new one into '{}'", path.display()),
                     Flow::ClientCredentials => format!("check '{file}'"),
                 },
             ),

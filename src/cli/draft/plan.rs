@@ -27,7 +27,7 @@ impl Draft {
         self.allow_http |= !secret;
         if !url.is_https() && !url.is_loopback() && !self.allow_http {
             return Err(wrong(format!(
-                "checking the URL {url}: everybody on the way could read the token over plain http"
+                "checking the URL {url}: anybody on the way could read the token over plain http"
             ))
             .hint("use https, or say --allow-http if that network is yours alone"));
         }

@@ -92,7 +92,7 @@ fn what_was_not_answered() {
     for kind in [Kind::Unreached, Kind::Untrusted, Kind::Input] {
         let verdict = plainly(&Attempt::Unanswered(fault(kind, None)), 1);
         is(&verdict, Fate::Unknown, Exit::IoErr, Retry::IfIdempotent);
-        assert!(verdict.hint.unwrap().contains("may have taken it"));
+        assert!(verdict.hint.unwrap().contains("may have accepted it"));
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 
 const DAY: i64 = 86_400;
 
-/// With the age taken from the moment of arrival: "given up after 10 tries". With the next try noted as a moment:
+/// With the age taken from the moment of arrival: "given up after 10 attempts". With the next try noted as a moment:
 /// exit 0 when it should try, for it sticks.
 #[test]
 fn proof_9_a_clock_that_jumps_expires_nothing_and_nothing_sticks() {
@@ -44,7 +44,7 @@ fn proof_9_a_clock_that_jumps_expires_nothing_and_nothing_sticks() {
                 );
                 fs::write(&hint, text).unwrap();
             }
-            let what = format!("clock {jump}, {tries} tries");
+            let what = format!("clock {jump}, {tries} attempts");
             let flush = || place.run(&[], &["flush", "-q", "s"]);
             oracle.answer(503);
             let ended = flush();

@@ -123,6 +123,6 @@ fn proof_10_a_bad_token_makes_nothing_dead() {
     }
     oracle.one_key_each();
     println!(
-        "proof 10: {messages} messages through 401, 403, 407 and no token: 0 dead, all delivered"
+        "proof 10: {messages} messages through 401, 403, 407 and no token: 0 dead-lettered, all delivered"
     );
 }
