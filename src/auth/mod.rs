@@ -300,7 +300,8 @@ fn header_file(path: &Path, deadline: Deadline) -> Result<Vec<(String, Secret)>>
     Ok(headers)
 }
 
-/// What `sh -c command` prints, killed with all its children when the deadline is over.
+/// What `sh -c command` prints, killed with all its children when the deadline is over. That it fails is temporary: what
+/// keeps the token may be locked, or down.
 fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
     const DOING: &str = "running --token-command";
     let failed = |why: &io::Error| {
@@ -328,8 +329,16 @@ fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
         shell.process_group(0);
     }
     let mut child = shell.spawn().map_err(|why| {
-        Error::io(Kind::Config, format_args!("{DOING}: starting sh"), &why)
-            .hint("it needs a shell on this machine: install one, or use --token-file")
+        let starting = format_args!("{DOING}: starting sh");
+        match why.kind() {
+            // There are too many processes, or too little memory, for now.
+            ErrorKind::WouldBlock | ErrorKind::OutOfMemory => {
+                Error::io(Kind::Unreached, starting, &why)
+                    .hint("raise the limit of processes of this user, or run fewer at a time")
+            }
+            _ => Error::io(Kind::Config, starting, &why)
+                .hint("it needs a shell on this machine: install one, or use --token-file"),
+        }
     })?;
     drop(shell); // and with it our copy of the socket's other end
     let ended =
@@ -345,13 +354,14 @@ fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
             });
         }
     };
-    match status.success() {
-        true => Ok(bytes),
-        false => Err(
-            Error::new(Kind::Config, format!("{DOING}: it failed ({status})"))
-                .hint("run it by hand, as this user and with 'env -i', to see why"),
-        ),
-    }
+    let kind = match status.code() {
+        Some(0) => return Ok(bytes),
+        // The shell found no such command, or could not run it: that does not pass by itself.
+        Some(126 | 127) => Kind::Config,
+        _ => Kind::Unreached,
+    };
+    Err(Error::new(kind, format!("{DOING}: it failed ({status})"))
+        .hint("run it by hand, as this user and with 'env -i', to see why"))
 }
 
 fn read_socket(socket: &mut UnixStream, deadline: Deadline) -> io::Result<Vec<u8>> {

@@ -323,10 +323,14 @@ pub(super) const FLAGS: &[Flag] = &[
         value: Some("N"),
         group: HelpSection::Delivery,
         verbs: SENDING,
-        brief: "maximum number of attempts [default: 4]",
+        brief: "maximum number of attempts per document",
         text: "authpost retries only when that is safe: when nothing was sent, or when the API says that it did not \
                process the document (408, 425, 429, 503). After 500, 502, 504 or a broken connection the outcome is \
-               unknown: the API may have processed the document. authpost then retries only with --idempotent.",
+               unknown: the API may have processed the document. authpost then retries only with --idempotent.\n\n\
+               Without --tries, what passes by itself is retried until the deadline (--timeout): an API that is not \
+               reached, 408, 425, 429, 502, 503, 504, and a --token-command that fails. After another 5xx there are \
+               at most 4 attempts. With --spool there are at most 4 too, because flush retries later; only an API \
+               that asks to slow down (429, Retry-After) is waited for until the deadline.",
         set: |draft, value| {
             draft.tries = Some(match value.number()? {
                 0 => return Err("it must be at least 1".to_owned()),
@@ -663,7 +667,7 @@ pub(super) const FLAGS: &[Flag] = &[
                is not JSON, or if the API refuses it, authpost prints its number and continues. If the API cannot \
                be reached, keeps failing, or refuses the token, the run stops after the last attempt and prints the \
                --skip option that continues from there. If the API asks to slow down (429, Retry-After), each line \
-               waits as long as its --timeout allows; these attempts do not count toward --tries.\n\n\
+               waits as long as its --timeout allows.\n\n\
                At the end, one line on standard error counts the lines. The exit code is that of the most severe \
                failure.",
         set: |draft, value| {

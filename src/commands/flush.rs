@@ -312,11 +312,11 @@ impl<'a> FlushRun<'a> {
             // One try: the next run is the next one.
             policy: &RetryPolicy {
                 timeout: limit,
-                tries: 1,
+                tries: Some(1),
                 wait: Duration::ZERO,
                 max_wait: Duration::ZERO,
                 idempotent: message.idempotent,
-                wait_out_rate_limit: false,
+                rides_out_outages: false,
             },
             limit,
             acceptance: Acceptance {

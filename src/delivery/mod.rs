@@ -21,7 +21,8 @@ use crate::system::time::{self, Clock, Deadline};
 use api::Endpoint;
 use exit::Exit;
 use verdict::{
-    Acceptance, Circumstances, Disposition, Fate, Proof, Retry, Verdict, is_rate_limit, judge,
+    Acceptance, Circumstances, Disposition, Fate, Proof, Retry, Scope, Verdict, is_rate_limit,
+    judge,
 };
 
 /// What a delivery came to.
@@ -207,7 +208,6 @@ pub(crate) fn deliver(
         ..Circumstances::default()
     };
     let mut renewed = false;
-    let mut tries = policy.tries;
     for number in 1.. {
         let deadline = Deadline::after(left());
         let ready = api.prepare(job, deadline);
@@ -240,8 +240,6 @@ pub(crate) fn deliver(
                         "attempt {number}: {}; retrying with a new token",
                         verdict.why
                     ));
-                    // The refused request did nothing, so it is none of those that are counted.
-                    tries = tries.saturating_add(1);
                     circumstances.attempts += 1;
                     continue;
                 }
@@ -251,9 +249,14 @@ pub(crate) fn deliver(
         }
         let asked = answer.as_ref().and_then(|it| asked_to_wait(it, clock));
         let slower = asked.is_some() || answer.as_ref().is_some_and(is_rate_limit);
-        if policy.wait_out_rate_limit && slower {
-            tries = tries.saturating_add(1);
-        }
+        let passes = slower || policy.rides_out_outages && verdict.scope == Scope::Target;
+        let tries = match (policy.tries, passes) {
+            (Some(tries), _) => tries,
+            (None, true) => u32::MAX,
+            (None, false) => TRIES,
+        };
+        // A request that was refused for its token did nothing, so it is none of those that are counted.
+        let tries = tries.saturating_add(renewed.into());
         let because = match next(&verdict, asked, (number, tries), policy, left(), clock) {
             NextStep::Wait(wait) => {
                 tell(&format!(
@@ -284,6 +287,10 @@ pub(crate) fn deliver(
     }
     unreachable!("the last of all attempts ends the loop")
 }
+
+/// How often a document is tried by default where waiting may not help: the API fails with this one, or processes an
+/// earlier request with it.
+const TRIES: u32 = 4;
 
 /// A try in no more time than this could only hide what the one before it came to.
 const LEAST: Duration = Duration::from_millis(10);
@@ -337,11 +344,8 @@ fn next(
         .wait
         .saturating_mul(1 << (number - 1).min(20))
         .min(policy.max_wait);
-    // Where the API asks for another try, ours should fit into what is left. But what it asks for only makes the wait
-    // longer: after `Retry-After: 0` it would be called without a pause until the deadline.
-    if asked.is_some() {
-        ceiling = ceiling.min(policy.wait.max(left / 2));
-    }
+    // Another try should fit into what is left, but the API must not be called without a pause until the deadline.
+    ceiling = ceiling.min(policy.wait.max(left / 2));
     let drawn = ceiling.mul_f64(clock.chance());
     let wait = drawn.max(asked.unwrap_or_default());
     if wait.saturating_add(LEAST) >= left {

@@ -147,11 +147,11 @@ fn given() -> Given {
     Given {
         policy: RetryPolicy {
             timeout: SECOND * 60,
-            tries: 4,
+            tries: None,
             wait: SECOND,
             max_wait: SECOND * 30,
             idempotent: false,
-            wait_out_rate_limit: false,
+            rides_out_outages: true,
         },
         chance: 1.0,
         takes: Duration::ZERO,
@@ -168,7 +168,7 @@ impl Given {
     }
 
     fn tries(mut self, tries: u32) -> Given {
-        self.policy.tries = tries;
+        self.policy.tries = Some(tries);
         self
     }
 
@@ -254,7 +254,9 @@ fn what_was_not_sent_is_sent_again() {
     given()
         .deliver([unsent(), answered(200)])
         .ends(Fate::Accepted, Exit::Ok, 2);
-    let never = given().deliver([unsent(), unsent(), unsent(), unsent()]);
+    let never = given()
+        .tries(4)
+        .deliver([unsent(), unsent(), unsent(), unsent()]);
     never.ends(Fate::Unsent, Exit::TempFail, 4);
     never.says("a fault (4 attempts)");
 }
@@ -451,7 +453,7 @@ fn waits_are_drawn_from_nothing_up_to_the_whole() {
         (0.25, [250, 500, 1000]),
         (0.999, [999, 1998, 3996]),
     ] {
-        let mut given = given();
+        let mut given = given().tries(4);
         given.chance = chance;
         let waited = given.deliver((0..4).map(|_| unsent()));
         assert_eq!(waited.slept, waits.map(Duration::from_millis));
@@ -559,8 +561,7 @@ fn our_waits_grow_shorter_towards_the_end_where_the_api_asks_for_another_try() {
         ("0", &[1.0, 2.0, 4.0, 8.0, 7.5, 3.75, 1.875, 1.0][..]),
         ("3", &[3.0, 3.0, 4.0, 8.0, 6.0, 3.0][..]),
     ] {
-        let mut given = given().within(SECOND * 30);
-        given.policy.wait_out_rate_limit = true;
+        let given = given().within(SECOND * 30);
         let asked = || answered_with(429, &[("retry-after", text)]);
         let delivered = given.deliver(waits.iter().map(|_| asked()).chain([answered(200)]));
         let expected: Vec<_> = waits.iter().copied().map(Duration::from_secs_f64).collect();
@@ -581,7 +582,7 @@ fn the_budget_ends_the_run() {
     let ended = slow.deliver([answered(503), answered(503), answered(503)]);
     ended.ends(Fate::Unavailable, Exit::Unavailable, 3);
     ended.says("the API answered 503 (3 attempts, no time left for another)");
-    assert_eq!(ended.slept, [1, 2].map(Duration::from_secs));
+    assert_eq!(ended.slept, [1000, 1500].map(Duration::from_millis));
 
     let mut slower = given().within(SECOND * 3);
     slower.takes = SECOND * 3;
@@ -589,4 +590,144 @@ fn the_budget_ends_the_run() {
     ended.ends(Fate::Unsent, Exit::TempFail, 1);
     ended.says("a fault");
     assert_eq!(ended.outcome.unwrap().took, SECOND * 3);
+}
+
+/// A clock whose chance is another one each time, from a seed.
+struct Dice {
+    clock: Still,
+    state: Cell<u64>,
+}
+
+impl Clock for Dice {
+    fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    fn unix(&self) -> u64 {
+        self.clock.unix()
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.clock.sleep(time);
+    }
+
+    fn chance(&self) -> f64 {
+        // SplitMix64.
+        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// An API that is down for this long, and answers 200 then.
+struct Restarting<'a> {
+    clock: &'a Dice,
+    down: Duration,
+    attempt: fn() -> Attempt,
+}
+
+impl Endpoint for Restarting<'_> {
+    fn prepare(&mut self, _: &Job, _: Deadline) -> Result<()> {
+        Ok(())
+    }
+
+    fn renew(&mut self, _: &Job, _: Deadline) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn attempt(&mut self, _: &Job, _: Deadline) -> Attempt {
+        match self.clock.elapsed() < self.down {
+            true => (self.attempt)(),
+            false => answered(200),
+        }
+    }
+
+    fn expiry(&self) -> Option<u64> {
+        None
+    }
+
+    fn note(&mut self) -> Option<String> {
+        None
+    }
+}
+
+#[test]
+fn an_api_that_restarts_is_ridden_out() {
+    const RUNS: u64 = 2000;
+    let gateway = || answered(502);
+    for (down, least) in [(10, RUNS), (30, RUNS), (55, RUNS * 99 / 100)] {
+        for (attempt, idempotent) in [
+            (unsent as fn() -> Attempt, false),
+            (|| answered(503), false),
+            (unanswered, true),
+            (gateway, true),
+        ] {
+            let mut policy = given().policy;
+            policy.idempotent = idempotent;
+            let (mut survived, mut most) = (0, 0);
+            for seed in 0..RUNS {
+                let clock = Dice {
+                    clock: Still {
+                        elapsed: Cell::default(),
+                        chance: 0.0,
+                        slept: RefCell::default(),
+                    },
+                    state: Cell::new(seed << 32),
+                };
+                let mut api = Restarting {
+                    clock: &clock,
+                    down: SECOND * down,
+                    attempt,
+                };
+                let context = Context {
+                    policy: &policy,
+                    limit: policy.timeout,
+                    acceptance: Acceptance {
+                        expect: &[],
+                        show: &Show::Body,
+                    },
+                    clock: &clock,
+                    earlier_attempts: 0,
+                    last_of: None,
+                };
+                let job = job();
+                let outcome =
+                    deliver(&job, &mut api, &context, &mut NoJournal, &mut |_| {}).unwrap();
+                survived += u64::from(outcome.exit() == Exit::Ok);
+                most = most.max(outcome.tries);
+                assert!(clock.elapsed() <= policy.timeout);
+            }
+            assert!(survived >= least, "{survived} of {RUNS}, down for {down} s");
+            assert!(most < 40, "{most} tries, down for {down} s");
+        }
+    }
+}
+
+#[test]
+fn what_may_not_pass_by_itself_is_tried_four_times() {
+    for attempt in [|| answered(500), || answered(501)] {
+        given()
+            .idempotent()
+            .deliver((0..4).map(|_| attempt()))
+            .ends(Fate::Unavailable, Exit::Unavailable, 4);
+    }
+    // An earlier request with the document may still be processed.
+    let conflict = || answered(409);
+    given()
+        .deliver([answered(503), conflict(), conflict(), conflict()])
+        .ends(Fate::Refused, Exit::Protocol, 4);
+    // With a spool, the next flush is the next chance.
+    let mut spooled = given();
+    spooled.policy.rides_out_outages = false;
+    spooled
+        .deliver((0..4).map(|_| unsent()))
+        .ends(Fate::Unsent, Exit::TempFail, 4);
+    // But an API that asks to slow down is there.
+    let mut spooled = given();
+    spooled.policy.rides_out_outages = false;
+    spooled
+        .deliver((0..5).map(|_| answered(429)).chain([answered(200)]))
+        .ends(Fate::Accepted, Exit::Ok, 6);
 }

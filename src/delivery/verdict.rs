@@ -70,6 +70,15 @@ pub(crate) enum Disposition {
     DeadLetter,
 }
 
+/// What a failure says about other documents for the same target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Nothing: it concerns this document alone.
+    Message,
+    /// They would fail too: the API is not reached, or cannot process anything now, or the token is refused.
+    Target,
+}
+
 /// The judgement on one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
@@ -85,6 +94,8 @@ pub(crate) struct Verdict {
     pub(crate) hint: Option<String>,
     /// Whether an earlier attempt may have been accepted, of which this one tells nothing.
     pub(crate) hides_earlier: bool,
+    /// What it says about other documents.
+    pub(crate) scope: Scope,
     /// Where the message goes, if the document is one of a spool's.
     pub(crate) disposition: Disposition,
 }
@@ -173,6 +184,7 @@ pub(super) fn judge(
     if let (Retry::WithNewToken, Some(ago)) = (verdict.retry, &circumstances.token_expired) {
         verdict.why.push_str(&format!(": the token expired {ago}"));
     }
+    verdict.scope = scope(attempt);
     verdict.disposition = disposition(&verdict, circumstances);
     if let (Disposition::DeadLetter, Some(attempts)) = (verdict.disposition, circumstances.last_of)
         && may_pass(&verdict, circumstances)
@@ -195,7 +207,7 @@ pub(super) fn judge(
     verdict
 }
 
-/// A verdict without a remedy; [`judge`] decides its disposition when all else is known.
+/// A verdict without a remedy; [`judge`] decides its scope and disposition when all else is known.
 fn verdict(fate: Fate, exit: Exit, retry: Retry, why: String) -> Verdict {
     Verdict {
         fate,
@@ -204,7 +216,18 @@ fn verdict(fate: Fate, exit: Exit, retry: Retry, why: String) -> Verdict {
         why,
         hint: None,
         hides_earlier: false,
+        scope: Scope::Message,
         disposition: Disposition::DeadLetter,
+    }
+}
+
+fn scope(attempt: &Attempt) -> Scope {
+    match attempt {
+        Attempt::Unsent(_) | Attempt::Unanswered(_) => Scope::Target,
+        Attempt::Answered(answer) => match answer.status {
+            401 | 403 | 407 | 408 | 425 | 429 | 502..=504 => Scope::Target,
+            _ => Scope::Message,
+        },
     }
 }
 

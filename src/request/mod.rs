@@ -203,16 +203,16 @@ pub(crate) struct Lines {
 pub(crate) struct RetryPolicy {
     /// The deadline of one delivery, everything included.
     pub(crate) timeout: Duration,
-    /// How many tries at most; at least one.
-    pub(crate) tries: u32,
+    /// How many attempts at most, at least one. Without it, what passes by itself is retried until the deadline.
+    pub(crate) tries: Option<u32>,
     /// The first wait between two tries; it doubles.
     pub(crate) wait: Duration,
     /// The longest such wait.
     pub(crate) max_wait: Duration,
     /// Whether sending the document twice is harmless.
     pub(crate) idempotent: bool,
-    /// Whether an API that asks to slow down is waited for as long as the deadline lasts, however many tries that takes.
-    pub(crate) wait_out_rate_limit: bool,
+    /// Whether an API that is down is retried until the deadline. With a spool it is not: a flush does that.
+    pub(crate) rides_out_outages: bool,
 }
 
 /// How a run fits in with other runs, and how long all of it may take.

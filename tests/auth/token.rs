@@ -1,5 +1,5 @@
 //! The token: every place it may come from, every form it takes on the wire, and every one that stops the run first.
-use crate::support::{Request, Runner, Server, conn, dir, find, need, test};
+use crate::support::{Dir, Request, Runner, Server, conn, dir, find, need, test};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -255,30 +255,87 @@ fn a_token_in_place_of_its_variable_is_not_repeated() {
 }
 
 #[test]
+fn a_failing_command_is_tried_again_until_the_deadline() {
+    let server = Server::script([conn().read().reply_json(200, "")]);
+    let run = test().args(["--wait=1ms", server.url("/"), "k=v", "--token-command"]);
+    // Six times in vain.
+    run.arg("echo x >>ran; [ $(wc -l <ran) -gt 6 ] && echo t0ken")
+        .run()
+        .stderr("HTTP/1.1 200 OK\n")
+        .code(0);
+    assert_eq!(
+        server.request().header("authorization"),
+        Some("Bearer t0ken")
+    );
+
+    let server = Server::never();
+    test()
+        .args(["--timeout=300ms", "--wait=20ms", server.url("/"), "k=v"])
+        .arg("--token-command=exit 3")
+        .run()
+        .within(0.2, 1.0)
+        .stderr_like(
+            "authpost: running --token-command: it failed (exit status: 3) (* attempts, no time left for another)\n\
+             hint: run it by hand, as this user and with 'env -i', to see why\n",
+        )
+        .code(75);
+}
+
+#[test]
+fn a_message_stays_pending_while_the_command_fails() {
+    let server = Server::script([conn().read().reply_json(200, "")]);
+    let dir = dir();
+    let command = "--token-command=test -e unlocked && echo t0ken";
+    let send = |dir: &Dir| test().in_dir(dir).args(["-q", "--spool", "s", command]);
+    send(&dir)
+        .args(["--wait=1ms", server.url("/"), "k=v"])
+        .run()
+        .code(0);
+    dir.write("unlocked", "", 0o600);
+    // Its next attempt is due at once.
+    for state in fs::read_dir(dir.join("s/state")).unwrap() {
+        fs::remove_file(state.unwrap().path()).unwrap();
+    }
+    test().in_dir(&dir).args(["flush", "-q", "s"]).run().code(0);
+    assert_eq!(server.request().text(), r#"{"k":"v"}"#);
+}
+
+#[test]
 fn a_failing_command_stops_the_run_before_any_connection() {
     let by_hand = "hint: run it by hand, as this user and with 'env -i', to see why\n";
-    let failed = |why| format!("authpost: running --token-command: it failed ({why})\n{by_hand}");
+    let failed =
+        |why: &str| format!("authpost: running --token-command: it failed ({why})\n{by_hand}");
     let command = |text: &str| format!("--token-command={text}");
     refused(
         test(),
-        &[&command("echo t0ken; exit 3")],
-        78,
+        &["--tries=1", &command("echo t0ken; exit 3")],
+        75,
         &failed("exit status: 3"),
     );
     refused(
         test(),
-        &[&command("kill -9 $$")],
-        78,
+        &["--tries=1", &command("kill -9 $$")],
+        75,
         &failed("signal: 9 (SIGKILL)"),
     );
     // What the command itself says goes by, for it knows best.
     let said = format!("vault: sealed\n{}", failed("exit status: 1"));
     refused(
         test(),
-        &[&command("echo vault: sealed >&2; false")],
-        78,
+        &["--tries=1", &command("echo vault: sealed >&2; false")],
+        75,
         &said,
     );
+    // What the shell does not find or cannot run does not come back by itself.
+    for code in [126, 127] {
+        let status = format!("exit status: {code}");
+        refused(
+            test(),
+            &[&command(&format!("exit {code}"))],
+            78,
+            &failed(&status),
+        );
+    }
     refused(
         test(),
         &[&command("head -c 70000 /dev/zero 2>&1")],

@@ -139,7 +139,7 @@ fn what_is_wrong_here_is_told_with_the_remedy() {
         (
             &["--token-command", "exit 3"],
             "FAIL  running --token-command: it failed (exit status: 3); *",
-            78,
+            75,
         ),
         (
             &["--lock", "none/lock"],

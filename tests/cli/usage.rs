@@ -96,7 +96,7 @@ fn times() {
 
 #[test]
 fn numbers_and_sizes() {
-    let usage = "hint: --tries N: maximum number of attempts [default: 4]\n";
+    let usage = "hint: --tries N: maximum number of attempts per document\n";
     for text in ["", "x", "-1", "1.0", "99999999999"] {
         let stderr = format!(
             "authpost: reading --tries: '{text}' is not a whole number, or too large a one\n{usage}"

@@ -1,5 +1,6 @@
 //! Trying again, from outside: what the API gets to see, what is printed, and how the run ends.
-use crate::support::{Response, Runner, Server, Unreachable, conn, dir, test};
+use crate::support::{Conn, Response, Runner, Server, Unreachable, conn, dir, test};
+use std::io::{Read, Write};
 use std::time::Duration;
 
 /// A run that wants a token and does not wait long between its tries.
@@ -139,7 +140,7 @@ fn what_was_never_reached_is_tried_again() {
     let nobody = Unreachable::refusing();
     quick()
         .word(nobody.port().to_string(), "CLOSED")
-        .args([nobody.url("/data"), "k=v"])
+        .args(["--tries=4", nobody.url("/data"), "k=v"])
         .run()
         .stderr(
             "authpost: connecting to http://127.0.0.1:CLOSED: Connection refused (4 attempts)\n",
@@ -499,4 +500,49 @@ fn a_success_settles_what_an_earlier_try_left_open() {
         .run()
         .stderr("HTTP/1.1 200 OK\nauthpost: the API answered 200 OK, but '/ok' is false, not true\nhint: look at what the API says, and at the pointer\n  {\"ok\":false}\n")
         .code(76);
+}
+
+#[test]
+fn a_restart_of_the_api_is_ridden_out() {
+    // More than the four tries that a failure of the document's own gets.
+    let failing = |status: u16, times: usize| {
+        (0..times).fold(conn(), |c: Conn, _| c.read().reply(json(status, "{}")))
+    };
+    for (status, idempotent) in [(503, false), (429, false), (502, true), (504, true)] {
+        let server = Server::script([failing(status, 6).read().reply(json(200, "1"))]);
+        let run = quick().args(["-q", server.url("/"), "k=v"]);
+        let run = if idempotent {
+            run.arg("--idempotent")
+        } else {
+            run
+        };
+        run.run().code(0);
+    }
+    let server = Server::script([failing(500, 4)]);
+    quick()
+        .args(["-q", "--idempotent", server.url("/"), "k=v"])
+        .run()
+        .stderr_like("**authpost: the API answered 500 Internal Server Error (4 attempts)\n**")
+        .code(69);
+}
+
+#[test]
+fn an_api_that_is_not_there_yet_is_waited_for() {
+    let nobody = Unreachable::refusing();
+    let run = quick()
+        .args(["-v", "--max-wait", "20ms", nobody.url("/"), "k=v"])
+        .spawn();
+    run.wait_stderr("attempt 6: ");
+    let (mut api, _) = nobody.listening().accept().unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(br#"{"k":"v"}"#) {
+        let mut piece = [0; 1024];
+        let count = api.read(&mut piece).unwrap();
+        request.extend(&piece[..count]);
+    }
+    api.write_all(&json(200, "1").to_bytes()).unwrap();
+    run.wait()
+        .stdout("1")
+        .stderr_like("**< HTTP/1.1 200 OK\n**")
+        .code(0);
 }

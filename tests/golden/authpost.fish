@@ -18,7 +18,7 @@ complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry d
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l header-file -r -F -d 'add the headers in FILE, one per line'
 complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop' -l timeout -x -d 'total deadline per document [default: 60s]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l connect-timeout -x -d 'DNS timeout, and connect timeout [default: 10s]'
-complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l tries -x -d 'maximum number of attempts [default: 4]'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l tries -x -d 'maximum number of attempts per document'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l wait -x -d 'backoff before the first retry [default: 1s]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l max-wait -x -d 'longest backoff [default: 30s]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l idempotent -d 'also retry when the outcome is unknown'

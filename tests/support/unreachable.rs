@@ -1,12 +1,12 @@
 //! Addresses where nobody answers, held for as long as the value lives.
 use socket2::{Domain, Socket, Type};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// A loopback port that refuses connections, or ignores them.
 pub struct Unreachable {
     port: u16,
-    _socket: Socket,
+    socket: Socket,
     _queue: Vec<TcpStream>,
 }
 
@@ -16,7 +16,7 @@ impl Unreachable {
         let (socket, port) = bound();
         Unreachable {
             port,
-            _socket: socket,
+            socket,
             _queue: Vec::new(),
         }
     }
@@ -30,9 +30,15 @@ impl Unreachable {
         let queue = std::iter::from_fn(|| connect().ok()).take(8).collect();
         Unreachable {
             port,
-            _socket: socket,
+            socket,
             _queue: queue,
         }
+    }
+
+    /// Refuses no longer.
+    pub fn listening(self) -> TcpListener {
+        self.socket.listen(8).expect("listen");
+        self.socket.into()
     }
 
     pub fn port(&self) -> u16 {

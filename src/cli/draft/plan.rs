@@ -196,11 +196,11 @@ impl Draft {
         }
         Ok(RetryPolicy {
             timeout: self.timeout.unwrap_or(Duration::from_secs(60)),
-            tries: self.tries.unwrap_or(4),
+            tries: self.tries,
             wait: self.wait.unwrap_or(Duration::from_secs(1)),
             max_wait: self.max_wait.unwrap_or(Duration::from_secs(30)),
             idempotent: self.idempotent,
-            wait_out_rate_limit: self.lines.is_some(),
+            rides_out_outages: self.spool.is_none(),
         })
     }
 
