@@ -18,11 +18,16 @@ UNPACKS = $(if $(filter %-musl,$(TARGET)),[ "0$(RUST)" -ge 93 ],$(if $(filter %-
 PACKED := $(shell $(UNPACKS) && echo -C link-arg=-Wl,-z,pack-relative-relocs)
 FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-T,src/no-unwind.ld $(PACKED)
 
+# Where the source and the crates lie stays out of the binary, so that one source gives the same bytes anywhere. Cargo takes
+# the flags with 0x1f between them, whatever characters are in these paths.
+CARGO_HOME ?= $(HOME)/.cargo
+ENCODED = $$(printf '%s\037' $(RUSTFLAGS) $(FLAGS) "--remap-path-prefix=$(CURDIR)=.")--remap-path-prefix=$(CARGO_HOME)=cargo
+
 # The little C that TLS needs does without a compiler of musl's own.
 COMPILER := $(if $(filter $(MUSL),$(TARGET)),CC_$(subst -,_,$(MUSL))="$(CC)" CFLAGS_$(subst -,_,$(MUSL))=-U_FORTIFY_SOURCE)
 
 BINARY := target/authpost
-BUILD = $(COMPILER) RUSTFLAGS="$(RUSTFLAGS) $(FLAGS)" $(CARGO) build --locked --release --target $(TARGET)
+BUILD = $(COMPILER) CARGO_ENCODED_RUSTFLAGS="$(ENCODED)" $(CARGO) build --locked --release --target $(TARGET)
 BIN = $(DESTDIR)$(PREFIX)/bin
 SHARE = $(DESTDIR)$(PREFIX)/share
 
