@@ -26,18 +26,24 @@ ENCODED = $$(printf '%s\037' $(RUSTFLAGS) $(FLAGS) "--remap-path-prefix=$(CURDIR
 # The little C that TLS needs does without a compiler of musl's own.
 COMPILER := $(if $(filter $(MUSL),$(TARGET)),CC_$(subst -,_,$(MUSL))="$(CC)" CFLAGS_$(subst -,_,$(MUSL))=-U_FORTIFY_SOURCE)
 
-BINARY := target/authpost
+# What is built for another machine by name lies apart, so that it is never installed or run in the host's place.
+BINARY := target/$(if $(filter file,$(origin TARGET)),,$(TARGET)/release/)authpost
 BUILD = $(COMPILER) CARGO_ENCODED_RUSTFLAGS="$(ENCODED)" $(CARGO) build --locked --release --target $(TARGET)
-BIN = $(DESTDIR)$(PREFIX)/bin
-SHARE = $(DESTDIR)$(PREFIX)/share
+TO = $(DESTDIR)$(PREFIX)
+MAN = $(TO)/share/man/man1/authpost.1
+MAN_SPOOL = $(TO)/share/man/man7/authpost-spool.7
+BASH = $(TO)/share/bash-completion/completions/authpost
+ZSH = $(TO)/share/zsh/site-functions/_authpost
+FISH = $(TO)/share/fish/vendor_completions.d/authpost.fish
 
-.PHONY: all build demo test crash-test bench dist dist-test bless lint install clean help toolchain
+.PHONY: all build demo test crash-test bench dist dist-test bless lint install uninstall clean help toolchain
 
 all: build
 
 build: toolchain ## build the static release binary, target/authpost
 	@$(BUILD)
-	@ln -f target/$(TARGET)/release/authpost $(BINARY) 2>/dev/null || cp target/$(TARGET)/release/authpost $(BINARY)
+	@built=target/$(TARGET)/release/authpost; \
+	[ $$built -ef $(BINARY) ] || ln -f $$built $(BINARY) 2>/dev/null || cp $$built $(BINARY)
 
 # Rust 1.x: cargo and rustc carry the same number. One line says what is missing, before cargo says it in fifty.
 toolchain:
@@ -85,16 +91,20 @@ lint: toolchain ## check format, lints and documentation
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
-# Builds only what is not there yet, so that 'sudo make install' needs no cargo.
+# Builds only what is not there yet, so that 'sudo make install' needs no cargo. Runs nothing: the binary may be for another
+# machine. tests/golden has what it would print, held by a test. The modes do not depend on the caller's umask.
 install: | $(BINARY) ## install binary, manual pages and completions under PREFIX
-	@mkdir -p $(BIN) $(SHARE)/man/man1 $(SHARE)/man/man7 $(SHARE)/bash-completion/completions \
-		$(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
-	install -m 755 $(BINARY) $(BIN)/authpost
-	$(BINARY) --man > $(SHARE)/man/man1/authpost.1
-	$(BINARY) --man=spool > $(SHARE)/man/man7/authpost-spool.7
-	$(BINARY) --completions bash > $(SHARE)/bash-completion/completions/authpost
-	$(BINARY) --completions zsh > $(SHARE)/zsh/site-functions/_authpost
-	$(BINARY) --completions fish > $(SHARE)/fish/vendor_completions.d/authpost.fish
+	@umask 022; for file in "$(TO)/bin/" "$(MAN)" "$(MAN_SPOOL)" "$(BASH)" "$(ZSH)" "$(FISH)"; do \
+		mkdir -p "$${file%/*}" || exit; done
+	install -m 755 $(BINARY) "$(TO)/bin/authpost"
+	install -m 644 tests/golden/authpost.1 "$(MAN)"
+	install -m 644 tests/golden/authpost-spool.7 "$(MAN_SPOOL)"
+	install -m 644 tests/golden/authpost.bash "$(BASH)"
+	install -m 644 tests/golden/_authpost "$(ZSH)"
+	install -m 644 tests/golden/authpost.fish "$(FISH)"
+
+uninstall: ## remove what was installed, with the same PREFIX
+	rm -f "$(TO)/bin/authpost" "$(MAN)" "$(MAN_SPOOL)" "$(BASH)" "$(ZSH)" "$(FISH)"
 
 $(BINARY):
 	@$(MAKE) build

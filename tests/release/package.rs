@@ -97,26 +97,32 @@ fn it_posts_from_an_empty_root() {
     assert_eq!(request.header("authorization"), Some("Bearer s3cr3t"));
 }
 
-/// As `sudo make install` would: without cargo, which root rarely has.
+/// As `sudo make install` would: without cargo, which root rarely has, and for users other than root, whatever root's umask.
+/// The binary is one that this machine cannot run, as after a build for another.
 #[test]
 fn make_installs_it() {
-    let Some(binary) = packaged() else { return };
     if !need("make") {
         return;
     }
     let to = dir();
-    let ran = make()
-        .env("PATH", "/usr/bin:/bin")
-        .arg("install")
-        .arg(format!("BINARY={}", binary.display()))
-        .arg(format!("DESTDIR={}", to.path().display()))
-        .arg("PREFIX=/opt/it")
-        .run()
-        .unjudged();
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let root = to.join("a root");
+    to.write("built", "for another machine", 0o755);
+    let run = |goal: &str| {
+        let ran = Runner::program("/bin/sh")
+            .env("PATH", "/usr/bin:/bin")
+            .args(["-c", "umask 077; exec make -C \"$0\" \"$@\"", ROOT])
+            .arg(goal)
+            .arg(format!("BINARY={}", to.join("built").display()))
+            .arg(format!("DESTDIR={}", root.display()))
+            .arg("PREFIX=/opt/it")
+            .run()
+            .unjudged();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    };
+    run("install");
     let golden = |name: &str| fs::read(Path::new(ROOT).join("tests/golden").join(name)).unwrap();
     let installed = [
-        ("opt/it/bin/authpost", fs::read(&binary).unwrap()),
+        ("opt/it/bin/authpost", b"for another machine".to_vec()),
         (
             "opt/it/share/bash-completion/completions/authpost",
             golden("authpost.bash"),
@@ -135,18 +141,26 @@ fn make_installs_it() {
             golden("_authpost"),
         ),
     ];
-    assert_eq!(to.list(), installed.each_ref().map(|(file, _)| *file));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let files = installed
+        .each_ref()
+        .map(|(file, _)| format!("a root/{file}"));
+    assert_eq!(to.list(), [&files[..], &["built".to_owned()]].concat());
     for (file, content) in &installed {
-        let file = to.join(file);
-        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        let file = root.join(file);
         let right = if file.ends_with("bin/authpost") {
             0o755
         } else {
             0o644
         };
-        assert_eq!(mode, right, "{}", file.display());
+        assert_eq!(mode(&file), right, "{}", file.display());
         assert!(fs::read(&file).unwrap() == *content, "{}", file.display());
+        for above in file.ancestors().skip(1).take_while(|at| *at != to.path()) {
+            assert_eq!(mode(above), 0o755, "{}", above.display());
+        }
     }
+    run("uninstall");
+    assert_eq!(to.list(), ["built"]);
 }
 
 /// cargo warns when crates.io would lack something, such as the repository.
