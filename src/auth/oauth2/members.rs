@@ -59,7 +59,7 @@ impl FileMembers<'_> {
         }
     }
 
-    /// As [`Members::text`], for what must be there.
+    /// As [`FileMembers::text`], for what must be there.
     ///
     /// # Errors
     /// [`Kind::Config`].
