@@ -55,6 +55,7 @@ pub(super) struct Draft {
     pub(super) all: bool,
     pub(super) json: bool,
     pub(super) expect: Vec<Expect>,
+    pub(super) any_answer: bool,
     pub(super) cacert: Option<PathBuf>,
     pub(super) cert: Option<PathBuf>,
     pub(super) cert_key: Option<PathBuf>,

@@ -528,6 +528,20 @@ pub(super) const FLAGS: &[Flag] = &[
         set: |draft, value| draft.expectation(&value.text()?),
     },
     Flag {
+        long: "any-answer",
+        short: None,
+        value: None,
+        group: HelpSection::Delivery,
+        verbs: SENDING,
+        brief: "accept a web page (HTML) with a 2xx status too",
+        text: "Without it, a web page is not accepted (76), whatever its status: it comes from a login form, a captive \
+               portal or a proxy, and not from an API. JSON, an empty answer and plain text are accepted.",
+        set: |draft, _| {
+            draft.any_answer = true;
+            Ok(())
+        },
+    },
+    Flag {
         long: "cacert",
         short: None,
         value: Some("FILE"),
@@ -649,7 +663,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Connection,
         verbs: SENDING,
         brief: "longest answer to keep [default: 16M]",
-        text: "A longer answer is cut off there, and a message says so. SIZE is a number of bytes; the suffixes K, \
+        text: "A longer answer is cut off there, and a note says so; the document is accepted all the same. SIZE is a number of bytes; the suffixes K, \
                M and G are powers of 1024.",
         set: |draft, value| {
             draft.max_response = Some(value.size()?);
@@ -826,8 +840,8 @@ pub(super) const FLAGS: &[Flag] = &[
         text: "The line describes the outcome. There is one for each document, also with --quiet, and also when the \
                document is not sent because something is wrong with the command line, an input or the token. Its \
                members: outcome (accepted, refused, unavailable, unsent, unknown, spooled), exit, status, tries \
-               (the number of attempts), seconds, key (the idempotency key), method, url, error, response (the \
-               answer's JSON, unchanged) and text (an answer that is not JSON, as a string). With --lines there is \
+               (the number of attempts), seconds, key (the idempotency key), method, url, error, complete (false if \
+               the answer was cut off), response (the answer's JSON, unchanged) and text (an answer that is not JSON, as a string). With --lines there is \
                also line, its number; for a group, line and last_line. If the command line cannot be read, method \
                and url are null.",
         set: |draft, _| {

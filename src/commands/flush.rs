@@ -275,6 +275,7 @@ impl<'a> FlushRun<'a> {
         let put = match outcome.verdict.disposition {
             Disposition::Delivered => {
                 self.counts.delivered += 1;
+                self.incomplete(&message, &outcome);
                 held.remove()
             }
             Disposition::Requeue => self.requeue(held, &message, &retries, &outcome),
@@ -321,6 +322,7 @@ impl<'a> FlushRun<'a> {
             limit,
             acceptance: Acceptance {
                 expect: &message.expect,
+                any_answer: message.any_answer,
                 show: &Show::Body,
             },
             clock: self.clock,
@@ -376,6 +378,17 @@ impl<'a> FlushRun<'a> {
         let text = format!("{id} to {url}: {}{now}", retries.error);
         self.report.warn(&text, remedy);
         put
+    }
+
+    /// Tells of a message that the API accepted, with an answer that broke off.
+    fn incomplete(&mut self, message: &Message, outcome: &Outcome) {
+        if outcome.exit() == Exit::Ok {
+            return;
+        }
+        self.exit = self.exit.or_worse(outcome.exit());
+        let (id, url) = (&message.id, &message.target.url);
+        let text = format!("{id} to {url}: {}", outcome.why());
+        self.report.warn(&text, outcome.hint());
     }
 
     fn out_of_time(&mut self, left: usize) {

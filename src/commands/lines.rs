@@ -37,7 +37,7 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
     if plan.spool.is_some() {
         // What no message can say is told before anything is sent.
         let job = Job::new(plan.target.clone(), plan.key.clone(), Document::empty());
-        Message::new(&job, plan.policy.idempotent, &plan.expect, clock.unix())?;
+        message(plan, &job, clock)?;
     }
     let failed = lines.failed.as_deref();
     let mut run = LinesRun {
@@ -85,9 +85,22 @@ fn job(plan: &Plan, document: Document, batch: &Batch) -> Job {
     Job::new(plan.target.clone(), key, document)
 }
 
+/// The message that carries a job.
+fn message(plan: &Plan, job: &Job, clock: &SystemClock) -> Result<Message> {
+    let (expect, any_answer) = (&plan.expect, plan.any_answer);
+    Message::new(
+        job,
+        plan.policy.idempotent,
+        expect,
+        any_answer,
+        clock.unix(),
+    )
+}
+
 fn acceptance(plan: &Plan) -> Acceptance<'_> {
     Acceptance {
         expect: &plan.expect,
+        any_answer: plan.any_answer,
         show: &plan.output.show,
     }
 }
@@ -175,8 +188,7 @@ impl LinesRun<'_> {
             return Ok(());
         };
         let exit = outcome.exit();
-        let (idempotent, expect) = (self.plan.policy.idempotent, &self.plan.expect);
-        Message::new(job, idempotent, expect, self.clock.unix())
+        message(self.plan, job, self.clock)
             .and_then(|message| {
                 journal::accept_after(spool, &message, &job.body, outcome, self.clock)
             })
@@ -246,8 +258,8 @@ impl LinesRun<'_> {
         match outcome.exit() {
             Exit::Ok => {}
             _ if self.spool.is_some() => {}
-            // A --pick that is not met makes it no less accepted.
-            Exit::Protocol if outcome.verdict.fate == Fate::Accepted => {}
+            // A --pick that is not met, or an answer that broke off, makes it no less accepted.
+            _ if outcome.verdict.fate == Fate::Accepted => {}
             Exit::Protocol => {
                 if let Some(failed) = &mut self.failed {
                     for line in batch.lines(&job.body) {

@@ -59,6 +59,7 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
         limit: plan.run.limit(plan.policy.timeout, clock.elapsed()),
         acceptance: Acceptance {
             expect: &plan.expect,
+            any_answer: plan.any_answer,
             show: &plan.output.show,
         },
         clock,
@@ -87,7 +88,10 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
         clock,
         ..
     } = *context;
-    let message = Message::new(job, policy.idempotent, acceptance.expect, clock.unix())?;
+    let Acceptance {
+        expect, any_answer, ..
+    } = acceptance;
+    let message = Message::new(job, policy.idempotent, expect, any_answer, clock.unix())?;
     let spool = Spool::make(dir)?;
     let mut held = spool.accept(&message, &job.body, Place::Queue)?;
     report.request(job);

@@ -44,7 +44,7 @@ pub(crate) const EXITS: &[ExitRow] = &[
         exit: Exit::Ok,
         code: 0,
         name: "OK",
-        meaning: "accepted: the API answered 2xx, and --expect matches; or stored in the spool",
+        meaning: "accepted: the API answered 2xx, not with a web page, and --expect matches; or stored in the spool",
         advice: "nothing to do",
     },
     ExitRow {
@@ -93,7 +93,8 @@ pub(crate) const EXITS: &[ExitRow] = &[
         exit: Exit::IoErr,
         code: 74,
         name: "IOERR",
-        meaning: "outcome unknown: sent, but no complete answer came; the API may have processed it",
+        meaning: "outcome unknown: sent, but no complete answer came; the API may have processed it, or after a 2xx \
+                  status has accepted it",
         advice: "check the API before you send it again",
     },
     ExitRow {
@@ -107,7 +108,7 @@ pub(crate) const EXITS: &[ExitRow] = &[
         exit: Exit::Protocol,
         code: 76,
         name: "PROTOCOL",
-        meaning: "refused: 3xx or another 4xx; or --expect or --pick does not match",
+        meaning: "refused: 3xx or another 4xx; a web page; or --expect or --pick does not match",
         advice: "fix the request",
     },
     ExitRow {

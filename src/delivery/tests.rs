@@ -204,6 +204,7 @@ impl Given {
             limit: self.policy.timeout,
             acceptance: Acceptance {
                 expect: &[],
+                any_answer: false,
                 show: &Show::Body,
             },
             clock: &clock,
@@ -686,6 +687,7 @@ fn an_api_that_restarts_is_ridden_out() {
                     limit: policy.timeout,
                     acceptance: Acceptance {
                         expect: &[],
+                        any_answer: false,
                         show: &Show::Body,
                     },
                     clock: &clock,

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod tests;
+mod web_page;
 
 use std::fmt;
 
@@ -112,6 +113,8 @@ impl Verdict {
 pub(crate) struct Acceptance<'a> {
     /// What it must say.
     pub(crate) expect: &'a [Expect],
+    /// Whether it may be a web page.
+    pub(crate) any_answer: bool,
     /// What is to be picked out of it.
     pub(crate) show: &'a Show,
 }
@@ -193,7 +196,7 @@ pub(super) fn judge(
     }
     // A later attempt tells nothing of an earlier one, unless the API accepted it.
     verdict.hides_earlier = circumstances.outcome_unknown
-        && !is_success(attempt)
+        && !is_success(attempt, acceptance)
         && verdict.retry != Retry::IfIdempotent;
     if verdict.hides_earlier {
         verdict.fate = Fate::Unknown;
@@ -231,8 +234,18 @@ fn scope(attempt: &Attempt) -> Scope {
     }
 }
 
-fn is_success(attempt: &Attempt) -> bool {
-    matches!(attempt, Attempt::Answered(answer) if answer.status / 100 == 2)
+/// Whether the API says that it processed the document.
+fn is_success(attempt: &Attempt, acceptance: Acceptance) -> bool {
+    matches!(attempt, Attempt::Answered(answer)
+        if answer.status / 100 == 2 && title_of_page(answer, acceptance).is_none())
+}
+
+/// The title of a web page that is no acceptance.
+fn title_of_page(answer: &Answer, acceptance: Acceptance) -> Option<String> {
+    match acceptance.any_answer {
+        true => None,
+        false => web_page::title(answer),
+    }
 }
 
 fn disposition(verdict: &Verdict, circumstances: &Circumstances) -> Disposition {
@@ -408,9 +421,38 @@ fn status(answer: &Answer) -> String {
         .to_owned()
 }
 
-/// A 2xx answer counts as accepted unless `--expect` or `--pick` says otherwise.
+/// A 2xx answer counts as accepted unless it is a web page, or `--expect` or `--pick` says otherwise.
 fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
     let accepted = verdict(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
+    if let Some(title) = title_of_page(answer, acceptance) {
+        let title = match title.is_empty() || answer.repeats_secret {
+            true => String::new(),
+            false => format!(": {}", shortened(&title, 60)),
+        };
+        let why = format!(
+            "the API answered {} with a web page, not an API's answer{title}",
+            status(answer)
+        );
+        let hint = "check the URL, and whether a login page, a captive portal or a proxy answers in the API's place; \
+                    --any-answer accepts it";
+        return Verdict {
+            hint: Some(hint.to_owned()),
+            ..verdict(Fate::Refused, Exit::Protocol, Retry::Never, why)
+        };
+    }
+    if let (End::Broken(why), true) = (&answer.end, acceptance.expect.is_empty()) {
+        let why = format!(
+            "the API accepted the document ({}), but its answer broke off after {} bytes: {why}",
+            status(answer),
+            answer.body.len()
+        );
+        return Verdict {
+            exit: Exit::IoErr,
+            why,
+            hint: Some("do not send it again; look at what the API made of it".to_owned()),
+            ..accepted
+        };
+    }
     let picked = match acceptance.show {
         Show::Pick(pointer) => Some(pointer),
         _ => None,
@@ -431,7 +473,10 @@ fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
         };
         let hint = Some("the API has accepted it: look at what it made of it".to_owned());
         return Verdict {
-            fate: Fate::Unknown,
+            fate: match acceptance.expect.is_empty() {
+                true => Fate::Accepted,
+                false => Fate::Unknown,
+            },
             exit: Exit::IoErr,
             why,
             hint,

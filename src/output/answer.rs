@@ -87,9 +87,7 @@ pub(super) fn end_of(answer: &Answer, fate: Fate) -> Option<String> {
         End::OverLimit => Some(format!(
             "the answer was cut after {bytes} bytes (--max-response)"
         )),
-        End::Broken(why) if fate == Fate::Accepted => Some(format!(
-            "the API accepted it, but its answer broke off after {bytes} bytes: {why}"
-        )),
+        End::Broken(_) if fate == Fate::Accepted => None,
         End::Broken(why) => Some(format!("the answer broke off after {bytes} bytes: {why}")),
     }
 }

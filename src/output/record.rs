@@ -8,7 +8,7 @@ use super::terminal::Out;
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::{Fate, json_of};
-use crate::http::Answer;
+use crate::http::{Answer, End};
 use crate::json;
 use crate::request::Target;
 use crate::request::job::{Job, Key};
@@ -98,7 +98,9 @@ impl Record<'_> {
                 members.push(("last_line", lines.end().to_string()));
             }
         }
+        let complete = answer.map(|answer| (answer.end == End::Whole).to_string());
         members.push(("error", error.unwrap_or_else(null)));
+        members.push(("complete", complete.unwrap_or_else(null)));
         let mut separator = '{';
         for (name, value) in members {
             write!(out, "{separator}\"{name}\":{value}")?;

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) run: RunLimits,
     /// What a 2xx answer must say to count as accepted; all of it.
     pub(crate) expect: Vec<Expect>,
+    /// Whether a web page with a 2xx status counts as accepted.
+    pub(crate) any_answer: bool,
     /// The directory where documents that could not be delivered wait.
     pub(crate) spool: Option<PathBuf>,
     /// How to tell what happened.

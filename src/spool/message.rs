@@ -50,6 +50,8 @@ pub(crate) struct Message {
     pub(crate) idempotent: bool,
     /// What a 2xx answer must say.
     pub(crate) expect: Vec<Expect>,
+    /// Whether it may be a web page.
+    pub(crate) any_answer: bool,
 }
 
 const NOT_OURS: &str = "its head is not one that authpost writes";
@@ -59,7 +61,13 @@ impl Message {
     ///
     /// # Errors
     /// [`Kind::Usage`] for a path that is not UTF-8, and for a head that would be too long to be read.
-    pub(crate) fn new(job: &Job, idempotent: bool, expect: &[Expect], now: u64) -> Result<Message> {
+    pub(crate) fn new(
+        job: &Job,
+        idempotent: bool,
+        expect: &[Expect],
+        any_answer: bool,
+        now: u64,
+    ) -> Result<Message> {
         let target = &job.target;
         let source = match &target.auth.source {
             TokenSource::File(path) => TokenSource::File(absolute(path)?),
@@ -79,6 +87,7 @@ impl Message {
             key: job.key.clone(),
             idempotent,
             expect: expect.to_vec(),
+            any_answer,
             target: Rc::new(Target {
                 header_files: target
                     .header_files
@@ -139,7 +148,7 @@ impl Message {
             Some((cert, key)) => (Some(cert), Some(key)),
             None => (None, None),
         };
-        json!({
+        let mut head = json!({
             "authpost": VERSION,
             "id": self.id.as_str(),
             "created": self.created,
@@ -176,8 +185,12 @@ impl Message {
             "connect_timeout_ms": connection.connect_timeout.as_millis() as u64,
             "max_response": connection.max_response,
             "length": length,
-        })
-        .to_string()
+        });
+        // Only where it is so: a message of a version that did not know it says nothing of it.
+        if self.any_answer {
+            head["any_answer"] = true.into();
+        }
+        head.to_string()
     }
 
     /// Writes the whole file.
@@ -329,6 +342,7 @@ impl Message {
             key: text("key").map(Key),
             idempotent: members["idempotent"].as_bool()?,
             expect: all("expect")?.map(expect).collect::<Option<_>>()?,
+            any_answer: members.get("any_answer").is_some(),
             target: Rc::new(Target {
                 method: Method::parse(members["method"].as_str()?)?,
                 url: Url::parse(members["url"].as_str()?).ok()?,

@@ -5,7 +5,7 @@ use crate::support::{Response, Runner, Server, conn, dir, test};
 fn unsent(exit: i32, target: &str, error: &str) -> String {
     format!(
         "{{\"outcome\":\"unsent\",\"exit\":{exit},\"status\":null,\"tries\":0,\"seconds\":0.000,\"key\":null,\
-         {target},\"error\":\"{error}\",\"response\":null,\"text\":null}}\n"
+         {target},\"error\":\"{error}\",\"complete\":null,\"response\":null,\"text\":null}}\n"
     )
 }
 
@@ -101,7 +101,7 @@ fn a_document_that_only_the_spool_took_has_a_record() {
         .stdout(
             "{\"outcome\":\"spooled\",\"exit\":78,\"status\":null,\"tries\":0,\"seconds\":0.000,\"key\":\"k\",\
              \"method\":\"POST\",\"url\":\"https://api.example.com/d\",\
-             \"error\":\"reading the environment variable AUTHPOST_TOKEN: it is not set\",\"response\":null,\"text\":null}\n",
+             \"error\":\"reading the environment variable AUTHPOST_TOKEN: it is not set\",\"complete\":null,\"response\":null,\"text\":null}\n",
         )
         .stderr_like("authpost: **kept in the spool as **")
         .code(78);

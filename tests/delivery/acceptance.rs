@@ -159,7 +159,7 @@ fn an_answer_that_says_otherwise_is_refused() {
     }
     for (body, quoted) in [
         ("", ""),
-        ("<html>", "  <html>\n"),
+        ("<ok/>", "  <ok/>\n"),
         ("{\"ok\":true", "  {\"ok\":true\n"),
     ] {
         expecting(answering(body), &["/ok:=true"])
@@ -203,14 +203,6 @@ fn an_answer_that_broke_off_cannot_meet_them() {
         authpost: the answer broke off after 10 bytes: the connection was closed\n";
     let broken = || conn().read().reply(cut).close();
     expecting(broken(), &["/ok:=true"]).stderr(told).code(74);
-    let server = Server::script([broken()]);
-    quiet()
-        .args(["--pick", "/ok", server.url("/")])
-        .run()
-        .stderr(told)
-        .code(74);
-    let server = Server::script([broken()]);
-    quiet().arg(server.url("/")).run().code(0);
     let server = Server::script([answering("{\"ok\":true}")]);
     quiet()
         .args(["--max-response", "5", "--expect", "/ok:=true", server.url("/")])

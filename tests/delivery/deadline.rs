@@ -120,9 +120,10 @@ fn a_body_that_drips() {
         .stdout_like("xx*")
         .stderr_like(
             "HTTP/1.1 200 OK\n\
-             authpost: the API accepted it, but its answer broke off after * bytes: out of time\n",
+             authpost: the API accepted the document (200 OK), but its answer broke off after * bytes: out of time\n\
+             hint: do not send it again; look at what the API made of it\n  x*\n",
         )
-        .code(0);
+        .code(74);
     // A refusal is one, however little of it came.
     let head = "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\n";
     let server = Server::script([conn().read().reply(head).stall()]);
@@ -144,9 +145,10 @@ fn chunks_that_drip() {
         .stdout_like("x*")
         .stderr_like(
             "HTTP/1.1 200 OK\n\
-             authpost: the API accepted it, but its answer broke off after * bytes: out of time\n",
+             authpost: the API accepted the document (200 OK), but its answer broke off after * bytes: out of time\n\
+             hint: do not send it again; look at what the API made of it\n  x*\n",
         )
-        .code(0);
+        .code(74);
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod deadline;
 mod exits;
 mod never_twice;
 mod retry;
+mod truth;

@@ -409,7 +409,7 @@ fn the_report_counts_the_tries() {
         .run()
         .stdout_like(
             "{\"outcome\":\"accepted\",\"exit\":0,\"status\":200,\"tries\":2,\"seconds\":0.*,\"key\":\"K\",\
-            \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/d\",\"error\":null,\"response\":{\"n\":2},\"text\":null}\n",
+            \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/d\",\"error\":null,\"complete\":true,\"response\":{\"n\":2},\"text\":null}\n",
         )
         .code(0);
 }

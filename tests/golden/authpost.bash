@@ -51,10 +51,10 @@ _authpost() {
             --token-command --oauth2-file --no-auth --auth-scheme --auth-header
             -H --header --header-file --connect-timeout --tries --wait
             --max-wait --idempotent --idempotency-key --idempotency-header
-            --no-idempotency-key --spool --expect --cacert --cert --key --proxy
-            -4 --ipv4 -6 --ipv6 --allow-http --insecure --max-response --lines
-            --group --group-bytes --failed --skip --max-line --rate --pretty
-            --pick
+            --no-idempotency-key --spool --expect --any-answer --cacert --cert
+            --key --proxy -4 --ipv4 -6 --ipv6 --allow-http --insecure
+            --max-response --lines --group --group-bytes --failed --skip
+            --max-line --rate --pretty --pick
         '
         [[ $verb == @(send|check|flush) ]] && options+='
             --timeout --splay --lock --max-time -v --verbose --report

@@ -31,6 +31,7 @@ complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop' -
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l spool -r -F -d 'keep the document in DIR until it is delivered'
 complete -c authpost -n '__fish_seen_subcommand_from retry drop' -l all -d 'all dead-lettered messages'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l expect -x -d 'require this in a 2xx answer, e.g. /ok:=true'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l any-answer -d 'accept a web page (HTML) with a 2xx status too'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l cacert -r -F -d 'trust only the CA certificates in FILE (PEM)'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l cert -r -F -d 'client certificate with its chain (PEM)'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l key -r -F -d 'private key file [default: the --cert file]'

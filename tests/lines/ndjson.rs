@@ -463,13 +463,13 @@ fn report_tells_each_delivery_with_its_lines() {
         .run()
         .stdout_like(
             "{\"outcome\":\"accepted\",\"exit\":0,\"status\":200,\"tries\":1,\"seconds\":0.*,\"key\":\"k-1\",\
-             \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/d\",\"line\":1,\"error\":null,\"response\":{\"ok\":true},\"text\":null}\n\
+             \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/d\",\"line\":1,\"error\":null,\"complete\":true,\"response\":{\"ok\":true},\"text\":null}\n\
              {\"outcome\":\"refused\",\"exit\":76,\"status\":400,\"tries\":1,\"seconds\":0.*,\"key\":\"k-2\",\
              \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/d\",\"line\":2,\
-             \"error\":\"the API answered 400 Bad Request\",\"response\":{\"why\":\"no\"},\"text\":null}\n\
+             \"error\":\"the API answered 400 Bad Request\",\"complete\":true,\"response\":{\"why\":\"no\"},\"text\":null}\n\
              {\"outcome\":\"unsent\",\"exit\":65,\"status\":null,\"tries\":0,\"seconds\":0.000,\"key\":null,\
              \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/d\",\"line\":3,\
-             \"error\":\"not JSON: column 2: the document ends too early\",\"response\":null,\"text\":null}\n",
+             \"error\":\"not JSON: column 2: the document ends too early\",\"complete\":null,\"response\":null,\"text\":null}\n",
         )
         .stderr_like(&format!(
             "authpost: line 2: the API answered 400 Bad Request\n\

@@ -213,7 +213,7 @@ fn the_report_says_spooled() {
         .stdout_like(
             "{\"outcome\":\"spooled\",\"exit\":0,\"status\":503,\"tries\":1,\"seconds\":*,\"key\":\"k1\",\
              \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/data\",\
-             \"error\":\"the API answered 503 Service Unavailable\",\"response\":{\"n\":1},\"text\":null}\n",
+             \"error\":\"the API answered 503 Service Unavailable\",\"complete\":true,\"response\":{\"n\":1},\"text\":null}\n",
         )
         .stderr_like("**")
         .code(0);

@@ -46,6 +46,7 @@ impl Draft {
             dry_run: self.dry_run,
             spool: self.spool.take(),
             expect: std::mem::take(&mut self.expect),
+            any_answer: self.any_answer,
             target: Rc::new(Target {
                 method: self.method.unwrap_or(Method::Post),
                 url,
