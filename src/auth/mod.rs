@@ -4,6 +4,7 @@
 //! place, never the thing itself. Everything is bounded by the deadline of the delivery, a FIFO that nobody writes and a
 //! command that never ends included.
 
+mod describe;
 mod jwt;
 pub(crate) mod oauth2;
 
@@ -21,6 +22,7 @@ use crate::request::{self, Auth, Form, Target, TokenSource};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::secret::{self, Secret};
 use crate::system::time::{self, Deadline};
+pub(crate) use describe::describe;
 use oauth2::AccessToken;
 
 /// The headers that prove who sends a request.
@@ -78,8 +80,7 @@ impl Credentials {
     /// As for [`Credentials::obtain`].
     pub(crate) fn renew(&mut self, target: &Target, deadline: Deadline) -> Result<bool> {
         let has_another = match &target.auth.source {
-            // A pipe was read to its end; a file that is gone is worth a word.
-            TokenSource::File(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
+            TokenSource::File(path) => can_be_read_again(path),
             TokenSource::Command(_) | TokenSource::OAuth2(_) => true,
             TokenSource::Env(_) | TokenSource::None => false,
         };
@@ -132,6 +133,11 @@ pub(crate) fn exposed_mode(path: &Path) -> Option<u32> {
     let metadata = fs::metadata(path).ok()?;
     let mode = metadata.permissions().mode() & 0o777;
     (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
+}
+
+/// Whether a file can be read more than once: a pipe cannot; one that is missing is worth the error.
+fn can_be_read_again(path: &Path) -> bool {
+    path.metadata().map_or(true, |metadata| metadata.is_file())
 }
 
 /// The token, but not the one that was `refused` where there is a choice; `None` where the user wants none.

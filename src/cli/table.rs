@@ -677,7 +677,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Lines,
         verbs: SENDING,
         brief: "send each line of FILE (NDJSON); - reads stdin",
-        text: "Each line is one JSON document. All are sent over one connection. Blank lines are skipped. If a line \
+        text: "Each line is one JSON document. All are sent over one connection. Blank lines are skipped. A file whose \
+               first line is only an opening bracket is refused: it is one document over many lines. If a line \
                is not JSON, or if the API refuses it, authpost prints its number and continues. If the API cannot \
                be reached, keeps failing, or refuses the token, the run stops after the last attempt and prints the \
                --skip option that continues from there. If the API asks to slow down (429, Retry-After), each line \
@@ -716,6 +717,20 @@ pub(super) const FLAGS: &[Flag] = &[
         text: "A single line that is larger is sent in an array of its own.",
         set: |draft, value| {
             draft.group_bytes = Some(value.size()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "all-or-nothing",
+        short: None,
+        value: None,
+        group: HelpSection::Lines,
+        verbs: SENDING,
+        brief: "check all lines first; send none if one is bad",
+        text: "authpost reads FILE twice. If a line is not JSON or too long, it prints its number, sends nothing, and \
+               exits 65. Lines that are appended meanwhile are not sent. FILE must be a regular file.",
+        set: |draft, _| {
+            draft.all_or_nothing = true;
             Ok(())
         },
     },
@@ -869,8 +884,9 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Output,
         verbs: &[Verb::Send],
         brief: "print the request, but do not send it",
-        text: "authpost reads and checks the document, but connects to nothing. It does not fetch the token; the \
-               output masks it.",
+        text: "authpost reads and checks the document, a token in a file or a variable, and the header files, but \
+               connects to nothing. The output names where each secret comes from and how long it is. The token of \
+               --token-command or --oauth2-file is not fetched.",
         set: |draft, _| {
             draft.dry_run = true;
             Ok(())

@@ -7,6 +7,7 @@
 use crate::auth::oauth2;
 use crate::auth::{self, Credentials};
 use crate::delivery::exit::Exit;
+use crate::document::ndjson::{NdjsonReader, Next};
 use crate::http::{Client, Phase, Probe, TrustOrigin};
 use crate::output::{Mark, Report};
 use crate::request::{Documents, Plan, TokenSource};
@@ -40,9 +41,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
             })?;
         }
         Documents::Lines(lines) => {
-            findings.of(super::read_lines(lines), |_| {
-                "the lines can be read; each is checked when its turn comes".to_owned()
-            })?;
+            findings.lines(super::read_lines(lines))?;
         }
     }
     if let Some(path) = &plan.spool {
@@ -93,6 +92,34 @@ impl Findings<'_> {
         match step {
             Ok(value) => self.good(&good(&value)).map(|()| Some(value)),
             Err(error) => self.error(&error).map(|()| None),
+        }
+    }
+
+    /// All the lines, and the first of those that cannot be sent.
+    fn lines(&mut self, reader: Result<NdjsonReader>) -> Result<()> {
+        const TOLD: u64 = 10;
+        let (mut good, mut bad) = (0, 0);
+        let step = reader.and_then(|mut reader| {
+            while let Some(next) = reader.next()? {
+                match next {
+                    Next::Document(_, batch) => good += batch.count(),
+                    Next::Bad { number, why } => {
+                        bad += 1;
+                        if bad <= TOLD {
+                            self.bad(&format!("line {number}: {why}"), None, Exit::DataErr)?;
+                        }
+                    }
+                }
+            }
+            Ok(())
+        });
+        match step {
+            Err(error) => self.error(&error),
+            Ok(()) if bad == 0 => self.good(&format!("all lines are JSON, {good} of them")),
+            Ok(()) => {
+                let text = format!("{bad} of {} lines cannot be sent", good + bad);
+                self.bad(&text, None, Exit::DataErr)
+            }
         }
     }
 

@@ -32,12 +32,15 @@ use crate::system::time::{Clock, SystemClock};
 pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
     let mut reader = super::read_lines(lines)?;
     if plan.dry_run {
-        return dry_run(plan, reader);
+        return dry_run(plan, reader, clock);
     }
     if plan.spool.is_some() {
         // What no message can say is told before anything is sent.
         let job = Job::new(plan.target.clone(), plan.key.clone(), Document::empty());
         message(plan, &job, clock)?;
+    }
+    if lines.all_or_nothing {
+        reader = all_valid(plan, reader)?;
     }
     let failed = lines.failed.as_deref();
     let mut run = LinesRun {
@@ -58,12 +61,43 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
     run.end(stopped)
 }
 
+/// Reads all lines, and goes back to the first one when each of them can be sent.
+///
+/// # Errors
+/// [`Kind::Data`] when one cannot, after all of these were told; and those of [`NdjsonReader`].
+fn all_valid(plan: &Plan, mut reader: NdjsonReader) -> Result<NdjsonReader> {
+    if !reader.is_file() {
+        let why =
+            "checking the lines: --all-or-nothing reads them twice, and this is not a regular file";
+        return Err(Error::new(Kind::Usage, why).hint("write them to a file first"));
+    }
+    let mut report = LineReport::new(&plan.output, &plan.target);
+    let mut bad = 0;
+    while let Some(next) = reader.next()? {
+        if let Next::Bad { number, why } = next {
+            bad += 1;
+            report.bad_line(number, &why)?;
+        }
+    }
+    match bad {
+        0 => reader.again(),
+        bad => {
+            let lines = if bad == 1 { "line" } else { "lines" };
+            let why =
+                format!("{bad} {lines} cannot be sent, so nothing was sent (--all-or-nothing)");
+            Err(Error::new(Kind::Data, format!("checking the lines: {why}")))
+        }
+    }
+}
+
 /// The first request that would go out.
-fn dry_run(plan: &Plan, mut reader: NdjsonReader) -> Result<Exit> {
+fn dry_run(plan: &Plan, mut reader: NdjsonReader, clock: &SystemClock) -> Result<Exit> {
+    let secrets = super::send::secrets(plan, clock)?;
     match reader.next()? {
         None => Ok(Exit::Ok),
         Some(Next::Document(document, batch)) => {
-            output::dry_run(&job(plan, document, &batch), plan.key.is_none()).map(|()| Exit::Ok)
+            let job = job(plan, document, &batch);
+            output::dry_run(&job, plan.key.is_none(), Some(secrets)).map(|()| Exit::Ok)
         }
         Some(Next::Bad { number, why }) => Err(Error::new(
             Kind::Data,

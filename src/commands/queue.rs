@@ -153,7 +153,7 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
         ));
     }
     page(format!("{text}\n").as_bytes())?;
-    output::dry_run(&message.job(body), false)
+    output::dry_run(&message.job(body), false, None)
 }
 
 /// Makes messages due: the dead go back to the queue, those that wait do so no longer. What may have been taken becomes

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{begin, lines, read_document};
+use crate::auth;
 use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal::{self, SpoolJournal};
@@ -13,7 +14,7 @@ use crate::request::job::Job;
 use crate::request::{Documents, Input, Plan};
 use crate::spool::{Message, Place, RetryState, Spool};
 use crate::system::error::Result;
-use crate::system::time::{Clock, SystemClock};
+use crate::system::time::{Clock, Deadline, SystemClock};
 
 /// One document to one API, or many.
 ///
@@ -47,12 +48,22 @@ fn all(plan: &Plan, report: Report) -> Result<Exit> {
     }
 }
 
+/// What a dry run shows of the secret headers, which are checked as far as they are at hand.
+///
+/// # Errors
+/// As for [`auth::describe`].
+pub(super) fn secrets(plan: &Plan, clock: &SystemClock) -> Result<Vec<(String, String)>> {
+    let limit = plan.run.limit(plan.policy.timeout, clock.elapsed());
+    auth::describe(&plan.target, Deadline::after(limit))
+}
+
 fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<Exit> {
     let body = read_document(input)?;
     let job = Job::new(plan.target.clone(), plan.key.clone(), body);
     if plan.dry_run {
         let key_is_random = plan.key.is_none();
-        return output::dry_run(&job, key_is_random).map(|()| Exit::Ok);
+        let secrets = secrets(plan, clock)?;
+        return output::dry_run(&job, key_is_random, Some(secrets)).map(|()| Exit::Ok);
     }
     let context = Context {
         policy: &plan.policy,

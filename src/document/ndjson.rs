@@ -6,7 +6,7 @@
 //! order, either in a [`Batch`] or as a [`Next::Bad`] one; a line's bytes are those of the file up to its line feed.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::{Range, RangeInclusive};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -82,6 +82,14 @@ pub(crate) struct NdjsonReader {
     pending: bool,
     /// The line at hand goes on in the input.
     cut: bool,
+    /// A line that is not blank was seen.
+    begun: bool,
+    /// How many lines at the start are passed over.
+    skip: u64,
+    /// How many bytes were read.
+    read: u64,
+    /// How many bytes there are to read.
+    end: u64,
 }
 
 impl NdjsonReader {
@@ -115,9 +123,41 @@ impl NdjsonReader {
             number: 0,
             pending: false,
             cut: false,
+            begun: false,
+            skip,
+            read: 0,
+            end: u64::MAX,
         };
-        while reader.number < skip && reader.advance()? {}
+        reader.pass_over()?;
         Ok(reader)
+    }
+
+    /// Whether they can be read again.
+    pub(crate) fn is_file(&self) -> bool {
+        let metadata = self.input.get_ref().metadata();
+        metadata.is_ok_and(|metadata| metadata.is_file())
+    }
+
+    /// The same lines from the first one, and none that were added meanwhile.
+    ///
+    /// # Errors
+    /// [`Kind::Input`] when it cannot be read.
+    pub(crate) fn again(mut self) -> Result<NdjsonReader> {
+        let doing = format!("reading {} again", self.origin);
+        self.input
+            .seek(SeekFrom::Start(0))
+            .map_err(|why| Error::io(Kind::Input, doing, &why))?;
+        self.end = self.read;
+        (self.number, self.read) = (0, 0);
+        (self.pending, self.cut, self.begun) = (false, false, false);
+        self.pass_over()?;
+        Ok(self)
+    }
+
+    /// Goes behind the lines to be passed over, and sees that the first one is no part of a larger document.
+    fn pass_over(&mut self) -> Result<()> {
+        while self.number < self.skip && self.advance()? {}
+        self.read_line().map(drop)
     }
 
     /// Whether `file` is the very file that the lines come from.
@@ -224,6 +264,17 @@ impl NdjsonReader {
         // One more than fits, so that a longer line shows.
         let more = self.read_piece(self.max_line.saturating_add(1))?;
         self.number += u64::from(more);
+        let text = self.line.trim_ascii();
+        if !self.begun && matches!(text, b"[" | b"{") {
+            let why = format!(
+                "reading {}: it is one JSON document over many lines, not NDJSON",
+                self.origin
+            );
+            return Err(Error::new(Kind::Data, why).hint(
+                "send it whole with -d @FILE, or write one JSON text per line, as 'jq -c' does",
+            ));
+        }
+        self.begun |= !text.is_empty();
         Ok(more)
     }
 
@@ -231,10 +282,12 @@ impl NdjsonReader {
     fn read_piece(&mut self, most: u64) -> Result<bool> {
         self.line.clear();
         let input = &mut self.input;
-        let count = input.take(most).read_until(b'\n', &mut self.line);
+        let left = self.end - self.read;
+        let count = input.take(most.min(left)).read_until(b'\n', &mut self.line);
         let count = count
             .map_err(|why| Error::io(Kind::Input, format!("reading {}", self.origin), &why))?
             as u64;
+        self.read += count;
         let ended = self.line.pop_if(|byte| *byte == b'\n').is_some();
         self.cut = count == most && !ended;
         Ok(count > 0)

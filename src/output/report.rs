@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::answer::{end_of, page_with_newline, pretty, quote, shown};
 use super::record::Record;
-use super::request::request_headers;
+use super::request::{masked, open_headers};
 use super::terminal::is_terminal;
 use super::{error, info, page, print_line, printable};
 use crate::delivery::Outcome;
@@ -59,7 +59,8 @@ impl Report<'_> {
                 job.target.method.as_str(),
                 job.target.url
             ));
-            for (name, value) in request_headers(job, false) {
+            let headers = open_headers(job, false).into_iter();
+            for (name, value) in headers.chain(masked(&job.target)) {
                 // What we masked ourselves is fit to be seen.
                 let key = job.target.idempotency_header.as_ref();
                 let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(&name));

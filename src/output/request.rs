@@ -3,14 +3,18 @@
 use super::page;
 use crate::http::USER_AGENT;
 use crate::request::job::Job;
-use crate::request::{Form, TokenSource};
+use crate::request::{Form, Target, TokenSource};
 use crate::system::error::Result;
 
-/// The request that would go out, with everything secret masked.
+/// The request that would go out. Of its secret headers there is what `secrets` says of them, or a mask.
 ///
 /// # Errors
 /// As for [`page`].
-pub(crate) fn dry_run(job: &Job, key_is_random: bool) -> Result<()> {
+pub(crate) fn dry_run(
+    job: &Job,
+    key_is_random: bool,
+    secrets: Option<Vec<(String, String)>>,
+) -> Result<()> {
     let target = &job.target;
     let url = &target.url;
     let path = match &url.as_str()[url.origin().len()..] {
@@ -26,7 +30,8 @@ pub(crate) fn dry_run(job: &Job, key_is_random: bool) -> Result<()> {
         "{} {path} HTTP/1.1\nhost: {authority}\n",
         target.method.as_str()
     );
-    for (name, value) in request_headers(job, key_is_random) {
+    let secrets = secrets.unwrap_or_else(|| masked(&job.target));
+    for (name, value) in open_headers(job, key_is_random).into_iter().chain(secrets) {
         text.push_str(&format!("{name}: {value}\n"));
     }
     text.push('\n');
@@ -43,8 +48,8 @@ pub(crate) fn dry_run(job: &Job, key_is_random: bool) -> Result<()> {
     page(&bytes)
 }
 
-/// The headers of a request as they go out, secrets masked.
-pub(super) fn request_headers(job: &Job, key_is_random: bool) -> Vec<(String, String)> {
+/// The headers of a request that anybody may see, as they go out.
+pub(super) fn open_headers(job: &Job, key_is_random: bool) -> Vec<(String, String)> {
     let target = &job.target;
     let mut headers = vec![
         ("accept".to_owned(), "application/json".to_owned()),
@@ -68,6 +73,12 @@ pub(super) fn request_headers(job: &Job, key_is_random: bool) -> Vec<(String, St
         };
         headers.push((name, value));
     }
+    headers
+}
+
+/// The headers that nobody may see, masked.
+pub(super) fn masked(target: &Target) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
     if target.auth.source != TokenSource::None {
         headers.push(match &target.auth.form {
             Form::Scheme(word) => ("authorization".to_owned(), format!("{word} ********")),

@@ -194,6 +194,8 @@ pub(crate) struct Lines {
     pub(crate) max_line: u64,
     /// How much goes into one request, as an array; `None` sends each line by itself.
     pub(crate) group: Option<Group>,
+    /// Whether nothing is sent unless every line can be.
+    pub(crate) all_or_nothing: bool,
     /// Where the lines are kept that were not accepted.
     pub(crate) failed: Option<PathBuf>,
     /// The least time from one delivery's start to the next one's.

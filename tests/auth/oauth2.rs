@@ -726,7 +726,7 @@ fn a_dry_run_asks_for_no_token() {
     post(&Server::never(), client(&issuer, ""))
         .args(["--dry-run", "--idempotency-key", "k"])
         .run()
-        .stdout_like("POST /data HTTP/1.1\n**\nauthorization: Bearer ********\n\n{\"k\":\"v\"}\n")
+        .stdout_like("POST /data HTTP/1.1\n**\nauthorization: Bearer (from oauth2.json, not fetched)\n\n{\"k\":\"v\"}\n")
         .code(0);
 }
 

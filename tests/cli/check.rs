@@ -380,15 +380,34 @@ fn the_proxy_is_asked_for_the_tunnel() {
 }
 
 #[test]
-fn lines_are_tested_as_far_as_the_file() {
+fn lines_that_cannot_be_sent_are_told_up_to_the_tenth() {
+    let server = Server::script([conn().read_end()]);
+    let lines: String = (0..25)
+        .map(|n| format!("{n}\n{}", if n % 2 == 0 { "{\n" } else { "\n" }))
+        .collect();
+    let found = check()
+        .file("in", format!("\n{lines}"))
+        .args(["--no-auth", "--lines", "in", server.url("/")])
+        .run()
+        .stdout_like("ok    POST *\nFAIL  line 3: not JSON: column 2: the document ends too early\nFAIL  line 7: **")
+        .code(65)
+        .stdout;
+    let told = found.lines().filter(|line| line.starts_with("FAIL  line "));
+    assert_eq!(told.count(), 10, "{found}");
+    assert!(
+        found.contains("\nFAIL  13 of 38 lines cannot be sent\n"),
+        "{found}"
+    );
+}
+
+#[test]
+fn every_line_is_tested() {
     let server = Server::script([conn().read_end()]);
     check()
         .file("in", "{\"n\":1}\n")
         .args(["--no-auth", "--lines", "in", server.url("/")])
         .run()
-        .stdout_like(
-            "ok    POST *\nok    the lines can be read; each is checked when its turn comes\n**",
-        )
+        .stdout_like("ok    POST *\nok    all lines are JSON, 1 of them\n**")
         .code(0);
     drop(server);
     let server = Server::script([conn().read_end()]);

@@ -90,10 +90,10 @@ fn the_command_line_comes_later_and_so_wins() {
     // What it does not say stays as the file has it.
     sends(
         dry(
-            "--auth-header=X-Key\n--token-file=nope\n--no-body\n",
+            "--auth-header=X-Key\n--token-command=nope\n--no-body\n",
             &[URL],
         ),
-        &["x-key: ********"],
+        &["x-key: (from --token-command, not fetched)"],
         "",
     );
     let missing = "authpost: reading the token file 'nope': No such file or directory\n\

@@ -351,21 +351,18 @@ fn report_tells_what_never_left_from_what_may_have() {
 }
 
 #[test]
-fn a_dry_run_opens_nothing() {
+fn a_dry_run_connects_to_nothing_and_says_where_secrets_come_from() {
     let server = Server::never();
     let run = test()
+        .file("token", " t0ken-of-36-characters-0123456789abc\n")
+        .file("headers", "X-One: 1\nX-Two: s3cret\n")
         .args([
             server.url("/data?a=b"),
             "--dry-run",
-            "--token-file=not there",
+            "--token-file=token",
             "-HAccept: text/plain",
         ])
-        .args([
-            "--header-file=not there either",
-            "-d",
-            " {\"a\": 1}",
-            "-XPATCH",
-        ]);
+        .args(["--header-file=headers", "-d", " {\"a\": 1}", "-XPATCH"]);
     run.run()
         .stdout(format!(
             "PATCH /data?a=b HTTP/1.1\n\
@@ -375,8 +372,9 @@ fn a_dry_run_opens_nothing() {
              content-length: 9\n\
              accept: text/plain\n\
              idempotency-key: (a random UUID)\n\
-             authorization: Bearer ********\n\
-             (the headers in not there either): ********\n\
+             authorization: Bearer (from token, 36 characters)\n\
+             x-one: (from --header-file, 1 characters)\n\
+             x-two: (from --header-file, 6 characters)\n\
              \n {{\"a\": 1}}\n",
             env!("CARGO_PKG_VERSION"),
         ))
@@ -394,6 +392,85 @@ fn a_dry_run_opens_nothing() {
             .args([server.url(""), "--dry-run", "--no-auth", "-d@large"]);
     let out = run.run().stdout_like("POST / HTTP/1.1\n**").code(0).stdout;
     assert!(out.ends_with("\ncontent-length: 2097156\nidempotency-key: (a random UUID)\n\n(2097156 bytes from a file)\n"), "{out}");
+}
+
+/// A dry run with these options, and its last header.
+fn dry(run: Runner, options: &[&str]) -> String {
+    let url = "https://api.example.com/";
+    let run = run.args([url, "--dry-run", "--no-body"]).args(options);
+    let out = run.run().stdout_like("POST / HTTP/1.1\n**").code(0).stdout;
+    out.trim_end().lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_dry_run_names_the_source_of_the_token() {
+    assert_eq!(
+        dry(test().token("t0ken"), &[]),
+        "authorization: Bearer (from AUTHPOST_TOKEN, 5 characters)"
+    );
+    let run = test().env("KEY", "a:b");
+    assert_eq!(
+        dry(run, &["--token-env=KEY", "--auth-scheme=Basic"]),
+        "authorization: Basic (from KEY, 3 characters)"
+    );
+    let run = test().file("t", "0123456789\n");
+    assert_eq!(
+        dry(run, &["--token-file=t", "--auth-header=X-Key"]),
+        "x-key: (from t, 10 characters)"
+    );
+    assert_eq!(
+        dry(test(), &["--token-command=exit 1"]),
+        "authorization: Bearer (from --token-command, not fetched)"
+    );
+    // What can be read only once is left for the run.
+    assert_eq!(
+        dry(test(), &["--token-file=/dev/stdin"]),
+        "authorization: Bearer (from /dev/stdin, not fetched)"
+    );
+}
+
+#[test]
+fn a_dry_run_fails_as_a_run_would_for_what_is_not_there() {
+    let server = Server::never();
+    for (options, why) in [
+        (
+            &["--token-file=nope"][..],
+            "reading the token file 'nope': No such file or directory",
+        ),
+        (
+            &["--token-env=NOPE"],
+            "reading the environment variable that --token-env names: it is not set",
+        ),
+        (
+            &["--token-file=empty"],
+            "reading the token file 'empty': it is empty",
+        ),
+        (
+            &["--token-file=two"],
+            "reading the token file 'two': the token has white space in it (character 2)",
+        ),
+        (
+            &["--no-auth", "--header-file=nope"],
+            "reading the header file 'nope': No such file or directory",
+        ),
+        (
+            &["--token-command=exit 1", "--header-file=two"],
+            "reading the header file 'two': line 1: there is no colon in it",
+        ),
+    ] {
+        for lines in [&["k=v"][..], &["--lines=in"]] {
+            let run = test()
+                .file("empty", "\n")
+                .file("two", "a b")
+                .file("in", "1\n");
+            run.args([server.url("/"), "--dry-run"])
+                .args(lines)
+                .args(options)
+                .run()
+                .stderr_like(&format!("authpost: {why}\nhint: *\n"))
+                .code(78);
+        }
+    }
 }
 
 #[test]

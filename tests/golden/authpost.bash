@@ -53,8 +53,8 @@ _authpost() {
             --max-wait --idempotent --idempotency-key --idempotency-header
             --no-idempotency-key --spool --expect --any-answer --cacert --cert
             --key --proxy -4 --ipv4 -6 --ipv6 --allow-http --insecure
-            --max-response --lines --group --group-bytes --failed --skip
-            --max-line --rate --pretty --pick
+            --max-response --lines --group --group-bytes --all-or-nothing
+            --failed --skip --max-line --rate --pretty --pick
         '
         [[ $verb == @(send|check|flush) ]] && options+='
             --timeout --splay --lock --max-time -v --verbose --report

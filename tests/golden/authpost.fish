@@ -44,6 +44,7 @@ complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry d
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l lines -r -F -d 'send each line of FILE (NDJSON); - reads stdin'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l group -x -d 'send up to N lines per request, as a JSON array'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l group-bytes -x -d 'largest such array [default: 1M]'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l all-or-nothing -d 'check all lines first; send none if one is bad'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l failed -r -F -d 'append to FILE the lines that were not accepted'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l skip -x -d 'skip the first N lines'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l max-line -x -d 'longest line to send [default: 16M]'

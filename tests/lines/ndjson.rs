@@ -143,9 +143,9 @@ fn the_exit_code_is_that_of_the_worst() {
     };
     exit("1\n{\n", 65);
     exit("\"bad\"\n{\n", 76);
-    exit("{\n\"bad\"\n", 76);
+    exit("{,\n\"bad\"\n", 76);
     let server = except("down", 503);
-    lines("{\n\"down\"\n")
+    lines("{,\n\"down\"\n")
         .args(["--tries", "1", server.url("/")])
         .run()
         .stderr_like("**")
@@ -642,7 +642,7 @@ fn the_failed_lines_are_on_disk_before_the_end() {
         return;
     }
     let server = Server::handler(|_| Response::json(200, "{}"));
-    let run = lines("{\n1\n").args(["--failed", "f", server.url("/")]);
+    let run = lines("{,\n1\n").args(["--failed", "f", server.url("/")]);
     let dir = run.dir();
     run.env("PATH", "/usr/bin:/bin")
         .shell("exec strace -f -qq -y -e trace=write,fsync -o trace \"$@\"")
@@ -720,11 +720,7 @@ fn lines_that_cannot_be_read_are_told() {
         .token("t")
         .args(["--lines", "/", server.url("/")])
         .run()
-        .stderr_like(&format!(
-            "authpost: reading '/': Is a directory\n\
-             0 accepted, 0 refused, 0 not sent {CLOSING}\
-             hint: the run stopped early: go on with --skip 0\n"
-        ))
+        .stderr("authpost: reading '/': Is a directory\n")
         .code(66);
 }
 
@@ -743,10 +739,10 @@ fn dry_run_shows_the_first_request() {
         .run()
         .stdout_like("POST / HTTP/1.1\n**idempotency-key: k-2\n**\n\n[{\"a\": 1},2]\n")
         .code(0);
-    lines("{\n")
+    lines("[1\n")
         .args(["--dry-run", server.url("/")])
         .run()
-        .stderr("authpost: checking line 1: not JSON: column 2: the document ends too early\n")
+        .stderr("authpost: checking line 1: not JSON: column 3: the document ends too early\n")
         .code(65);
 }
 
@@ -802,4 +798,119 @@ fn what_means_nothing_is_refused() {
         "authpost: reading --group: it must be at least 1\n\
          hint: --group N: send up to N lines per request, as a JSON array\n",
     );
+}
+
+#[test]
+fn one_document_over_many_lines_is_no_ndjson() {
+    for text in ["[\n  1,\n  2\n]\n", "\n {\r\n \"a\": 1\n}\n"] {
+        for options in [
+            &[][..],
+            &["check"],
+            &["--dry-run"],
+            &["--skip=2"],
+            &["--all-or-nothing"],
+        ] {
+            let run = lines(text);
+            let server = match options {
+                ["check"] => Server::script([conn().read_end()]),
+                _ => Server::never(),
+            };
+            let ran = match options {
+                ["check"] => test()
+                    .token("t")
+                    .file("in", text)
+                    .args(["check", "--lines", "in"]),
+                _ => run.args(options),
+            };
+            let ran = ran.arg(server.url("/")).run();
+            let why = "reading 'in': it is one JSON document over many lines, not NDJSON";
+            let hint =
+                "send it whole with -d @FILE, or write one JSON text per line, as 'jq -c' does";
+            match options {
+                ["check"] => ran.stdout_like(&format!("ok *\nFAIL  {why}; {hint}\n**")),
+                _ => ran.stderr(format!("authpost: {why}\nhint: {hint}\n")),
+            }
+            .code(65);
+        }
+    }
+    // Arrays and objects in one line are lines like others, and so is a lone bracket behind them.
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    lines("[]\n{}\n[\n")
+        .arg(server.url("/"))
+        .run()
+        .stderr_like(&format!(
+            "authpost: line 3: not JSON: *\n2 accepted, 0 refused, 1 not sent {CLOSING}"
+        ))
+        .code(65);
+}
+
+#[test]
+fn all_or_nothing_sends_nothing_when_a_line_is_bad() {
+    let server = Server::never();
+    let run =
+        lines("1\n{\n2\n\"too long\"\n").args(["--all-or-nothing", "--max-line=5", "--failed=f"]);
+    let dir = run.dir();
+    run.args([server.url("/")])
+        .run()
+        .stderr(
+            "authpost: line 2: not JSON: column 2: the document ends too early\n\
+             authpost: line 4: it is longer than 5 bytes (--max-line)\n\
+             authpost: checking the lines: 2 lines cannot be sent, so nothing was sent (--all-or-nothing)\n",
+        )
+        .code(65);
+    assert_eq!(dir.list(), ["in"]);
+}
+
+#[test]
+fn all_or_nothing_sends_the_lines_that_were_checked() {
+    // A line that is added meanwhile was not.
+    let d = dir();
+    let file = d.join("in");
+    let server = Server::handler(move |request| {
+        if request.text() == "2" {
+            let mut file = std::fs::OpenOptions::new()
+                .append(true)
+                .open(&file)
+                .unwrap();
+            std::io::Write::write_all(&mut file, b"\n4\n{").unwrap();
+        }
+        Response::json(200, "{}")
+    });
+    lines("1\n\n2\n3")
+        .in_dir(&d)
+        .args([
+            "--all-or-nothing",
+            "--skip=1",
+            "--idempotency-key=k",
+            server.url("/"),
+        ])
+        .run()
+        .stderr_like(&format!("2 accepted, 0 refused, 0 not sent {CLOSING}"))
+        .code(0);
+    assert_eq!(bodies(&server), ["2", "3"]);
+    assert_eq!(keys(&server), ["k-3", "k-4"]);
+}
+
+#[test]
+fn all_or_nothing_needs_a_file_that_can_be_read_twice() {
+    let server = Server::never();
+    test()
+        .token("t")
+        .args(["--all-or-nothing", "--lines", "-", server.url("/")])
+        .run()
+        .stderr(
+            "authpost: reading the command line: --all-or-nothing reads the lines twice, which standard input cannot be\n\
+             hint: write them to a file first\n",
+        )
+        .code(64);
+    test()
+        .token("t")
+        .stdin("1\n")
+        .args(["--all-or-nothing", "--lines", "/dev/stdin", server.url("/")])
+        .run()
+        .stderr(
+            "authpost: checking the lines: --all-or-nothing reads them twice, and this is not a regular file\n\
+             hint: write them to a file first\n",
+        )
+        .code(64);
 }

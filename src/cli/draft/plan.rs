@@ -96,11 +96,18 @@ impl Draft {
             )
             .hint("say with --group how many lines go into one request"));
         }
+        if self.all_or_nothing && self.lines.as_deref() == Some("-".as_ref()) {
+            return Err(wrong(
+                "reading the command line: --all-or-nothing reads the lines twice, which standard input cannot be",
+            )
+            .hint("write them to a file first"));
+        }
         Ok(Lines {
             file: self.lines.take().filter(|file| file.as_os_str() != "-"),
             skip: self.skip.unwrap_or(0),
             max_line: self.max_line.unwrap_or(16 * MIB),
             group,
+            all_or_nothing: self.all_or_nothing,
             failed: self.failed.take(),
             interval: self.interval.unwrap_or_default(),
         })
