@@ -17,7 +17,8 @@ pub(super) fn connected(peer: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Best first, each address once, at most [`MAX_ADDRESSES`]. The order is kept among equals.
+/// Best first, each address once, at most [`MAX_ADDRESSES`]. The order is kept among equals. What has no route from here
+/// is left out, unless nothing else is there: its error would hide the one that matters.
 pub(super) fn ordered(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let mut ranked: Vec<(u8, SocketAddr)> = Vec::with_capacity(addresses.len());
     let alone = addresses.len() == 1;
@@ -26,7 +27,11 @@ pub(super) fn ordered(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
             ranked.push((if alone { 0 } else { rank(address) }, address));
         }
     }
-    (0..=NO_ROUTE)
+    let worst = match ranked.iter().all(|(rank, _)| *rank == NO_ROUTE) {
+        true => NO_ROUTE,
+        false => NO_ROUTE - 1,
+    };
+    (0..=worst)
         .flat_map(|wanted| ranked.iter().filter(move |(rank, _)| *rank == wanted))
         .map(|(_, address)| *address)
         .take(MAX_ADDRESSES)

@@ -25,6 +25,8 @@ pub(super) struct Conf {
     pub(super) timeout: Duration,
     /// How often each server is asked. At least 1.
     pub(super) attempts: usize,
+    /// Whether servers are asked over TCP from the start (`use-vc`).
+    pub(super) use_tcp: bool,
     /// Why `servers` is not what the file says.
     pub(super) note: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Conf {
             ndots: 1,
             timeout: Duration::from_secs(5),
             attempts: 2,
+            use_tcp: false,
             note: None,
         };
         let mut has_search = false;
@@ -83,8 +86,9 @@ impl Conf {
     }
 
     /// One word of an `options` line, within the limits of the manual. What we do not know, or cannot read, is skipped.
-    fn option(&mut self, word: &str) {
+    pub(super) fn option(&mut self, word: &str) {
         let Some((key, value)) = word.split_once(':') else {
+            self.use_tcp |= word == "use-vc";
             return;
         };
         let Ok(value) = value.parse::<u32>() else {

@@ -96,8 +96,8 @@ pub(super) fn over_udp(
     Ok(())
 }
 
-/// Asks again what is unanswered or truncated, on one connection.
-fn over_tcp(
+/// Asks what is unanswered or truncated, on one connection.
+pub(super) fn over_tcp(
     server: SocketAddr,
     questions: &mut [Question<'_>],
     mut deadline: Deadline,

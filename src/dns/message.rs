@@ -20,8 +20,8 @@ const IN: u16 = 1;
 const HEADER: usize = 12;
 const MAX_NAME: usize = 255;
 const MAX_LABEL: usize = 63;
-/// How many aliases are followed; BIND stops at the same number.
-const MAX_ALIASES: usize = 16;
+/// How many aliases are followed, so that a loop ends.
+const MAX_ALIASES: usize = 32;
 
 const RESPONSE: u16 = 0x8000;
 const OPCODE: u16 = 0x7800;

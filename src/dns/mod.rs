@@ -11,8 +11,8 @@
 //! - "No such name" is said only when every name that was tried was denied by a server; a server that failed is named.
 //! - The files are read afresh for each lookup, and only when the name needs them.
 //!
-//! Not taken from glibc: the variables `LOCALDOMAIN` and `RES_OPTIONS`, the options beyond `ndots`, `timeout` and
-//! `attempts`, and gai.conf.
+//! Not taken from glibc: the variables `LOCALDOMAIN` and `RES_OPTIONS`, the options beyond `ndots`, `timeout`,
+//! `attempts` and `use-vc`, and gai.conf.
 //!
 //! RFC 1035 (messages, resolvers), RFC 6761 (localhost), RFC 6724 (the order, in spirit), hosts(5), resolv.conf(5).
 
@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use self::address::{is_localhost, literal, ordered};
 use self::conf::Conf;
 pub(crate) use self::error::ResolveError;
-use self::exchange::{Question, ServerError, over_udp};
+use self::exchange::{Question, ServerError, over_tcp, over_udp};
 use self::message::{A, AAAA, Query, Reply};
 use crate::request::Family;
 use crate::system::time::Deadline;
@@ -213,7 +213,7 @@ impl Resolver {
             if share.is_over() {
                 break;
             }
-            let trouble = match self.ask_server(server, name, share) {
+            let trouble = match self.ask_server(conf, server, name, share) {
                 Ok(verdict) => {
                     *first = index;
                     return match verdict {
@@ -236,6 +236,7 @@ impl Resolver {
     /// Asks one server for the addresses of one name, of both families at once.
     fn ask_server(
         &self,
+        conf: &Conf,
         server: SocketAddr,
         name: &[u8],
         deadline: Deadline,
@@ -252,7 +253,10 @@ impl Resolver {
             id = id.wrapping_add(step);
         }
         // An error that strikes once one of two questions was answered does not undo the answer.
-        let outcome = over_udp(server, &mut questions, deadline);
+        let outcome = match conf.use_tcp {
+            true => over_tcp(server, &mut questions, deadline),
+            false => over_udp(server, &mut questions, deadline),
+        };
 
         let mut found = Vec::new();
         let mut said = None;

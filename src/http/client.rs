@@ -81,7 +81,7 @@ impl Client {
         let uri = uri(url)?;
         let connector =
             ().chain(ConnectProxyConnector::default())
-                .chain(TcpConnector(progress.clone()))
+                .chain(TcpConnector::new(progress.clone()))
                 .chain(WatchConnector(progress.clone()))
                 .chain(RustlsConnector::default())
                 .chain(RequestConnector {

@@ -1,7 +1,8 @@
 //! Which proxy stands between us and the API, if any.
 //!
-//! `--proxy`, else the environment as curl reads it: `HTTPS_PROXY` or `HTTP_PROXY` by the URL's scheme, then
-//! `ALL_PROXY`, in capitals or small letters; `NO_PROXY` names the hosts that are reached directly. The variables do not
+//! `--proxy`, else the environment as curl reads it: `https_proxy` or `http_proxy` by the URL's scheme, then
+//! `all_proxy`, in small letters or capitals; `no_proxy` names the hosts that are reached directly. `HTTP_PROXY` in
+//! capitals does not count under CGI, where a client sets it by the header `Proxy`. The variables do not
 //! concern this machine itself: behind a proxy `localhost` would be another machine, and a token may go there in the
 //! clear only because it does not leave this one. A proxy's password is never shown: errors name where the setting came
 //! from, and its host.
@@ -18,9 +19,11 @@ use crate::system::error::{Error, Kind, Result};
 /// # Errors
 /// [`Kind::Usage`] for a `--proxy`, [`Kind::Config`] for a variable that is not a proxy's URL.
 pub(super) fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
+    let under_cgi = std::env::var_os("REQUEST_METHOD").is_some();
     let scheme_variables: &[&str] = match url.is_https() {
-        true => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
-        false => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
+        true => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+        false if under_cgi => &["http_proxy", "all_proxy", "ALL_PROXY"],
+        false => &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
     };
     let setting = match &connection.proxy {
         Some(text) => Some((Kind::Usage, "--proxy", text.clone())),
@@ -30,7 +33,7 @@ pub(super) fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>
     let Some((kind, origin, text)) = setting else {
         return Ok(None);
     };
-    let no_proxy = first_of(&["NO_PROXY", "no_proxy"])?.map(|(_, list)| list);
+    let no_proxy = first_of(&["no_proxy", "NO_PROXY"])?.map(|(_, list)| list);
     if no_proxy.is_some_and(|list| is_excepted(&list, url)) {
         return Ok(None);
     }
@@ -38,14 +41,17 @@ pub(super) fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>
         Error::new(kind, format!("reading the proxy from {origin}: {why}"))
             .hint("give it as http://HOST:PORT, with http://USER:PASSWORD@HOST:PORT where it asks for them")
     };
-    if let Some((scheme, _)) = text.split_once("://")
-        && scheme != "http"
-        && scheme != "https"
-    {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("http", &text));
+    let scheme = scheme.to_ascii_lowercase();
+    if scheme != "http" && scheme != "https" {
         return Err(unusable(&format!("'{scheme}' proxies are not supported")));
     }
     let not_a_url = || unusable("it is not a proxy's URL");
-    let proxy = Proxy::new(&text).map_err(|_| not_a_url())?;
+    let rest = match rest.rsplit_once('@') {
+        Some((credentials, rest)) => format!("{}@{rest}", encoded(credentials)),
+        None => rest.to_owned(),
+    };
+    let proxy = Proxy::new(&format!("{scheme}://{rest}")).map_err(|_| not_a_url())?;
     // ureq takes whatever stands behind the colon, and a password with a slash in it for a host.
     let authority = proxy.uri().authority().map_or("", |all| all.as_str());
     let authority = authority.rsplit('@').next().unwrap_or_default();
@@ -61,6 +67,17 @@ pub(super) fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>
         .hint("name the host of the URL in NO_PROXY, or say --allow-http if that network is yours alone"));
     }
     Ok(Some(proxy))
+}
+
+/// User and password with what no URL may hold percent-encoded, as curl takes them.
+fn encoded(credentials: &str) -> String {
+    let encode = |byte: u8| match byte {
+        byte if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) => {
+            char::from(byte).to_string()
+        }
+        byte => format!("%{byte:02X}"),
+    };
+    credentials.bytes().map(encode).collect()
 }
 
 /// The first of the variables that is set and not empty.
@@ -93,6 +110,9 @@ fn is_excepted(list: &str, url: &Url) -> bool {
         .filter(|entry| !entry.is_empty())
         .any(|entry| {
             let entry = entry.to_ascii_lowercase();
+            if entry == "*" {
+                return true;
+            }
             let (name, port) = match entry.rsplit_once(':') {
                 Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
                     (name, port.parse().ok())
@@ -107,13 +127,12 @@ fn is_excepted(list: &str, url: &Url) -> bool {
                 .trim_start_matches('.')
                 .trim_end_matches('.');
             let name = name.trim_start_matches('[').trim_end_matches(']');
-            name == "*"
-                || match address {
-                    Some(address) => is_within(address, name),
-                    None => host
-                        .strip_suffix(name)
-                        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
-                }
+            match address {
+                Some(address) => is_within(address, name),
+                None => host
+                    .strip_suffix(name)
+                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
+            }
         })
 }
 
@@ -153,6 +172,8 @@ mod tests {
     #[test]
     fn no_proxy_names_hosts_domains_and_networks() {
         excepted("*", "https://a.example", true);
+        excepted("a.org, *", "https://10.1.2.3", true);
+        excepted("*.*", "https://a.example", false);
         excepted("example.com", "https://example.com", true);
         excepted("example.com", "https://API.Example.com.", true);
         excepted(".example.com", "https://api.example.com", true);

@@ -5,8 +5,8 @@
 //! a byte of it leaves, which decides whether sending again is safe. It reports to [`Progress`].
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -29,7 +29,23 @@ pub(super) fn reason(why: &io::Error) -> String {
 
 /// Opens the TCP connection, unless a proxy's tunnel stands already.
 #[derive(Debug)]
-pub(super) struct TcpConnector(pub Arc<Progress>);
+pub(super) struct TcpConnector {
+    progress: Arc<Progress>,
+    /// The addresses that did not answer while another one was left.
+    silent: Mutex<Vec<SocketAddr>>,
+}
+
+impl TcpConnector {
+    pub(super) fn new(progress: Arc<Progress>) -> TcpConnector {
+        TcpConnector {
+            progress,
+            silent: Mutex::default(),
+        }
+    }
+}
+
+/// How long an address may take to answer while another one is left.
+const SILENCE: Duration = Duration::from_secs(2);
 
 impl<In: Transport> Connector<In> for TcpConnector {
     type Out = Either<In, TcpTransport>;
@@ -40,29 +56,33 @@ impl<In: Transport> Connector<In> for TcpConnector {
         tunnel: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
         if let Some(tunnel) = tunnel {
-            self.0.reach(Phase::Securing);
+            self.progress.reach(Phase::Securing);
             return Ok(Some(Either::A(tunnel)));
         }
-        self.0.reach(Phase::Connecting);
-        let deadline = self.0.deadline().at_most(*details.timeout.after);
+        self.progress.reach(Phase::Connecting);
+        let deadline = self.progress.deadline().at_most(*details.timeout.after);
         let mut failure = Error::HostNotFound;
-        let addresses: &[_] = &details.addrs;
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = details.addrs.to_vec();
+        if !addresses.iter().all(|address| silent.contains(address)) {
+            addresses.retain(|address| !silent.contains(address));
+        }
         for (index, address) in addresses.iter().enumerate() {
             let left = deadline.left();
             if left.is_zero() {
                 return Err(Error::Timeout(Timeout::Connect));
             }
-            // The last address may take all that is left; those before it half each, so that one dead address does
-            // not cost the whole deadline.
-            let share = if index + 1 == addresses.len() {
-                left
-            } else {
-                left / 2
+            // The last address may take all that is left; one before it not so long, and once only, so that a dead
+            // address does not cost the whole deadline.
+            let is_last = index + 1 == addresses.len();
+            let share = match is_last {
+                true => left,
+                false => SILENCE.min(left / 2),
             };
             match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    self.0.reach(Phase::Securing);
+                    self.progress.reach(Phase::Securing);
                     let config = details.config;
                     return Ok(Some(Either::B(TcpTransport {
                         stream,
@@ -72,12 +92,12 @@ impl<In: Transport> Connector<In> for TcpConnector {
                                 true => config.output_buffer_size(),
                                 false => config.input_buffer_size(),
                             },
-                            match self.0.purpose() {
+                            match self.progress.purpose() {
                                 Purpose::Stream => STREAMED,
                                 _ => config.output_buffer_size(),
                             },
                         ),
-                        progress: self.0.clone(),
+                        progress: self.progress.clone(),
                         limits: [None; 2],
                         blocking: true,
                         prompt: false,
@@ -86,6 +106,9 @@ impl<In: Transport> Connector<In> for TcpConnector {
                     })));
                 }
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    if !is_last {
+                        silent.push(*address);
+                    }
                     failure = Error::Timeout(Timeout::Connect)
                 }
                 Err(error) => failure = Error::Io(error),

@@ -17,7 +17,8 @@ impl Url {
         let (scheme, rest) = text
             .split_once("://")
             .ok_or("it has no scheme, such as https://")?;
-        let default_port = match scheme {
+        let small = scheme.to_ascii_lowercase();
+        let default_port = match small.as_str() {
             "https" => 443,
             "http" => 80,
             _ => {
@@ -66,6 +67,15 @@ impl Url {
         if host.is_empty() {
             return Err("it has no host".to_owned());
         }
+        let name = &text[host.clone()];
+        if name
+            .strip_suffix('.')
+            .unwrap_or(name)
+            .split('.')
+            .any(str::is_empty)
+        {
+            return Err("its host has an empty part before, between or behind dots".to_owned());
+        }
         let port = match port.strip_prefix(':') {
             Some(digits) => match digits.parse() {
                 Ok(port) if port > 0 && digits.bytes().all(|b| b.is_ascii_digit()) => port,
@@ -75,14 +85,14 @@ impl Url {
             None => return Err("only a port may stand behind the host's ']'".to_owned()),
         };
         Ok(Url {
-            text: text.to_owned(),
+            text: format!("{small}://{rest}"),
             host,
             path: start + end,
             port,
         })
     }
 
-    /// The URL as it was given.
+    /// The URL as it was given, with its scheme in small letters.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }

@@ -356,7 +356,7 @@ fn a_connection_that_fails_gives_nothing_away() {
             to(refusing.url("/")).arg("--report"),
         ),
         case("silent", 75, to(silent.url("/"))),
-        case("no such name", 75, to("https://a..b/")),
+        case("no such name", 75, to("https://a,b/")),
         case("closed", 74, to(closing.url("/"))),
         case("not HTTP", 74, to(smtp.url("/"))),
         case("not a status", 74, to(status.url("/"))),

@@ -329,9 +329,9 @@ fn a_key_that_does_not_fit_is_told_after_the_rest() {
 #[test]
 fn hosts_that_cannot_be_reached_are_told() {
     check()
-        .args(["-q", "--no-auth", "https://a..test/"])
+        .args(["-q", "--no-auth", "https://a,test/"])
         .run()
-        .stdout_like("FAIL  looking up the host of https://a..test: *\n")
+        .stdout_like("FAIL  looking up the host of https://a,test: *\n")
         .code(75);
     let silent = Unreachable::silent();
     check()

@@ -278,6 +278,18 @@ fn urls() {
         ("https://:443/", "it has no host"),
         ("https://?q=1", "it has no host"),
         (
+            "https://api..example.com/",
+            "its host has an empty part before, between or behind dots",
+        ),
+        (
+            "https://.example.com/",
+            "its host has an empty part before, between or behind dots",
+        ),
+        (
+            "https://./",
+            "its host has an empty part before, between or behind dots",
+        ),
+        (
             "https://api.example.com:0/",
             "its port is not a number from 1 to 65535",
         ),

@@ -1,6 +1,7 @@
 //! Names: found in `/etc/hosts` and by the servers of `/etc/resolv.conf`, by nothing of the machine's C library.
 use crate::support::{
-    NameServer, Response, Runner, Server, Signal, binary, conn, dir, find, need, need_names, test,
+    NameServer, Response, Runner, Server, Signal, Unreachable, binary, conn, dir, find, need,
+    need_names, test,
 };
 use rustix::process::{Pid, kill_process};
 use std::net::{IpAddr, Ipv4Addr};
@@ -110,6 +111,56 @@ fn the_next_address_is_tried() {
         .names(&names.conf(), "")
         .run();
     run.stderr("HTTP/1.1 200 OK\n").code(0);
+}
+
+#[test]
+fn an_address_without_a_route_does_not_hide_why_the_other_one_failed() {
+    if !need_names() {
+        return;
+    }
+    let nobody = Unreachable::refusing();
+    // A link-local address leads nowhere without the interface.
+    for hosts in [
+        "fe80::1 api.test\n127.0.0.1 api.test\n",
+        "127.0.0.1 api.test\nfe80::1 api.test\n",
+    ] {
+        test()
+            .token("t0ken")
+            .word(nobody.port().to_string(), "CLOSED")
+            .args(["--allow-http", "--tries=1"])
+            .args([&format!("http://api.test:{}/", nobody.port()), "a=b"])
+            .names("", hosts)
+            .run()
+            .stderr("authpost: connecting to http://api.test:CLOSED: Connection refused\n")
+            .code(75);
+    }
+}
+
+#[test]
+fn an_address_that_does_not_answer_costs_two_seconds_once() {
+    if !need_names() {
+        return;
+    }
+    // Each line needs a connection of its own.
+    let server = Server::handler(|_| Response::json(200, "{}").close());
+    let [.., a, b] = std::process::id().to_be_bytes();
+    let dead = IpAddr::from([127, 251, a, b.max(1)]);
+    let _silent = Unreachable::silent_at((dead, server.port()).into());
+    test()
+        .token("t0ken")
+        .file("in", "1\n2\n3\n")
+        .args([
+            "--allow-http",
+            "--lines",
+            "in",
+            "-q",
+            server.url_on("api.test", "/"),
+        ])
+        .names("", &format!("{dead} api.test\n127.0.0.1 api.test\n"))
+        .run()
+        .within(2.0, 3.5)
+        .code(0);
+    assert_eq!(server.connections(), 3);
 }
 
 #[test]

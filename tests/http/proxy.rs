@@ -115,24 +115,24 @@ fn one_setting_comes_before_another() {
     let none = "";
     for settings in [
         [
-            ("HTTPS_PROXY", "PROXY"),
-            ("https_proxy", dead),
-            ("ALL_PROXY", dead),
-        ],
-        [
             ("https_proxy", "PROXY"),
+            ("HTTPS_PROXY", dead),
+            ("all_proxy", dead),
+        ],
+        [
+            ("HTTPS_PROXY", "PROXY"),
+            ("all_proxy", dead),
             ("ALL_PROXY", dead),
-            ("all_proxy", dead),
         ],
         [
-            ("ALL_PROXY", "PROXY"),
-            ("all_proxy", dead),
-            ("HTTP_PROXY", dead),
-        ],
-        [
-            ("HTTPS_PROXY", none),
-            ("https_proxy", none),
             ("all_proxy", "PROXY"),
+            ("ALL_PROXY", dead),
+            ("http_proxy", dead),
+        ],
+        [
+            ("https_proxy", none),
+            ("HTTPS_PROXY", none),
+            ("ALL_PROXY", "PROXY"),
         ],
     ] {
         let proxy = tunnel.accepting();
@@ -155,6 +155,43 @@ fn one_setting_comes_before_another() {
         .run()
         .env("HTTP_PROXY", dead)
         .arg(server.url("/"))
+        .run()
+        .code(0);
+}
+
+#[test]
+fn a_header_of_a_request_under_cgi_names_no_proxy() {
+    // CGI hands the header Proxy of a client over as HTTP_PROXY.
+    let run = |proxy: &Server, name: &str| {
+        test()
+            .args([
+                "-q",
+                "--no-auth",
+                "--tries=1",
+                "--timeout=5s",
+                "--allow-http",
+            ])
+            .args(["http://api.invalid/", "k=v"])
+            .env("REQUEST_METHOD", "POST")
+            .env(name, at(proxy))
+            .run()
+    };
+    run(&Server::never(), "HTTP_PROXY")
+        .stderr_like("authpost: looking up the host of http://api.invalid: **")
+        .code(75);
+    let proxy = Server::script([conn().read().reply(YES).read().reply_json(200, OK)]);
+    run(&proxy, "http_proxy").code(0);
+}
+
+#[test]
+fn schemes_are_read_in_any_case() {
+    let tunnel = Tunnel::new();
+    let proxy = tunnel.accepting();
+    let value = at(&proxy).replace("http://", "HTTP://");
+    tunnel
+        .run()
+        .env("HTTPS_PROXY", value)
+        .args(["--no-body", &URL.replace("https", "HttpS")])
         .run()
         .code(0);
 }
@@ -228,6 +265,16 @@ fn its_password_comes_from_the_variable_and_goes_to_it_alone() {
     );
     assert_eq!(requests[1].header("Proxy-Authorization"), None);
 
+    // As curl takes it: what no URL may hold is a part of the password. This is dom\us:pä^{}.
+    let proxy = tunnel.accepting();
+    let value = format!("http://dom\\us:pä^{{}}@127.0.0.1:{}", proxy.port());
+    let run = tunnel.run().env("HTTPS_PROXY", value).arg(URL);
+    run.run().code(0);
+    assert_eq!(
+        proxy.finish()[0].header("Proxy-Authorization"),
+        Some("Basic ZG9tXHVzOnDDpF57fQ==")
+    );
+
     test()
         .args(["--no-auth", "--proxy", "http://u:pass@127.0.0.1:1", URL])
         .run()
@@ -267,6 +314,11 @@ fn a_proxy_that_does_not_let_us_through_is_tried_again() {
         (
             "HTTP/1.1 403 Filtered\r\nContent-Length: 0\r\n\r\n",
             "the proxy answered 403",
+            "hint: see whether the proxy lets anybody through to that host and port\n",
+        ),
+        (
+            "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<html>no<",
+            "the proxy answered 404",
             "hint: see whether the proxy lets anybody through to that host and port\n",
         ),
         (
@@ -330,9 +382,9 @@ fn a_proxy_that_is_not_there_is_told() {
         .code(75);
     test()
         .args(["--no-auth", "--tries", "1", "--timeout", "5s", URL])
-        .env("HTTPS_PROXY", "http://u:secret@proxy..test:3128")
+        .env("HTTPS_PROXY", "http://u:secret@proxy,test:3128")
         .run()
-        .stderr_like("authpost: connecting to the proxy proxy..test:3128: the name *\nhint: *\n")
+        .stderr_like("authpost: connecting to the proxy proxy,test:3128: the name *\nhint: *\n")
         .code(75);
 }
 

@@ -13,7 +13,7 @@ pub struct Unreachable {
 impl Unreachable {
     /// Refuses (RST): bound so that nobody else takes it, but not listening.
     pub fn refusing() -> Unreachable {
-        let (socket, port) = bound();
+        let (socket, port) = bound(SocketAddr::from(([127, 0, 0, 1], 0)));
         Unreachable {
             port,
             socket,
@@ -23,9 +23,14 @@ impl Unreachable {
 
     /// Does not answer at all, as behind a firewall that drops: the accept queue is full, so Linux ignores the SYN.
     pub fn silent() -> Unreachable {
-        let (socket, port) = bound();
+        Unreachable::silent_at(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// The same, on this address.
+    pub fn silent_at(address: SocketAddr) -> Unreachable {
+        let (socket, port) = bound(address);
         socket.listen(0).expect("listen");
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let address = SocketAddr::new(address.ip(), port);
         let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200));
         let queue = std::iter::from_fn(|| connect().ok()).take(8).collect();
         Unreachable {
@@ -51,10 +56,9 @@ impl Unreachable {
     }
 }
 
-fn bound() -> (Socket, u16) {
+fn bound(address: SocketAddr) -> (Socket, u16) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    socket.bind(&any.into()).expect("a free port");
+    socket.bind(&address.into()).expect("a free port");
     let address = socket.local_addr().expect("its address");
     (socket, address.as_socket().expect("an IP address").port())
 }
