@@ -82,7 +82,7 @@ fn proof_8_damage_is_set_aside_and_the_good_ones_delivered() {
         .stderr_like("**");
     let output = ran.code(65);
     for line in output.stderr.lines() {
-        let known = line.starts_with("authpost: setting aside '")
+        let known = line.starts_with("authpost: dead-lettering '")
             || line.starts_with("authpost: the spool '");
         assert!(known, "{line}");
     }
