@@ -23,7 +23,7 @@ use crate::system::error::{Error, Kind, Result};
 use crate::system::secret::{self, Secret};
 use crate::system::time::{self, Deadline};
 pub(crate) use describe::describe;
-use oauth2::AccessToken;
+use oauth2::{AccessToken, Tell};
 
 /// The headers that prove who sends a request.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ impl Credentials {
     /// # Errors
     /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time; and
     /// those of [`oauth2::token`].
-    pub(crate) fn obtain(target: &Target, deadline: Deadline) -> Result<Credentials> {
+    pub(crate) fn obtain(target: &Target, deadline: Deadline, tell: Tell) -> Result<Credentials> {
         let mut headers = Vec::new();
-        let token = token(target, None, deadline)?;
+        let token = token(target, None, deadline, tell)?;
         if let Some(token) = &token {
             headers.push(header(target, &token.secret)?);
         }
@@ -78,7 +78,12 @@ impl Credentials {
     ///
     /// # Errors
     /// As for [`Credentials::obtain`].
-    pub(crate) fn renew(&mut self, target: &Target, deadline: Deadline) -> Result<bool> {
+    pub(crate) fn renew(
+        &mut self,
+        target: &Target,
+        deadline: Deadline,
+        tell: Tell,
+    ) -> Result<bool> {
         let has_another = match &target.auth.source {
             TokenSource::File(path) => can_be_read_again(path),
             TokenSource::Command(_) | TokenSource::OAuth2(_) => true,
@@ -88,7 +93,7 @@ impl Credentials {
             return Ok(false);
         }
         let refused = self.token.as_ref().map(|token| &token.secret);
-        let Some(fresh) = token(target, refused, deadline)? else {
+        let Some(fresh) = token(target, refused, deadline, tell)? else {
             return Ok(false);
         };
         let differs = refused.is_some_and(|refused| refused.expose() != fresh.secret.expose());
@@ -145,10 +150,11 @@ fn token(
     target: &Target,
     refused: Option<&Secret>,
     deadline: Deadline,
+    tell: Tell,
 ) -> Result<Option<AccessToken>> {
     match &target.auth.source {
         TokenSource::OAuth2(file) => {
-            oauth2::token(file, &target.connection, refused, deadline).map(Some)
+            oauth2::token(file, &target.connection, refused, deadline, tell).map(Some)
         }
         source => Ok(at_hand(source, deadline)?.map(AccessToken::from)),
     }

@@ -4,7 +4,7 @@
 //! goes on after a failure as far as the rest can be told without it. What is tested is the run's own code: the
 //! document is read, the token fetched, the connection made and secured, and only then no request follows.
 
-use crate::auth::oauth2;
+use crate::auth::oauth2::{self, TokenExchange};
 use crate::auth::{self, Credentials};
 use crate::delivery::exit::Exit;
 use crate::document::ndjson::{NdjsonReader, Next};
@@ -131,7 +131,10 @@ impl Findings<'_> {
     fn token(&mut self, plan: &Plan, deadline: Deadline, clock: &dyn Clock) -> Result<bool> {
         let target = &plan.target;
         let source = &target.auth.source;
-        let mut credentials = self.of(Credentials::obtain(target, deadline), |credentials| {
+        let report = self.report;
+        let tell = &mut |exchange: &TokenExchange| report.token_exchange(exchange);
+        let obtained = Credentials::obtain(target, deadline, tell);
+        let mut credentials = self.of(obtained, |credentials| {
             let origin = auth::origin(source);
             match (source, credentials.story()) {
                 (TokenSource::None, _) => "no token is sent (--no-auth)".to_owned(),

@@ -15,7 +15,7 @@ use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal::{self, SpoolJournal};
 use crate::delivery::verdict::{Acceptance, Disposition, Fate};
-use crate::delivery::{Context, Outcome, Spooling, deliver};
+use crate::delivery::{Context, Event, Outcome, Spooling, deliver};
 use crate::document::Document;
 use crate::output::{self, Report};
 use crate::request::job::Job;
@@ -330,7 +330,9 @@ impl<'a> FlushRun<'a> {
             last_of: retries.last_try(message.created, self.clock.unix()),
         };
         let api = &mut self.session.insert(session).api;
-        let mut outcome = deliver(job, api, &context, &mut SpoolJournal(held), &mut |_| {})?;
+        let report = self.report;
+        let tell = &mut |event: Event| report.event(job, event);
+        let mut outcome = deliver(job, api, &context, &mut SpoolJournal(held), tell)?;
         outcome.spool = Spooling::Flushed;
         Ok(outcome)
     }

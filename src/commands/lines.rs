@@ -15,7 +15,7 @@ use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal;
 use crate::delivery::verdict::{Acceptance, Disposition, Fate};
-use crate::delivery::{Context, NoJournal, Outcome, deliver};
+use crate::delivery::{Context, Event, NoJournal, Outcome, deliver};
 use crate::document::Document;
 use crate::document::ndjson::{Batch, NdjsonReader, Next};
 use crate::output::{self, LineReport, Tally};
@@ -258,7 +258,6 @@ impl LinesRun<'_> {
     fn send(&mut self, job: &Job, batch: &Batch) -> Result<Outcome> {
         self.pace();
         let report = &mut self.report;
-        report.request(job);
         let context = Context {
             policy: &self.plan.policy,
             limit: self
@@ -270,7 +269,7 @@ impl LinesRun<'_> {
             earlier_attempts: 0,
             last_of: None,
         };
-        let tell = &mut |text: &str| report.retrying(&batch.span, text);
+        let tell = &mut |event: Event| report.event(job, &batch.span, event);
         deliver(job, &mut self.api, &context, &mut NoJournal, tell)
     }
 

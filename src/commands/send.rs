@@ -8,7 +8,7 @@ use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal::{self, SpoolJournal};
 use crate::delivery::verdict::{Acceptance, Disposition};
-use crate::delivery::{Context, NoJournal, deliver};
+use crate::delivery::{Context, Event, NoJournal, deliver};
 use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::request::{Documents, Input, Plan};
@@ -81,8 +81,7 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
         return by_way_of_spool(dir, &job, &context, report);
     }
     let mut api = Api::new(&job.target)?;
-    report.request(&job);
-    let tell = &mut |text: &str| report.retrying(text);
+    let tell = &mut |event: Event| report.event(&job, event);
     let outcome = deliver(&job, &mut api, &context, &mut NoJournal, tell)?;
     let exit = report.outcome(&job, &outcome);
     // The process ends now. The kernel takes all of this back at once; freed piece by piece, it takes a tenth of an https
@@ -105,9 +104,8 @@ fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> 
     let message = Message::new(job, policy.idempotent, expect, any_answer, clock.unix())?;
     let spool = Spool::make(dir)?;
     let mut held = spool.accept(&message, &job.body, Place::Queue)?;
-    report.request(job);
     let outcome = Api::new(&job.target).and_then(|mut api| {
-        let tell = &mut |text: &str| report.retrying(text);
+        let tell = &mut |event: Event| report.event(job, event);
         deliver(job, &mut api, context, &mut SpoolJournal(&mut held), tell)
     });
     let (dir, id) = (spool.dir().display(), &message.id);

@@ -1,6 +1,7 @@
 //! Where attempts are made: one API, its connection and the credentials for it.
 
 use crate::auth::Credentials;
+use crate::auth::oauth2::Tell;
 use crate::http::{Attempt, Body, Client, Request};
 use crate::request::Target;
 use crate::request::job::Job;
@@ -10,9 +11,9 @@ use crate::system::time::Deadline;
 /// Where attempts are made.
 pub(crate) trait Endpoint {
     /// Fetches the token, unless one that lasts is at hand.
-    fn prepare(&mut self, job: &Job, deadline: Deadline) -> Result<()>;
+    fn prepare(&mut self, job: &Job, deadline: Deadline, tell: Tell) -> Result<()>;
     /// Fetches another token. Whether it differs from the one refused.
-    fn renew(&mut self, job: &Job, deadline: Deadline) -> Result<bool>;
+    fn renew(&mut self, job: &Job, deadline: Deadline, tell: Tell) -> Result<bool>;
     /// Sends the job once.
     fn attempt(&mut self, job: &Job, deadline: Deadline) -> Attempt;
     /// When the token ends, in seconds since 1970, where that is known.
@@ -45,18 +46,18 @@ impl Api {
 }
 
 impl Endpoint for Api {
-    fn prepare(&mut self, job: &Job, deadline: Deadline) -> Result<()> {
+    fn prepare(&mut self, job: &Job, deadline: Deadline, tell: Tell) -> Result<()> {
         match &mut self.credentials {
-            None => self.credentials = Some(Credentials::obtain(&job.target, deadline)?),
-            Some(stale) if stale.are_stale() => drop(stale.renew(&job.target, deadline)?),
+            None => self.credentials = Some(Credentials::obtain(&job.target, deadline, tell)?),
+            Some(stale) if stale.are_stale() => drop(stale.renew(&job.target, deadline, tell)?),
             Some(_) => {}
         }
         Ok(())
     }
 
-    fn renew(&mut self, job: &Job, deadline: Deadline) -> Result<bool> {
+    fn renew(&mut self, job: &Job, deadline: Deadline, tell: Tell) -> Result<bool> {
         match &mut self.credentials {
-            Some(credentials) => credentials.renew(&job.target, deadline),
+            Some(credentials) => credentials.renew(&job.target, deadline, tell),
             None => Ok(false),
         }
     }

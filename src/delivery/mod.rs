@@ -13,6 +13,7 @@ pub(crate) mod verdict;
 
 use std::time::Duration;
 
+use crate::auth::oauth2::TokenExchange;
 use crate::http::{Answer, Attempt};
 use crate::request::RetryPolicy;
 use crate::request::job::Job;
@@ -186,7 +187,18 @@ impl Journal for NoJournal {
     fn after(&mut self, _: &Verdict) {}
 }
 
-/// Delivers `job`, and `tell`s of every attempt but the last in one line.
+/// What is told of a delivery while it goes on.
+#[derive(Debug)]
+pub(crate) enum Event<'a> {
+    /// The request is about to be sent for the first time.
+    Request,
+    /// An attempt that another one follows, in one line.
+    Attempt(&'a str),
+    /// A request for a token.
+    TokenExchange(&'a TokenExchange<'a>),
+}
+
+/// Delivers `job`, and `tell`s of every attempt but the last, and of every request for a token.
 ///
 /// # Errors
 /// What keeps us from making the first attempt, a token that cannot be used above all.
@@ -195,7 +207,7 @@ pub(crate) fn deliver(
     api: &mut dyn Endpoint,
     context: &Context,
     journal: &mut dyn Journal,
-    tell: &mut dyn FnMut(&str),
+    tell: &mut dyn FnMut(Event),
 ) -> Result<Outcome> {
     let Context { policy, clock, .. } = *context;
     let start = clock.elapsed();
@@ -208,9 +220,15 @@ pub(crate) fn deliver(
         ..Circumstances::default()
     };
     let mut renewed = false;
+    let mut announced = false;
     for number in 1.. {
         let deadline = Deadline::after(left());
-        let ready = api.prepare(job, deadline);
+        let ready = api.prepare(job, deadline, &mut |exchange| {
+            tell(Event::TokenExchange(exchange));
+        });
+        if ready.is_ok() && !std::mem::replace(&mut announced, true) {
+            tell(Event::Request);
+        }
         let attempt = match ready.and_then(|()| journal.before_send()) {
             Ok(()) => api.attempt(job, deadline),
             // The token's own source was not reached: nothing was sent, and a later attempt may reach it. And after an
@@ -234,12 +252,15 @@ pub(crate) fn deliver(
         let mut ending = None;
         if verdict.retry == Retry::WithNewToken && !renewed {
             renewed = true;
-            match api.renew(job, Deadline::after(left())) {
+            let renewal = api.renew(job, Deadline::after(left()), &mut |exchange| {
+                tell(Event::TokenExchange(exchange));
+            });
+            match renewal {
                 Ok(true) => {
-                    tell(&format!(
+                    tell(Event::Attempt(&format!(
                         "attempt {number}: {}; retrying with a new token",
                         verdict.why
-                    ));
+                    )));
                     circumstances.attempts += 1;
                     continue;
                 }
@@ -259,11 +280,11 @@ pub(crate) fn deliver(
         let tries = tries.saturating_add(renewed.into());
         let because = match next(&verdict, asked, (number, tries), policy, left(), clock) {
             NextStep::Wait(wait) => {
-                tell(&format!(
+                tell(Event::Attempt(&format!(
                     "attempt {number}: {}; retrying in {}",
                     verdict.why,
                     time::spoken(wait)
-                ));
+                )));
                 clock.sleep(wait);
                 // A busy machine may wake us late.
                 if left() > LEAST {

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::*;
+use crate::auth::oauth2::Tell;
 use crate::document::Document;
 use crate::http::End;
 use crate::request::Family;
@@ -53,11 +54,11 @@ struct Script<'a> {
 }
 
 impl Endpoint for Script<'_> {
-    fn prepare(&mut self, _: &Job, _: Deadline) -> Result<()> {
+    fn prepare(&mut self, _: &Job, _: Deadline, _: Tell) -> Result<()> {
         self.prepared.pop_front().unwrap_or(Ok(()))
     }
 
-    fn renew(&mut self, _: &Job, _: Deadline) -> Result<bool> {
+    fn renew(&mut self, _: &Job, _: Deadline, _: Tell) -> Result<bool> {
         self.renewals += 1;
         self.renewed.pop_front().unwrap_or(Ok(false))
     }
@@ -212,7 +213,10 @@ impl Given {
             last_of: None,
         };
         let mut told = Vec::new();
-        let tell = &mut |line: &str| told.push(line.to_owned());
+        let tell = &mut |event: Event| match event {
+            Event::Attempt(line) => told.push(line.to_owned()),
+            Event::Request | Event::TokenExchange(_) => {}
+        };
         let outcome = deliver(&job(), &mut api, &context, &mut NoJournal, tell);
         assert!(api.attempts.is_empty(), "left: {:?}", api.attempts);
         let renewals = api.renewals;

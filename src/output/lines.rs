@@ -11,9 +11,9 @@ use super::answer::{end_of, quote};
 use super::record::Record;
 use super::report::Report;
 use super::{info, print_line};
-use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;
+use crate::delivery::{Event, Outcome};
 use crate::request::job::Job;
 use crate::request::{Output, Show, Target};
 use crate::system::error::{Error, Result};
@@ -99,18 +99,14 @@ impl LineReport<'_> {
         }
     }
 
-    /// A try that another one follows.
-    pub(crate) fn retrying(&mut self, span: &RangeInclusive<u64>, text: &str) {
-        if self.output.verbose {
-            self.info(span, text);
-        }
-    }
-
-    /// The request about to be sent.
-    pub(crate) fn request(&mut self, job: &Job) {
+    /// What happens while a document with these lines is delivered.
+    pub(crate) fn event(&mut self, job: &Job, span: &RangeInclusive<u64>, event: Event) {
         if self.output.verbose {
             self.wipe();
-            self.report.request(job);
+            match event {
+                Event::Attempt(text) => self.info(span, text),
+                event => self.report.event(job, event),
+            }
         }
     }
 

@@ -11,9 +11,10 @@ use super::record::Record;
 use super::request::{masked, open_headers};
 use super::terminal::is_terminal;
 use super::{error, info, page, print_line, printable};
-use crate::delivery::Outcome;
+use crate::auth::oauth2::TokenExchange;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::{Fate, json_of};
+use crate::delivery::{Event, Outcome};
 use crate::http::Answer;
 use crate::json::{self, Pointer};
 use crate::request::job::Job;
@@ -44,16 +45,40 @@ impl Report<'_> {
         Report { output }
     }
 
-    /// A try that another one follows.
-    pub(crate) fn retrying(self, text: &str) {
-        if self.output.verbose {
-            info(text);
+    /// What happens while a document is delivered.
+    pub(crate) fn event(self, job: &Job, event: Event) {
+        match event {
+            Event::Request => self.request(job),
+            Event::Attempt(text) if self.output.verbose => {
+                self.pause();
+                info(text);
+            }
+            Event::Attempt(_) => {}
+            Event::TokenExchange(exchange) => self.token_exchange(exchange),
+        }
+    }
+
+    /// A request for a token, and its answer.
+    pub(crate) fn token_exchange(self, exchange: &TokenExchange) {
+        if !self.output.verbose {
+            return;
+        }
+        self.pause();
+        print_line(&format!("> POST {}", exchange.url));
+        if exchange.has_header {
+            print_line("> authorization: Basic ********");
+        }
+        print_line(&format!("> {}", exchange.form));
+        if let Some(answer) = exchange.answer {
+            self.answer_head(answer);
+            print_line(&format!("< {}", exchange.said));
         }
     }
 
     /// The request about to be sent.
-    pub(crate) fn request(self, job: &Job) {
+    fn request(self, job: &Job) {
         if self.output.verbose {
+            self.pause();
             print_line(&format!(
                 "> {} {}",
                 job.target.method.as_str(),

@@ -9,3 +9,4 @@ mod plain_http;
 mod redaction;
 mod secrets;
 mod token;
+mod token_exchange;

@@ -436,7 +436,7 @@ fn a_failing_endpoint_is_tried_again() {
     post(&api, client(&issuer, ""))
         .args(["-v", "-q", "--wait", "0"])
         .run()
-        .stderr_like("**authpost: attempt 1: fetching a token from http://127.0.0.1:PORT/token: it answered 503 Service Unavailable; retrying in 0 ms\n")
+        .stderr_like("**authpost: attempt 1: fetching a token from http://127.0.0.1:PORT/token: it answered 503 Service Unavailable; retrying in 0 ms\n**")
         .code(0);
     assert_eq!((issuer.count(), api.count()), (2, 1));
 }

@@ -23,7 +23,7 @@ use crate::system::time::Deadline;
 
 /// What to ask a token endpoint for.
 #[derive(Debug)]
-pub(super) struct Grant {
+pub(crate) struct Grant {
     /// The OAuth2 file, for messages.
     pub(crate) file: PathBuf,
     /// The token endpoint: https, or this machine.
@@ -47,7 +47,7 @@ pub(super) struct Grant {
 
 /// The grants of RFC 6749 that need nobody at a browser.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Flow {
+pub(crate) enum Flow {
     /// The client acts for itself.
     ClientCredentials,
     /// The client acts for whoever once authorized it; the refresh token is in this file, whose path is the real one.
@@ -59,7 +59,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Config`] for what is missing or malformed; [`Kind::Unreached`] for what did not come in time.
-    pub(super) fn read(file: &Path, connection: &Connection, deadline: Deadline) -> Result<Grant> {
+    pub(crate) fn read(file: &Path, connection: &Connection, deadline: Deadline) -> Result<Grant> {
         let text = secret::from_file(
             "the OAuth2 file",
             "the grant (see --oauth2-file in 'authpost --help')",
@@ -161,7 +161,7 @@ impl Grant {
     ///
     /// # Errors
     /// As for [`Grant::read`].
-    pub(super) fn refresh_token(&self, deadline: Deadline) -> Result<Option<Secret>> {
+    pub(crate) fn refresh_token(&self, deadline: Deadline) -> Result<Option<Secret>> {
         match &self.flow {
             Flow::ClientCredentials => Ok(None),
             Flow::RefreshToken(path) => secret::from_file(
@@ -179,7 +179,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub(super) fn check_room(&self) -> Result<()> {
+    pub(crate) fn check_room(&self) -> Result<()> {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
@@ -206,7 +206,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub(super) fn keep(&self, refresh_token: &Secret) -> Result<()> {
+    pub(crate) fn keep(&self, refresh_token: &Secret) -> Result<()> {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
@@ -228,7 +228,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub(super) fn recover(&self) -> Result<()> {
+    pub(crate) fn recover(&self) -> Result<()> {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
@@ -271,7 +271,7 @@ impl Grant {
     }
 
     /// The file whose lock is held by the run that uses the refresh token.
-    pub(super) fn lock_path(&self) -> Option<PathBuf> {
+    pub(crate) fn lock_path(&self) -> Option<PathBuf> {
         match &self.flow {
             Flow::ClientCredentials => None,
             Flow::RefreshToken(path) => Some(beside(path, ".lock")),
@@ -280,7 +280,7 @@ impl Grant {
 
     /// All that tells this grant from others and may be read by anybody. A token that came without a check of the
     /// endpoint's certificate is not for runs that want one.
-    pub(super) fn identity(&self) -> Value {
+    pub(crate) fn identity(&self) -> Value {
         json!({
             "token_url": self.token_url.as_str(),
             "client_id": self.client_id,
@@ -297,7 +297,7 @@ impl Grant {
 
     /// The header that proves who the client is, where one does. Both halves are form-encoded before they are joined,
     /// which is what keeps a colon in the id apart from the one between them (RFC 6749, section 2.3.1).
-    pub(super) fn authorization(&self) -> Option<(String, Secret)> {
+    pub(crate) fn authorization(&self) -> Option<(String, Secret)> {
         let secret = self.client_secret.as_ref().filter(|_| self.basic)?;
         let (id, secret) = (encoded(&self.client_id), encoded(secret.expose()));
         let header = Secret::basic("Basic", &id, &secret);
@@ -305,7 +305,25 @@ impl Grant {
     }
 
     /// The body of the request for a token.
-    pub(super) fn form(&self, refresh_token: Option<&Secret>) -> Secret {
+    pub(crate) fn form(&self, refresh_token: Option<&Secret>) -> Secret {
+        Secret::new(self.form_with(refresh_token, |_, value| encoded(value)))
+    }
+
+    /// The same with a `mask` in the place of each secret.
+    pub(crate) fn shown_form(&self, refresh_token: Option<&Secret>, mask: &str) -> String {
+        self.form_with(refresh_token, |name, value| {
+            match secret::is_named(name) || self.is_given_away(value, refresh_token) {
+                true => mask.to_owned(),
+                false => encoded(value),
+            }
+        })
+    }
+
+    fn form_with(
+        &self,
+        refresh_token: Option<&Secret>,
+        written: impl Fn(&str, &str) -> String,
+    ) -> String {
         let grant = match refresh_token {
             None => "client_credentials",
             Some(_) => "refresh_token",
@@ -325,13 +343,14 @@ impl Grant {
         let fields: Vec<_> = fields
             .into_iter()
             .chain(others)
-            .filter_map(|(name, value)| Some(format!("{}={}", encoded(name), encoded(value?))))
+            .filter_map(|(name, value)| Some((name, value?)))
+            .map(|(name, value)| format!("{}={}", encoded(name), written(name, value)))
             .collect();
-        Secret::new(fields.join("&"))
+        fields.join("&")
     }
 
     /// Whether `text` gives away the client's secret or the refresh token, in whatever form.
-    pub(super) fn is_given_away(&self, text: &str, refresh_token: Option<&Secret>) -> bool {
+    pub(crate) fn is_given_away(&self, text: &str, refresh_token: Option<&Secret>) -> bool {
         let basic = self.authorization();
         let basic = basic.iter().map(|(_, header)| header);
         let mut secrets = self.client_secret.iter().chain(refresh_token);

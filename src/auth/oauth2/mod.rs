@@ -10,6 +10,7 @@
 mod cache;
 mod grant;
 mod members;
+mod shown;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::system::secret::Secret;
 use crate::system::time::{self, Deadline};
 use cache::{Cache, MARGIN};
 use grant::{Flow, Grant};
+pub(crate) use shown::TokenExchange;
 
 /// An access token.
 #[derive(Debug)]
@@ -49,6 +51,9 @@ impl From<Secret> for AccessToken {
     }
 }
 
+/// Whom to tell of each request to a token endpoint.
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(&TokenExchange);
+
 /// How much of a token endpoint's answer is read; far more than any has.
 const MAX_ANSWER: u64 = 1 << 20;
 
@@ -71,6 +76,7 @@ pub(super) fn token(
     connection: &Connection,
     refused: Option<&Secret>,
     deadline: Deadline,
+    tell: Tell,
 ) -> Result<AccessToken> {
     let grant = Grant::read(file, connection, deadline)?;
     let mut cache = Cache::of(&grant);
@@ -111,7 +117,7 @@ pub(super) fn token(
         grant: &grant,
         refresh_token: refresh_token.as_ref(),
     }
-    .run(connection, deadline)?;
+    .run(connection, deadline, tell)?;
     let (refresh_token, story) = match (refresh_token, issued.refresh_token) {
         (Some(old), Some(new)) if old.expose() != new.expose() => {
             grant.keep(&new)?;
@@ -181,7 +187,7 @@ struct TokenRequest<'a> {
 }
 
 impl TokenRequest<'_> {
-    fn run(&self, connection: &Connection, deadline: Deadline) -> Result<Issued> {
+    fn run(&self, connection: &Connection, deadline: Deadline, tell: Tell) -> Result<Issued> {
         let connection = Connection {
             max_response: MAX_ANSWER,
             ..connection.clone()
@@ -196,7 +202,13 @@ impl TokenRequest<'_> {
             secrets: &secrets,
             body: Body::Form(&form),
         };
-        match client.attempt(&request, deadline) {
+        let attempt = client.attempt(&request, deadline);
+        let answer = match &attempt {
+            Attempt::Answered(answer) => Some(answer),
+            Attempt::Unsent(_) | Attempt::Unanswered(_) => None,
+        };
+        tell(&TokenExchange::of(self.grant, self.refresh_token, answer));
+        match attempt {
             Attempt::Answered(answer) => self.issued(&answer),
             Attempt::Unsent(error) | Attempt::Unanswered(error) => Err(unreached(&error)),
         }

@@ -1,0 +1,70 @@
+//! A request for a token and its answer, fit to be seen.
+
+use serde_json::{Map, Value, json};
+
+use super::grant::Grant;
+use crate::http::Answer;
+use crate::request::Url;
+use crate::system::secret::Secret;
+
+/// What stands in the place of a secret.
+const MASK: &str = "********";
+
+/// Members of an answer that are no secrets (RFC 6749, sections 5.1 and 5.2; RFC 8693).
+const PLAIN: [&str; 7] = [
+    "error",
+    "error_description",
+    "error_uri",
+    "expires_in",
+    "issued_token_type",
+    "scope",
+    "token_type",
+];
+
+/// One request for a token, and its answer, without their secrets.
+#[derive(Debug)]
+pub(crate) struct TokenExchange<'a> {
+    /// The token endpoint.
+    pub(crate) url: &'a Url,
+    /// Whether a header proves who the client is.
+    pub(crate) has_header: bool,
+    /// The form that is the request's body.
+    pub(crate) form: String,
+    /// The answer, where there was one. What matters of its body is in `said`.
+    pub(crate) answer: Option<&'a Answer>,
+    /// The body of the answer.
+    pub(crate) said: String,
+}
+
+impl TokenExchange<'_> {
+    pub(super) fn of<'a>(
+        grant: &'a Grant,
+        refresh_token: Option<&Secret>,
+        answer: Option<&'a Answer>,
+    ) -> TokenExchange<'a> {
+        let plain = |text: &str| !grant.is_given_away(text, refresh_token);
+        TokenExchange {
+            url: &grant.token_url,
+            has_header: grant.authorization().is_some(),
+            form: grant.shown_form(refresh_token, MASK),
+            answer,
+            said: answer.map_or_else(String::new, |answer| shown_body(answer, plain)),
+        }
+    }
+}
+
+/// The JSON of an answer, with a mask for each text that may be a secret.
+fn shown_body(answer: &Answer, is_plain: impl Fn(&str) -> bool) -> String {
+    let Ok(Value::Object(members)) = serde_json::from_slice(&answer.body) else {
+        return format!("({} bytes that are no JSON object)", answer.body.len());
+    };
+    let shown = members.into_iter().map(|(name, value)| {
+        let value = match &value {
+            Value::String(text) if PLAIN.contains(&&*name) && is_plain(text) => value,
+            Value::Null | Value::Bool(_) | Value::Number(_) => value,
+            _ => json!(MASK),
+        };
+        (name, value)
+    });
+    Value::Object(shown.collect::<Map<_, _>>()).to_string()
+}
