@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -143,6 +143,44 @@ pub(crate) fn exposed_mode(path: &Path) -> Option<u32> {
 /// Whether a file can be read more than once: a pipe cannot; one that is missing is worth the error.
 fn can_be_read_again(path: &Path) -> bool {
     path.metadata().map_or(true, |metadata| metadata.is_file())
+}
+
+/// The files of `target` that should be their owner's alone.
+///
+/// # Errors
+/// As for [`oauth2::secret_files`].
+pub(crate) fn secret_files(target: &Target, deadline: Deadline) -> Result<Vec<PathBuf>> {
+    let mut files = match &target.auth.source {
+        TokenSource::File(path) => vec![path.clone()],
+        // A pipe can be read only once.
+        TokenSource::OAuth2(file) if file.is_file() => {
+            oauth2::secret_files(file, &target.connection, deadline)?
+        }
+        _ => Vec::new(),
+    };
+    files.extend(target.header_files.iter().cloned());
+    let identity = target.connection.identity.iter();
+    files.extend(identity.map(|(_, key)| key.clone()));
+    Ok(files)
+}
+
+/// Whether what was given for a token file is likely to be the token itself.
+pub(crate) fn is_pasted(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let is_word = !text.contains(['/', ' ']) && fs::symlink_metadata(path).is_err();
+    is_word && (text.len() >= LONG_WORD || secret::is_jwt(&text))
+}
+
+/// Hardly a token is shorter, and hardly a file's name in the current directory is longer.
+const LONG_WORD: usize = 20;
+
+/// The error of such a token file.
+pub(crate) fn pasted() -> Error {
+    Error::new(
+        Kind::Config,
+        "reading the token file: there is no file of the name that --token-file gives, and it may be the token itself",
+    )
+    .hint("put the token into a file, and give its path; every user of this machine could read it here, so replace it")
 }
 
 /// The token, but not the one that was `refused` where there is a choice; `None` where the user wants none.

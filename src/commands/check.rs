@@ -4,7 +4,7 @@
 //! goes on after a failure as far as the rest can be told without it. What is tested is the run's own code: the
 //! document is read, the token fetched, the connection made and secured, and only then no request follows.
 
-use crate::auth::oauth2::{self, TokenExchange};
+use crate::auth::oauth2::TokenExchange;
 use crate::auth::{self, Credentials};
 use crate::delivery::exit::Exit;
 use crate::document::ndjson::{NdjsonReader, Next};
@@ -145,29 +145,12 @@ impl Findings<'_> {
         if let Some(text) = credentials.as_mut().and_then(Credentials::note) {
             self.report.finding(Mark::Doubtful, &text, None)?;
         }
-        let mut secret_files = match source {
-            TokenSource::File(path) => vec![path.clone()],
-            // What keeps it from being read was told above.
-            TokenSource::OAuth2(file) => {
-                oauth2::secret_files(file, &target.connection, deadline).unwrap_or_default()
-            }
-            _ => Vec::new(),
-        };
-        secret_files.extend(target.header_files.iter().cloned());
-        secret_files.extend(
-            target
-                .connection
-                .identity
-                .iter()
-                .map(|(_, key)| key.clone()),
-        );
+        // What keeps them from being read was told above.
+        let secret_files = auth::secret_files(target, deadline).unwrap_or_default();
         for path in secret_files {
             if let Some(mode) = auth::exposed_mode(&path) {
-                let path = path.display();
-                self.doubtful(
-                    &format!("'{path}' is not its owner's alone (mode {mode:o})"),
-                    &format!("chmod 600 '{path}'"),
-                )?;
+                let (text, remedy) = super::not_its_owners_alone(&path, mode);
+                self.doubtful(&text, &remedy)?;
             }
         }
         let Some(end) = credentials.and_then(|credentials| credentials.expiry()) else {

@@ -301,9 +301,7 @@ impl<'a> FlushRun<'a> {
         let session = match self.session.take() {
             Some(session) if share(&session.target, &job.target) => session,
             _ => {
-                if job.target.connection.insecure {
-                    self.report.insecure();
-                }
+                super::warn(&job.target, limit, self.report);
                 let target = job.target.clone();
                 let api = Api::new(&target)?;
                 Session { target, api }

@@ -7,14 +7,17 @@ pub(crate) mod queue;
 pub(crate) mod send;
 
 use std::io;
+use std::path::Path;
+use std::time::Duration;
 
+use crate::auth;
 use crate::document::Document;
 use crate::document::ndjson::NdjsonReader;
 use crate::output::Report;
-use crate::request::{Input, Lines, RunLimits};
+use crate::request::{Input, Lines, RunLimits, Target};
 use crate::system::error::Result;
 use crate::system::lock::Lock;
-use crate::system::time::{Clock, SystemClock};
+use crate::system::time::{Clock, Deadline, SystemClock};
 
 /// The lock, to be held for the rest of the run, and then the random wait.
 fn begin(run: &RunLimits, clock: &SystemClock, report: Report) -> Result<Option<Lock>> {
@@ -25,6 +28,31 @@ fn begin(run: &RunLimits, clock: &SystemClock, report: Report) -> Result<Option<
         clock.sleep(wait);
     }
     Ok(lock)
+}
+
+/// Warns of what puts the secrets of `target` at risk: certificates that are not checked, and files that every user of
+/// this machine can read or change. Files open to a group are left to `check`: a group may be meant.
+fn warn(target: &Target, limit: Duration, report: Report) {
+    if target.connection.insecure {
+        report.insecure();
+    }
+    // What keeps them from being read is told when they are.
+    let files = auth::secret_files(target, Deadline::after(limit)).unwrap_or_default();
+    for path in files {
+        if let Some(mode) = auth::exposed_mode(&path).filter(|mode| mode & 0o007 != 0) {
+            let (text, remedy) = not_its_owners_alone(&path, mode);
+            report.unless_quiet(&format!("{text}; {remedy}"));
+        }
+    }
+}
+
+/// What is wrong with such a file, and the remedy.
+fn not_its_owners_alone(path: &Path, mode: u32) -> (String, String) {
+    let path = path.display();
+    (
+        format!("'{path}' is not its owner's alone (mode {mode:o})"),
+        format!("chmod 600 '{path}'"),
+    )
 }
 
 /// Reads the one document that `input` names, and checks it, before anything is connected.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{begin, lines, read_document};
+use super::{begin, lines, read_document, warn};
 use crate::auth;
 use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
@@ -39,8 +39,9 @@ fn all(plan: &Plan, report: Report) -> Result<Exit> {
         true => None,
         false => begin(&plan.run, &clock, report)?,
     };
-    if plan.target.connection.insecure && !plan.dry_run {
-        report.insecure();
+    if !plan.dry_run {
+        let limit = plan.run.limit(plan.policy.timeout, clock.elapsed());
+        warn(&plan.target, limit, report);
     }
     match &plan.documents {
         Documents::One(input) => one(plan, input, report, &clock),

@@ -634,11 +634,11 @@ struct Restarting<'a> {
 }
 
 impl Endpoint for Restarting<'_> {
-    fn prepare(&mut self, _: &Job, _: Deadline) -> Result<()> {
+    fn prepare(&mut self, _: &Job, _: Deadline, _: Tell) -> Result<()> {
         Ok(())
     }
 
-    fn renew(&mut self, _: &Job, _: Deadline) -> Result<bool> {
+    fn renew(&mut self, _: &Job, _: Deadline, _: Tell) -> Result<bool> {
         Ok(false)
     }
 

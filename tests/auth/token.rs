@@ -1,5 +1,5 @@
 //! The token: every place it may come from, every form it takes on the wire, and every one that stops the run first.
-use crate::support::{Dir, Request, Runner, Server, conn, dir, find, need, test};
+use crate::support::{Dir, Request, Response, Runner, Server, conn, dir, find, need, test};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -619,4 +619,87 @@ fn a_refused_token_is_fetched_again_where_it_may_have_changed() {
         let ran = run.args([server.url("/"), arg]).run();
         ran.stderr(unauthorized).within(0.0, 5.0).code(77);
     }
+}
+
+/// It would be on the screen, in the mail and in a spool.
+#[test]
+fn a_token_in_place_of_its_file_is_not_repeated() {
+    let told = "authpost: reading the token file: there is no file of the name that --token-file gives, and it may be the token itself\n\
+        hint: put the token into a file, and give its path; every user of this machine could read it here, so replace it\n";
+    for token in [
+        "eyJhbGciOiJub25lIn0.e30.c2ln",
+        "ghp_0123456789abcdefghij",
+        "eyJh.e30.",
+    ] {
+        let arg = format!("--token-file={token}");
+        refused(test(), &[&arg], 78, told);
+        refused(test(), &[&arg, "--spool=spool"], 78, told);
+        refused(test(), &[&arg, "-v", "--dry-run"], 78, told);
+    }
+    // A long name is one where there is such a file, or a directory in it.
+    let run = test().file("the-token-of-this-very-machine", "t0ken");
+    let arg = "--token-file=the-token-of-this-very-machine";
+    assert_eq!(authorization(run, &[arg]), "Bearer t0ken");
+    let missing = "./the-token-of-this-very-machine";
+    let stderr = format!(
+        "authpost: reading the token file '{missing}': No such file or directory\n\
+         hint: put the token into that file, readable by this user alone (chmod 600)\n"
+    );
+    refused(test(), &["--token-file", missing], 78, &stderr);
+}
+
+#[test]
+fn a_file_of_secrets_that_every_user_can_read_is_told_of_in_every_run() {
+    let warning = |name: &str, mode: &str| {
+        format!("authpost: '{name}' is not its owner's alone (mode {mode}); chmod 600 '{name}'\n")
+    };
+    let run = |server: &Server| {
+        test()
+            .file_mode("token", "t0ken", 0o644)
+            .file_mode("headers", "X-Api-Key: k\n", 0o604)
+            .file_mode("group", "X-Other: k\n", 0o640)
+            .file("lines", "1\n2\n")
+            .args([
+                "--token-file=token",
+                "--header-file=headers",
+                "--header-file=group",
+            ])
+            .arg(server.url("/"))
+    };
+    let both = warning("token", "644") + &warning("headers", "604");
+    let server = Server::handler(|_| Response::new(200, ""));
+    run(&server)
+        .arg("a=1")
+        .run()
+        .stderr(format!("{both}{OK}"))
+        .code(0);
+    run(&server).args(["-q", "a=1"]).run().code(0);
+    run(&server)
+        .arg("--lines=lines")
+        .run()
+        .stderr_like(&format!("{both}2 accepted, *\n"))
+        .code(0);
+    // A flush reads them too.
+    let d = dir();
+    let failing = Server::script([
+        conn().read().reply_json(503, "").close(),
+        conn().read().reply_json(200, "").close(),
+    ]);
+    run(&failing)
+        .in_dir(&d)
+        .args(["-q", "--tries=1", "--spool=spool", "a=1"])
+        .run()
+        .code(0);
+    let queue = fs::read_dir(d.join("spool/queue")).unwrap();
+    let id = queue.last().unwrap().unwrap().file_name();
+    let in_spool = |verb: &str| test().in_dir(&d).args([verb, "spool"]);
+    in_spool("retry").arg("-q").arg(id).run().code(0);
+    let both = both.replace("'token'", "'DIR/token'");
+    let both = both.replace("'headers'", "'DIR/headers'");
+    in_spool("flush")
+        .run()
+        .stderr_like(&format!(
+            "{both}authpost: the spool 'DIR/spool': 1 delivered\n"
+        ))
+        .code(0);
 }

@@ -155,6 +155,11 @@ impl Draft {
         {
             return Err(auth::unset(name));
         }
+        if let TokenSource::File(path) = &source
+            && auth::is_pasted(path)
+        {
+            return Err(auth::pasted());
+        }
         let form = match (self.auth_header.take(), self.scheme.take()) {
             (Some(_), Some(_)) => {
                 return Err(wrong("reading the command line: --auth-header and --auth-scheme are both given")
