@@ -52,6 +52,9 @@ pub(super) struct Draft {
     pub(super) lock: Option<PathBuf>,
     pub(super) max_time: Option<Duration>,
     pub(super) spool: Option<PathBuf>,
+    pub(super) spool_limit: Option<u64>,
+    pub(super) alert_after: Option<Duration>,
+    pub(super) now: bool,
     pub(super) all: bool,
     pub(super) json: bool,
     pub(super) expect: Vec<Expect>,
@@ -238,6 +241,7 @@ impl Draft {
         let dir = self.spool_dir(Verb::Flush)?;
         self.no_more_words(Verb::Flush)?;
         let timeout = self.retry_policy()?.timeout;
+        let alert_after = self.alert_after();
         let run = self.run()?;
         let output = Output {
             quiet: self.quiet,
@@ -253,6 +257,7 @@ impl Draft {
             timeout,
             run,
             output,
+            alert_after,
         })))
     }
 
@@ -281,6 +286,7 @@ impl Draft {
         let chosen = Chosen {
             dir,
             ids: (!self.all).then_some(ids),
+            now: self.now,
             quiet: self.quiet,
         };
         Ok(match verb {

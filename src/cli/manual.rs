@@ -85,9 +85,14 @@ pub(super) const JOBS: &[(&str, &str)] = &[
 pub(super) const SPOOL: &[(&str, &str)] = &[
     (
         "Delivery",
-        "'authpost flush' sends the pending messages that are due, oldest first, each with its original idempotency key: \
-         an id that is the same on every attempt, so that the API recognises a repeat. The first retry comes after 1 \
-         minute; the backoff then doubles up to 1 hour. After 7 days and 10 attempts, a message is dead-lettered.\n\n\
+        "'authpost flush' sends the pending messages that are due, each with its original idempotency key: \
+         an id that is the same on every attempt, so that the API recognises a repeat.\n\n\
+         Messages are kept in order for each target: a method and a URL. One run at a time sends to a target; another \
+         one waits for its turn until its deadline, and leaves its document queued then. A target that is not reached, \
+         or answers 408, 425, 429, 502, 503 or 504, or refuses the token, is tried again after 1 minute. Its backoff \
+         doubles up to 1 hour; the first success delivers all that is pending. A dead-lettered message blocks nothing: \
+         one that alone is answered with another 5xx is dead-lettered after 3 attempts, any other after 7 days and 10 \
+         attempts.\n\n\
          A message stores the path of its token file, never the token, so the file must exist when flush runs. A systemd \
          credential exists for its own unit only.",
     ),

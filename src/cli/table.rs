@@ -488,20 +488,62 @@ pub(super) const FLAGS: &[Flag] = &[
         brief: "keep the document in DIR until it is delivered",
         text: "A spool is a directory that queues documents until the API accepts them. A document in it is called \
                a message. The document is on disk before its first byte is sent. It is then sent as without \
-               --spool. If it was not sent, or if the API did not process it, the message stays pending in DIR and \
+               --spool, but in order: the documents for one method and URL reach the API in the order in which they \
+               were accepted. If older ones are pending, the run sends them first; if it cannot, the document \
+               queues behind them. If it was not sent, or if the API did not process it, the message stays pending in DIR and \
                the run exits 0. Run 'authpost flush -q DIR' from cron to send the pending messages whose next \
                attempt is due. If the token is refused, the message stays pending too, and the run exits 77. If the \
                API refuses the document (76), or if the outcome is unknown and --idempotent is not given (74), the \
                message is dead-lettered: it stays in DIR for review, and flush does not send it. See list, show, \
                retry and drop.\n\n\
                authpost creates DIR if it is missing, for this user only. A message stores the source of the token, \
-               not the token. Prefer --token-file to an environment variable, which cron does not have. A spool \
-               holds up to 10,000 messages and 256 MiB. When it is full, new documents are refused (73) and nothing \
-               is sent.\n\n\
+               not the token. Prefer --token-file to an environment variable, which cron does not have.\n\n\
                With --lines, only the lines that the API does not accept are stored. The run does not stop at them. \
-               Once the API is down, the remaining lines are stored without an attempt.",
+               Once the API is down, the remaining lines are stored without an attempt. Until the run ends, other \
+               runs for the same method and URL queue behind it.",
         set: |draft, value| {
             draft.spool = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "spool-limit",
+        short: None,
+        value: Some("SIZE"),
+        group: HelpSection::Delivery,
+        verbs: SENDING,
+        brief: "the most bytes that the spool holds [default: 256M]",
+        text: "When the spool is full, new documents are refused (73) and nothing is sent. Dead-lettered messages \
+               count too. Several runs at the same time may exceed the limit.",
+        set: |draft, value| {
+            draft.spool_limit = Some(value.size()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "alert-after",
+        short: None,
+        value: Some("TIME"),
+        group: HelpSection::Delivery,
+        verbs: DELIVERING,
+        brief: "warn of messages pending for so long [default: 24h]",
+        text: "The warning comes once a day for each method and URL, even with --quiet. It comes from flush; where \
+               nothing has run flush for so long, it comes from the runs that use --spool.",
+        set: |draft, value| {
+            draft.alert_after = Some(value.positive_duration()?);
+            Ok(())
+        },
+    },
+    Flag {
+        long: "now",
+        short: None,
+        value: None,
+        group: HelpSection::Delivery,
+        verbs: &[Verb::Retry],
+        brief: "deliver the requeued messages at once",
+        text: "What is older for the same method and URL goes first, as in a flush.",
+        set: |draft, _| {
+            draft.now = true;
             Ok(())
         },
     },

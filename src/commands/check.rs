@@ -10,7 +10,7 @@ use crate::delivery::exit::Exit;
 use crate::document::ndjson::{NdjsonReader, Next};
 use crate::http::{Client, Phase, Probe, TrustOrigin};
 use crate::output::{Mark, Report};
-use crate::request::{Documents, Plan, TokenSource};
+use crate::request::{Documents, Plan, SpoolPlan, TokenSource};
 use crate::spool::Spool;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::lock::Lock;
@@ -44,7 +44,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
             findings.lines(super::read_lines(lines))?;
         }
     }
-    if let Some(path) = &plan.spool {
+    if let Some(SpoolPlan { dir: path, .. }) = &plan.spool {
         let dir = path.display();
         findings.of(Spool::find(path, Kind::Output), |spool| match spool {
             Some(_) => format!("the spool '{dir}' is ours alone"),

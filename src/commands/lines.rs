@@ -11,17 +11,20 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::older::Older;
 use crate::delivery::api::Api;
+use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wait_for_target};
+use crate::delivery::connections::Connections;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal;
 use crate::delivery::verdict::{Acceptance, Disposition, Fate};
 use crate::delivery::{Context, Event, NoJournal, Outcome, deliver};
 use crate::document::Document;
 use crate::document::ndjson::{Batch, NdjsonReader, Next};
-use crate::output::{self, LineReport, Tally};
+use crate::output::{self, LineReport, Report, Tally};
 use crate::request::job::Job;
 use crate::request::{Lines, Plan};
-use crate::spool::{Message, Spool};
+use crate::spool::{Message, Spool, Tag};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{Clock, SystemClock};
 
@@ -43,12 +46,19 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
         reader = all_valid(plan, reader)?;
     }
     let failed = lines.failed.as_deref();
+    let failed = failed.map(|path| Failed::open(path, &reader)).transpose()?;
+    let spool = plan.spool.as_ref();
+    let spool = spool
+        .map(|spool| Spool::make(&spool.dir, spool.limit))
+        .transpose()?;
     let mut run = LinesRun {
         plan,
         interval: lines.interval,
-        failed: failed.map(|path| Failed::open(path, &reader)).transpose()?,
-        spool: plan.spool.as_deref().map(Spool::make).transpose()?,
+        failed,
+        spool: spool.as_ref(),
+        backlog: None,
         given_up: None,
+        queued: false,
         api: Api::new(&plan.target)?,
         report: LineReport::new(&plan.output, &plan.target),
         clock,
@@ -57,6 +67,9 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
         settled: lines.skip,
         exit: Exit::Ok,
     };
+    if let Some(spool) = &spool {
+        run.take_turn(spool)?;
+    }
     let stopped = run.all(&mut reader);
     run.end(stopped)
 }
@@ -143,9 +156,13 @@ struct LinesRun<'a> {
     plan: &'a Plan,
     interval: Duration,
     failed: Option<Failed>,
-    spool: Option<Spool>,
+    spool: Option<&'a Spool>,
+    /// What is pending for the same target, and with it the right to send to it; from beginning to end.
+    backlog: Option<Backlog<'a>>,
     /// Why the API is not tried any more, so that what follows goes into the spool at once.
     given_up: Option<String>,
+    /// Whether lines are pending in the spool.
+    queued: bool,
     api: Api,
     report: LineReport<'a>,
     clock: &'a SystemClock,
@@ -157,7 +174,52 @@ struct LinesRun<'a> {
     exit: Exit,
 }
 
-impl LinesRun<'_> {
+impl<'a> LinesRun<'a> {
+    /// Waits until nobody else sends to the target, and delivers what is older than the lines. Where that cannot be done,
+    /// all lines go into the spool, behind it.
+    fn take_turn(&mut self, spool: &'a Spool) -> Result<()> {
+        let (plan, clock) = (self.plan, self.clock);
+        let start = clock.elapsed();
+        let limit = plan.run.limit(plan.policy.timeout, start);
+        let left = || limit.saturating_sub(clock.elapsed() - start);
+        let Some(lock) = wait_for_target(spool, &Tag::of(&plan.target), limit, clock)? else {
+            let why = "another run is sending to its target".to_owned();
+            self.queue_all(spool, 0, Blocked::because(&why));
+            return Ok(());
+        };
+        let mut older = Older::new(Report::new(&plan.output));
+        let observer = &mut |event: MessageEvent| older.event(event);
+        let mut backlog = Backlog::open(spool, lock, clock, observer)?;
+        let end = backlog.deliver(
+            None,
+            &mut Sending {
+                policy: &plan.policy,
+                limit: &left,
+                connections: &mut Connections::default(),
+                observer,
+            },
+        )?;
+        older.summary();
+        let count = backlog.remaining();
+        self.backlog = Some(backlog);
+        match end {
+            End::Done => {}
+            End::OutOfTime => self.queue_all(spool, count, Blocked::because("no time is left")),
+            End::Blocked(blocked) => self.queue_all(spool, count, blocked),
+        }
+        Ok(())
+    }
+
+    /// All lines go behind so many `older` documents.
+    fn queue_all(&mut self, spool: &Spool, older: usize, blocked: Blocked) {
+        let Blocked { exit, why, hint } = blocked.behind(older);
+        if let Exit::NoPerm | Exit::NoInput | Exit::Config | Exit::CantCreat = exit {
+            self.exit = self.exit.or_worse(exit);
+        }
+        self.report.all_queued(&why, hint, spool.dir(), self.exit);
+        self.given_up = Some(why);
+    }
+
     /// Delivers one document after the other, until the end or until there is no point in going on.
     fn all(&mut self, reader: &mut NdjsonReader) -> Result<Option<Stop>> {
         while let Some(next) = reader.next()? {
@@ -218,16 +280,24 @@ impl LinesRun<'_> {
     /// Puts a document that the API did not accept into the spool, where there is one.
     fn put_into_spool(&mut self, job: &Job, batch: &Batch, outcome: &mut Outcome) -> Result<()> {
         let is_delivered = outcome.verdict.disposition == Disposition::Delivered;
-        let Some(spool) = self.spool.as_ref().filter(|_| !is_delivered) else {
+        let Some(spool) = self.spool.filter(|_| !is_delivered) else {
             return Ok(());
         };
+        let is_attempted = self.given_up.is_none();
         let exit = outcome.exit();
         message(self.plan, job, self.clock)
-            .and_then(|message| {
-                journal::accept_after(spool, &message, &job.body, outcome, self.clock)
+            .and_then(|mut message| {
+                let body = &job.body;
+                journal::accept_after(spool, &mut message, body, outcome, is_attempted, self.clock)
             })
             .map_err(|error| journal::spool_error_context(&outcome.verdict, error))?;
-        if self.given_up.is_none() && exit != Exit::Protocol {
+        if let Some(backlog) = self.backlog.as_mut().filter(|_| is_attempted) {
+            journal::note_target(backlog.lock(), outcome, self.clock);
+        }
+        if outcome.verdict.disposition == Disposition::Requeue {
+            self.queued = true;
+        }
+        if is_attempted && exit != Exit::Protocol {
             let dir = spool.dir().display().to_string();
             self.report.given_up(&batch.span, outcome, &dir);
             self.given_up = Some(outcome.why());
@@ -267,6 +337,7 @@ impl LinesRun<'_> {
             acceptance: acceptance(self.plan),
             clock: self.clock,
             earlier_attempts: 0,
+            failed_alone: 0,
             last_of: None,
         };
         let tell = &mut |event: Event| report.event(job, &batch.span, event);
@@ -329,6 +400,10 @@ impl LinesRun<'_> {
             }
         };
         let again = stopped.map(|stop| (self.settled, stop.maybe_taken));
+        if let Some(backlog) = self.backlog {
+            let is_empty = !self.queued && backlog.remaining() == 0;
+            backlog.close(is_empty);
+        }
         self.report
             .end(&self.tally, self.clock.elapsed(), self.exit, again);
         Ok(self.exit)

@@ -1,10 +1,13 @@
 //! The verbs: one file for each.
 
+mod alert;
 pub(crate) mod check;
 pub(crate) mod flush;
 pub(crate) mod lines;
+mod older;
 pub(crate) mod queue;
 pub(crate) mod send;
+mod spooled;
 
 use std::io;
 use std::path::Path;

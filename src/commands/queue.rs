@@ -5,15 +5,17 @@
 
 mod row;
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
+use super::flush;
 use crate::delivery::exit::Exit;
 use crate::output::{self, page};
 use crate::request::Chosen;
-use crate::spool::{Hold, Message, MessageError, Place, Spool};
+use crate::spool::{Hold, Id, Message, MessageError, Place, Spool};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock};
 use row::Row;
@@ -30,22 +32,27 @@ const LEAST: usize = 4;
 /// So much is printed at once.
 const PIECE: usize = 64 << 10;
 
-/// Lists the messages in `dir`, those that wait and then those that are dead; with `json`, one a line.
+/// Lists the messages in `dir`, the pending ones and then the dead-lettered ones; with `json`, one a line.
 ///
 /// # Errors
 /// When the spool cannot be read, or standard output not written.
 pub(crate) fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
+    // A directory that was made for the spool may still be empty.
+    if Spool::is_prepared(dir)? {
+        output::info(&format!("the spool '{}' is empty", dir.display()));
+        return Ok(());
+    }
     let spool = Spool::open(dir)?;
     let now = clock.unix();
     let mut text = String::new();
     let mut entries = entries(&spool)?;
     let dead = entries.split_off(entries.partition_point(|(place, ..)| *place != Place::Dead));
-    for (title, entries) in [("waiting", entries), ("dead", dead)] {
+    for (title, entries) in [("pending", entries), ("dead-lettered", dead)] {
         if !json {
             let count = entries.len();
             text.push_str(&format!("{title}: {count}\n"));
             if count > 0 {
-                text.push_str(&format!("  {:<30}  AGE     TRIES  NEXT    TO\n", "ID"));
+                text.push_str("  ID        AGE     TRIES  NEXT     TO\n");
             }
         }
         for (place, name, is_double) in entries {
@@ -60,6 +67,7 @@ pub(crate) fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
                 bytes,
                 message,
                 retries: spool.retry_state(&name),
+                left: spool.left(&name, now),
                 doubt,
             };
             text.push_str(&if json { row.json(now) } else { row.text(now) });
@@ -132,13 +140,13 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let now = clock.unix();
     let state = match (doubt(&spool, place, &name, is_double), place) {
         (Some(doubt), _) => doubt.to_owned(),
-        (_, Place::Queue) if retries.left(now) > 0 => {
-            let left = spoken(retries.left(now));
-            format!("waiting, due in {left}")
+        (_, Place::Queue) if spool.left(&name, now) > 0 => {
+            let left = spoken(spool.left(&name, now));
+            format!("pending, due in {left}")
         }
-        (_, Place::Queue) => "waiting, and due".to_owned(),
+        (_, Place::Queue) => "pending, and due".to_owned(),
         (_, Place::Active) => "being sent".to_owned(),
-        (_, Place::Dead) => "dead".to_owned(),
+        (_, Place::Dead) => "dead-lettered".to_owned(),
     };
     let mut text = format!(
         "id: {}\nstate: {state}\naccepted: {}\ntries: {}\n",
@@ -152,6 +160,12 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
             output::printable(&retries.error)
         ));
     }
+    if !retries.answer.is_empty() {
+        text.push_str("last answer:\n");
+        for line in retries.answer.lines() {
+            text.push_str(&format!("  {}\n", output::printable(line)));
+        }
+    }
     page(format!("{text}\n").as_bytes())?;
     output::dry_run(&message.job(body), false, None)
 }
@@ -162,7 +176,12 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
 /// # Errors
 /// When the spool cannot be used.
 pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
-    each(chosen, "due now", |spool, place, name| {
+    let tags = RefCell::new(HashSet::new());
+    let done = match chosen.now {
+        true => "requeued",
+        false => "requeued; due at the next flush",
+    };
+    let exit = each(chosen, done, |spool, place, name| {
         let held = match spool.hold(place, name)? {
             Hold::Held(held) => held,
             Hold::Busy => return Err(busy(name)),
@@ -186,8 +205,19 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
             return Ok(Exit::IoErr);
         }
         spool.clear_state(name)?;
-        held.requeue().map(|()| Exit::Ok)
-    })
+        held.requeue()?;
+        // Where another run holds it, it is being sent to.
+        if let Some(mut lock) = spool.lock_target(&message.id.tag())? {
+            lock.reset();
+        }
+        tags.borrow_mut().insert(message.id.tag());
+        Ok(Exit::Ok)
+    })?;
+    let tags = tags.into_inner();
+    match chosen.now && !tags.is_empty() {
+        true => Ok(exit.or_worse(flush::only(chosen, tags)?)),
+        false => Ok(exit),
+    }
 }
 
 /// Removes messages.
@@ -253,7 +283,10 @@ fn find(
 ) -> Result<(Place, OsString, bool)> {
     let found: Vec<_> = there
         .iter()
-        .filter(|(_, name, _)| name.to_string_lossy().starts_with(prefix))
+        .filter(|(_, name, _)| match Id::parse(name) {
+            Some(id) => id.is_meant_by(prefix),
+            None => name.to_string_lossy().starts_with(prefix),
+        })
         .collect();
     let exact = found
         .iter()
@@ -274,7 +307,7 @@ fn find(
         .hint(format!("'authpost list {dir}' shows what is there"))),
         (count, _) => Err(Error::new(
             Kind::Usage,
-            format!("looking for the message '{prefix}': {count} messages begin so"),
+            format!("looking for the message '{prefix}': {count} messages have it"),
         )
         .hint("give more of the id")),
     }

@@ -1,18 +1,14 @@
-//! Sending one document, by way of a spool or without one.
+//! Sending documents: one of them without a spool; the others are those of `spooled.rs` and `lines.rs`.
 
-use std::path::Path;
-
-use super::{begin, lines, read_document, warn};
+use super::{begin, lines, read_document, spooled, warn};
 use crate::auth;
 use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
-use crate::delivery::journal::{self, SpoolJournal};
-use crate::delivery::verdict::{Acceptance, Disposition};
+use crate::delivery::verdict::Acceptance;
 use crate::delivery::{Context, Event, NoJournal, deliver};
 use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::request::{Documents, Input, Plan};
-use crate::spool::{Message, Place, RetryState, Spool};
 use crate::system::error::Result;
 use crate::system::time::{Clock, Deadline, SystemClock};
 
@@ -76,10 +72,11 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
         },
         clock,
         earlier_attempts: 0,
+        failed_alone: 0,
         last_of: None,
     };
-    if let Some(dir) = &plan.spool {
-        return by_way_of_spool(dir, &job, &context, report);
+    if let Some(spool) = &plan.spool {
+        return spooled::send(spool, &job, &context, report);
     }
     let mut api = Api::new(&job.target)?;
     let tell = &mut |event: Event| report.event(&job, event);
@@ -89,66 +86,4 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
     // POST.
     std::mem::forget((api, outcome, job));
     exit
-}
-
-/// Takes `job` into the spool in `dir`, and then delivers it. How the run is to end.
-fn by_way_of_spool(dir: &Path, job: &Job, context: &Context, report: Report) -> Result<Exit> {
-    let Context {
-        policy,
-        acceptance,
-        clock,
-        ..
-    } = *context;
-    let Acceptance {
-        expect, any_answer, ..
-    } = acceptance;
-    let message = Message::new(job, policy.idempotent, expect, any_answer, clock.unix())?;
-    let spool = Spool::make(dir)?;
-    let mut held = spool.accept(&message, &job.body, Place::Queue)?;
-    let outcome = Api::new(&job.target).and_then(|mut api| {
-        let tell = &mut |event: Event| report.event(job, event);
-        deliver(job, &mut api, context, &mut SpoolJournal(&mut held), tell)
-    });
-    let (dir, id) = (spool.dir().display(), &message.id);
-    let kept = format!("kept in the spool as {id}");
-    let flush = format!("'authpost flush {dir}' delivers it");
-    let mut outcome = match outcome {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            output::error(&error);
-            let mut retries = RetryState::default();
-            retries.failed(message.created, clock.unix(), None, &error.to_string());
-            spool.save_state(&message.id, &retries);
-            held.requeue()?;
-            // That it cannot be printed is less than where the document is.
-            let _ = report.spooled_unsent(job, &error);
-            output::info(&format!("{kept}; {flush}"));
-            return Ok(error.kind().into());
-        }
-    };
-    if let Err(error) = journal::dispose(&spool, held, &message, &mut outcome, clock) {
-        let exit = journal::exit_with_spool_error(&outcome, &error);
-        let told = report.outcome(job, &outcome);
-        output::error(&error);
-        return told.map(|_| exit);
-    }
-    match outcome.verdict.disposition {
-        Disposition::Delivered => report.outcome(job, &outcome),
-        Disposition::DeadLetter => {
-            let exit = report.outcome(job, &outcome)?;
-            output::info(&format!(
-                "dead-lettered in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
-            ));
-            Ok(exit)
-        }
-        Disposition::Requeue if outcome.exit() == Exit::Ok => {
-            let why = outcome.why();
-            report.spooled(job, &outcome, &format!("{kept}: {why}; {flush}"))
-        }
-        Disposition::Requeue => {
-            let exit = report.outcome(job, &outcome)?;
-            output::info(&format!("{kept}; {flush}"));
-            Ok(exit)
-        }
-    }
 }

@@ -3,10 +3,13 @@
 //! A message is marked on the disk while a request with it is under way, and goes where the verdict's [`Disposition`]
 //! says when the delivery is over. What an outcome means was judged before; where files lie is the spool's to know.
 
-use super::verdict::{Disposition, Fate, Retry, Verdict};
+use std::ffi::OsStr;
+
+use super::verdict::{Disposition, Fate, Retry, Scope, Verdict};
 use super::{Exit, Journal, Outcome, Spooling};
 use crate::document::Document;
-use crate::spool::{Held, Message, Place, RetryState, Spool};
+use crate::http::Answer;
+use crate::spool::{Held, Message, Place, Spool, TargetLock};
 use crate::system::error::{Error, Result};
 use crate::system::time::Clock;
 
@@ -28,17 +31,19 @@ impl Journal for SpoolJournal<'_, '_> {
     }
 }
 
-/// Puts a message that this run took in where its delivery leaves it.
+/// Puts a message where its delivery leaves it, and notes when its target is due.
 ///
 /// # Errors
 /// When the spool does not do it, with what became of the document.
 pub(crate) fn dispose(
     spool: &Spool,
+    lock: &mut TargetLock,
     held: Held,
     message: &Message,
-    outcome: &mut Outcome,
+    outcome: &Outcome,
     clock: &dyn Clock,
 ) -> Result<()> {
+    note_target(lock, outcome, clock);
     let put = match outcome.verdict.disposition {
         Disposition::Delivered => held.remove(),
         Disposition::DeadLetter => {
@@ -50,20 +55,28 @@ pub(crate) fn dispose(
             held.requeue()
         }
     };
-    put.map_err(|error| spool_error_context(&outcome.verdict, error))?;
-    outcome.spool = Spooling::Accepted;
-    Ok(())
+    put.map_err(|error| spool_error_context(&outcome.verdict, error))
 }
 
-/// Takes a message into the spool after the delivery of its document, unless the API accepted that.
+/// Notes when the target of a message is due.
+pub(crate) fn note_target(lock: &mut TargetLock, outcome: &Outcome, clock: &dyn Clock) {
+    match outcome.verdict.blocks_target() {
+        true => lock.failed(clock.unix(), outcome.retry_after(clock)),
+        false => lock.reset(),
+    }
+}
+
+/// Takes a message into the spool after the delivery of its document, unless the API accepted that. Whether the API was
+/// tried at all, `is_attempted` says.
 ///
 /// # Errors
 /// When the spool does not take it in.
 pub(crate) fn accept_after(
     spool: &Spool,
-    message: &Message,
+    message: &mut Message,
     body: &Document,
     outcome: &mut Outcome,
+    is_attempted: bool,
     clock: &dyn Clock,
 ) -> Result<()> {
     // It goes where it belongs in one step: a dead letter must not be found pending, whenever this run is stopped.
@@ -73,17 +86,37 @@ pub(crate) fn accept_after(
         Disposition::DeadLetter => Place::Dead,
     };
     spool.accept(message, body, place)?;
-    remember(spool, message, outcome, clock);
+    if is_attempted {
+        remember(spool, message, outcome, clock);
+    }
     outcome.spool = Spooling::Accepted;
     Ok(())
 }
 
 /// Notes beside a message how its last attempt ended.
 fn remember(spool: &Spool, message: &Message, outcome: &Outcome, clock: &dyn Clock) {
-    let mut retries = RetryState::default();
-    let asked = outcome.retry_after(clock);
-    retries.failed(message.created, clock.unix(), asked, &outcome.why());
+    let mut retries = spool.retry_state(OsStr::new(message.id.as_str()));
+    let is_alone = outcome.verdict.scope == Scope::Message;
+    retries.failed(message.created, clock.unix(), is_alone, &outcome.why());
+    retries.answer = outcome.answer.as_ref().map(kept).unwrap_or_default();
     spool.save_state(&message.id, &retries);
+}
+
+/// So much of an answer's body is kept, so that a person can read it days later.
+const KEPT: usize = 4 << 10;
+
+fn kept(answer: &Answer) -> String {
+    let body = match answer.repeats_secret {
+        true => "(the answer repeats a secret, so it is not kept)".into(),
+        false => String::from_utf8_lossy(&answer.body[..answer.body.len().min(KEPT)]),
+    };
+    let Answer {
+        version,
+        status,
+        reason,
+        ..
+    } = answer;
+    format!("{version} {status} {reason}\n{body}")
 }
 
 /// What to say when the spool fails after the API did its part: what became of the document comes first.

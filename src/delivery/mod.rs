@@ -5,6 +5,8 @@
 //! a spool takes part through a [`Journal`].
 
 pub(crate) mod api;
+pub(crate) mod backlog;
+pub(crate) mod connections;
 pub(crate) mod exit;
 pub(crate) mod journal;
 #[cfg(test)]
@@ -83,6 +85,25 @@ impl Outcome {
         }
     }
 
+    /// Of a document that is in a spool, and that this run did not send.
+    pub(crate) fn in_spool(
+        fate: Fate,
+        disposition: Disposition,
+        exit: Exit,
+        why: String,
+        hint: Option<String>,
+    ) -> Outcome {
+        Outcome {
+            verdict: Verdict::without_attempt(fate, disposition, exit, why, hint),
+            ending: None,
+            answer: None,
+            tries: 0,
+            took: Duration::ZERO,
+            note: None,
+            spool: Spooling::Accepted,
+        }
+    }
+
     /// What became of the document.
     pub(crate) fn fate(&self) -> Fate {
         match (self.spool, self.verdict.disposition) {
@@ -94,9 +115,12 @@ impl Outcome {
     /// How a run with this delivery alone ends.
     pub(crate) fn exit(&self) -> Exit {
         match (self.spool, self.verdict.disposition) {
-            // All is well, unless somebody has to mend the token, or whatever keeps the document from being read.
+            // All is well, unless somebody has to mend something first.
             (Spooling::Accepted, Disposition::Requeue)
-                if !matches!(self.verdict.exit, Exit::NoPerm | Exit::NoInput) =>
+                if !matches!(
+                    self.verdict.exit,
+                    Exit::NoPerm | Exit::NoInput | Exit::Config | Exit::CantCreat
+                ) =>
             {
                 Exit::Ok
             }
@@ -162,6 +186,8 @@ pub(crate) struct Context<'a> {
     /// How many attempts earlier runs made, as in [`Circumstances`].
     pub(crate) earlier_attempts: u64,
     /// As in [`Circumstances`].
+    pub(crate) failed_alone: u64,
+    /// As in [`Circumstances`].
     pub(crate) last_of: Option<u64>,
 }
 
@@ -216,6 +242,7 @@ pub(crate) fn deliver(
         attempts: context.earlier_attempts,
         idempotent: policy.idempotent,
         credentials: Proof::of(&job.target),
+        failed_alone: context.failed_alone,
         last_of: context.last_of,
         ..Circumstances::default()
     };

@@ -210,6 +210,7 @@ impl Given {
             },
             clock: &clock,
             earlier_attempts: 0,
+            failed_alone: 0,
             last_of: None,
         };
         let mut told = Vec::new();
@@ -696,6 +697,7 @@ fn an_api_that_restarts_is_ridden_out() {
                     },
                     clock: &clock,
                     earlier_attempts: 0,
+                    failed_alone: 0,
                     last_of: None,
                 };
                 let job = job();

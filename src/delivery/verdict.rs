@@ -102,9 +102,30 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// On a document that was not sent by this run, because of what became of others or of what another run did.
+    pub(crate) fn without_attempt(
+        fate: Fate,
+        disposition: Disposition,
+        exit: Exit,
+        why: String,
+        hint: Option<String>,
+    ) -> Verdict {
+        Verdict {
+            hint,
+            scope: Scope::Target,
+            disposition,
+            ..verdict(fate, exit, Retry::Never, why)
+        }
+    }
+
     /// Whether the API may have processed the document without saying so.
     pub(crate) fn may_have_been_accepted(&self) -> bool {
         self.retry == Retry::IfIdempotent || self.fate == Fate::Unknown
+    }
+
+    /// Whether the messages behind this one have to wait: they would fail too, or they would overtake it.
+    pub(crate) fn blocks_target(&self) -> bool {
+        self.scope == Scope::Target || self.disposition == Disposition::Requeue
     }
 }
 
@@ -132,6 +153,8 @@ pub(super) struct Circumstances {
     pub(crate) credentials: Proof,
     /// When the token expired, if it has: `2 h ago (…)`.
     pub(crate) token_expired: Option<String>,
+    /// How many deliveries of the message failed before for a reason that concerned it alone.
+    pub(crate) failed_alone: u64,
     /// If this attempt fails, it is the last of so many: the message has been retried often and long enough.
     pub(crate) last_of: Option<u64>,
 }
@@ -165,6 +188,20 @@ impl Proof {
     }
 }
 
+impl Circumstances {
+    /// Of how many tries this is the last, if it is, when it fails with this scope.
+    fn last_of(&self, scope: Scope) -> Option<u64> {
+        let alone = self.failed_alone + 1;
+        match scope {
+            Scope::Message if alone >= TRIES_ALONE => Some(alone),
+            Scope::Message | Scope::Target => self.last_of,
+        }
+    }
+}
+
+/// How often a message is tried that fails for a reason that concerns it alone: it must not block its target for days.
+const TRIES_ALONE: u64 = 3;
+
 /// Judges one attempt.
 pub(super) fn judge(
     attempt: &Attempt,
@@ -189,7 +226,8 @@ pub(super) fn judge(
     }
     verdict.scope = scope(attempt);
     verdict.disposition = disposition(&verdict, circumstances);
-    if let (Disposition::DeadLetter, Some(attempts)) = (verdict.disposition, circumstances.last_of)
+    let last_of = circumstances.last_of(verdict.scope);
+    if let (Disposition::DeadLetter, Some(attempts)) = (verdict.disposition, last_of)
         && may_pass(&verdict, circumstances)
     {
         verdict.why = format!("given up after {attempts} attempts: {}", verdict.why);
@@ -253,7 +291,7 @@ fn disposition(verdict: &Verdict, circumstances: &Circumstances) -> Disposition 
     let is_ours_to_mend = verdict.fate == Fate::Unsent || verdict.exit == Exit::NoPerm;
     match may_pass(verdict, circumstances) {
         _ if verdict.fate == Fate::Accepted => Disposition::Delivered,
-        true if circumstances.last_of.is_none() => Disposition::Requeue,
+        true if circumstances.last_of(verdict.scope).is_none() => Disposition::Requeue,
         false if is_ours_to_mend => Disposition::Requeue,
         _ => Disposition::DeadLetter,
     }

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use super::answer::{end_of, quote};
@@ -216,6 +217,21 @@ impl LineReport<'_> {
             span,
             &format!("{why}{kept}: 'authpost flush {dir}' delivers it"),
         );
+    }
+
+    /// That all lines are kept in the spool in `dir`, and why.
+    pub(crate) fn all_queued(&mut self, why: &str, hint: Option<String>, dir: &Path, exit: Exit) {
+        if self.output.quiet && exit == Exit::Ok {
+            return;
+        }
+        let dir = dir.display();
+        let kept = "all lines are kept in the spool";
+        info(&format!(
+            "{kept}, {why}; 'authpost flush {dir}' delivers them"
+        ));
+        if let Some(hint) = hint {
+            print_line(&format!("hint: {hint}"));
+        }
     }
 
     /// What stopped us.

@@ -19,7 +19,7 @@ use record::Record;
 pub(crate) use report::{Mark, Report};
 pub(crate) use request::dry_run;
 use terminal::Out;
-pub(crate) use terminal::printable;
+pub(crate) use terminal::{fit, printable};
 
 /// One line on standard error, whatever is in it. That it cannot be written is nothing we could tell anybody.
 fn print_line(text: &str) {

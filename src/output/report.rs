@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use super::answer::{end_of, page_with_newline, pretty, quote, shown};
@@ -19,6 +20,7 @@ use crate::http::Answer;
 use crate::json::{self, Pointer};
 use crate::request::job::Job;
 use crate::request::{Output, Show, Target};
+use crate::spool::Message;
 use crate::system::error::{Error, Result};
 use crate::system::time;
 
@@ -120,6 +122,11 @@ impl Report<'_> {
         page(format!("{word}  {}\n", printable(&format!("{text}{remedy}"))).as_bytes())
     }
 
+    /// Whether nothing is to be printed on success.
+    pub(crate) fn is_quiet(self) -> bool {
+        self.output.quiet
+    }
+
     /// Something worth knowing that stops nothing.
     pub(crate) fn unless_quiet(self, text: &str) {
         if !self.output.quiet {
@@ -134,6 +141,36 @@ impl Report<'_> {
         if let Some(remedy) = remedy {
             print_line(&format!("hint: {remedy}"));
         }
+    }
+
+    /// Tells of a message that the API accepted, if its answer broke off.
+    pub(crate) fn incomplete(self, message: &Message, outcome: &Outcome) {
+        if outcome.exit() != Exit::Ok {
+            let (id, url) = (&message.id, &message.target.url);
+            self.warn(&format!("{id} to {url}: {}", outcome.why()), outcome.hint());
+        }
+    }
+
+    /// That a message was set aside for a person.
+    pub(crate) fn dead_lettered(self, message: &Message, why: &str, remedy: Option<&str>) {
+        let (id, url) = (&message.id, &message.target.url);
+        self.warn(&format!("{id} to {url}: {why}; dead-lettered"), remedy);
+    }
+
+    /// What a delivery came to, and that the spool failed then.
+    pub(crate) fn not_moved(self, message: &Message, outcome: &Outcome, error: &Error) {
+        let why = outcome.why();
+        if !why.is_empty() {
+            let (id, url) = (&message.id, &message.target.url);
+            self.warn(&format!("{id} to {url}: {why}"), outcome.hint());
+        }
+        self.pause();
+        super::error(error);
+    }
+
+    /// That what is no message was set aside.
+    pub(crate) fn set_aside(self, path: &Path, why: &str) {
+        self.warn(&format!("dead-lettering '{}': {why}", path.display()), None);
     }
 
     /// How far a run has come, where somebody sits and watches; [`Report::pause`] takes it away again.

@@ -12,6 +12,19 @@ pub(super) fn is_terminal() -> bool {
     *ANSWER.get_or_init(|| io::stdout().is_terminal())
 }
 
+/// `line` as it fits into one line of the terminal that standard output is; else unchanged.
+pub(crate) fn fit(line: &str) -> String {
+    let columns = std::env::var("COLUMNS").ok();
+    let columns = columns.and_then(|it| it.parse().ok()).unwrap_or(80);
+    match line.char_indices().nth(columns) {
+        Some(_) if is_terminal() => {
+            let end = line.char_indices().nth(columns.saturating_sub(1));
+            format!("{}…", &line[..end.map_or(0, |(at, _)| at)])
+        }
+        _ => line.to_owned(),
+    }
+}
+
 /// Control characters, and marks that turn the direction of writing.
 fn is_obeyed(c: char) -> bool {
     c.is_control()

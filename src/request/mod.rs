@@ -33,14 +33,25 @@ pub(crate) struct Plan {
     pub(crate) expect: Vec<Expect>,
     /// Whether a web page with a 2xx status counts as accepted.
     pub(crate) any_answer: bool,
-    /// The directory where documents that could not be delivered wait.
-    pub(crate) spool: Option<PathBuf>,
+    /// Where documents are pending that could not be delivered.
+    pub(crate) spool: Option<SpoolPlan>,
     /// How to tell what happened.
     pub(crate) output: Output,
     /// The caller's own idempotency key, or what those of many documents begin with; otherwise each gets a random one.
     pub(crate) key: Option<String>,
     /// Show the request and stop.
     pub(crate) dry_run: bool,
+}
+
+/// The spool of a run that sends.
+#[derive(Debug)]
+pub(crate) struct SpoolPlan {
+    /// Its directory.
+    pub(crate) dir: PathBuf,
+    /// The most bytes of messages that it takes in.
+    pub(crate) limit: u64,
+    /// How long a message may be pending before somebody is told.
+    pub(crate) alert_after: Duration,
 }
 
 /// Where a document goes: all that a message on disk must remember beside its body and its key.
@@ -251,6 +262,8 @@ pub(crate) struct Flush {
     pub(crate) run: RunLimits,
     /// How to tell what happened.
     pub(crate) output: Output,
+    /// How long a message may be pending before somebody is told.
+    pub(crate) alert_after: Duration,
 }
 
 /// Messages of a spool that something is to be done with.
@@ -260,6 +273,8 @@ pub(crate) struct Chosen {
     pub(crate) dir: PathBuf,
     /// Their ids, or what these begin with; `None` is all that are dead.
     pub(crate) ids: Option<Vec<String>>,
+    /// Deliver what is requeued at once.
+    pub(crate) now: bool,
     /// Print nothing on success.
     pub(crate) quiet: bool,
 }

@@ -14,6 +14,10 @@ impl Sum {
         }
     }
 
+    pub(super) fn value(&self) -> u64 {
+        self.0
+    }
+
     pub(super) fn end_mark(&self) -> String {
         format!("\nend {:016x}\n", self.0)
     }

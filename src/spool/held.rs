@@ -100,6 +100,8 @@ impl Held<'_> {
     pub(crate) fn remove(self) -> Result<()> {
         let path = self.spool.path(self.place, &self.id);
         let _ = fs::remove_file(self.spool.dir.join("state").join(&self.id));
+        let length = self.file.metadata().map_or(0, |it| it.len().cast_signed());
+        self.spool.add_bytes(-length);
         fs::remove_file(&path)
             .and_then(|()| sync_dir(&self.spool.dir.join(self.place.name())))
             .map_err(|why| self.spool.failed("removing", &path, &why))

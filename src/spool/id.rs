@@ -1,36 +1,101 @@
-//! The name of a message.
+//! The name of a message, and what in it stands for the target.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use crate::system::time;
+use super::checksum::Sum;
+use crate::request::Target;
 
-/// A message's name: the microsecond it arrived, and 64 random bits, in hexadecimal.
+fn is_hexadecimal(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// What tells targets apart in names: 48 bits of the checksum of `METHOD URL`, in hexadecimal. Two targets with the same
+/// tag would share their order and their backoff, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Tag(String);
+
+impl Tag {
+    const LENGTH: usize = 12;
+
+    /// That of `target`.
+    pub(crate) fn of(target: &Target) -> Tag {
+        let mut sum = Sum::new();
+        sum.add(target.method.as_str().as_bytes());
+        sum.add(b" ");
+        sum.add(target.url.as_str().as_bytes());
+        Tag(format!("{:012x}", sum.value() & (!0 >> 16)))
+    }
+
+    /// From a file's name, if it can be one.
+    pub(super) fn parse(name: &OsStr) -> Option<Tag> {
+        let name = name.to_str()?;
+        (name.len() == Tag::LENGTH && is_hexadecimal(name)).then(|| Tag(name.to_owned()))
+    }
+}
+
+impl AsRef<Path> for Tag {
+    fn as_ref(&self) -> &Path {
+        self.0.as_ref()
+    }
+}
+
+/// A message's name: the microsecond at which it was accepted, 16 random bits and the tag of its target, in hexadecimal.
+/// So names alone tell what is older, and what has to keep the same order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Id(String);
 
 impl Id {
     const LENGTH: usize = 30;
+    /// Where the time ends.
+    const TIME: usize = 14;
+    /// Where the tag begins.
+    const TAG: usize = Id::LENGTH - Tag::LENGTH;
 
-    /// A new one. It sorts behind those made before, as long as the clock goes on.
-    pub(super) fn new() -> Id {
-        let random = RandomState::new().hash_one(0u8);
-        Id(format!("{:014x}{random:016x}", time::micros() & (!0 >> 8)))
+    /// A new one.
+    pub(crate) fn new(micros: u64, tag: &Tag) -> Id {
+        let micros = micros & (!0 >> 8);
+        Id(format!("{micros:014x}{:04x}{}", random() as u16, tag.0))
     }
 
     /// From a file's name, if it can be one.
-    pub(super) fn parse(name: &OsStr) -> Option<Id> {
-        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    pub(crate) fn parse(name: &OsStr) -> Option<Id> {
         let name = name.to_str()?;
-        (name.len() == Id::LENGTH && name.bytes().all(digit)).then(|| Id(name.to_owned()))
+        (name.len() == Id::LENGTH && is_hexadecimal(name)).then(|| Id(name.to_owned()))
     }
 
     /// The name.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The part that tells it from others: the end of the time, and what is random.
+    pub(crate) fn short(&self) -> &str {
+        &self.0[Id::TAG - 8..Id::TAG]
+    }
+
+    /// Whether `part` stands for it: its beginning, or the end of what comes before the tag.
+    pub(crate) fn is_meant_by(&self, part: &str) -> bool {
+        self.0.starts_with(part) || self.0[..Id::TAG].ends_with(part)
+    }
+
+    /// When the message was accepted, in microseconds since 1970; later than that where the clock was set back.
+    pub(crate) fn micros(&self) -> u64 {
+        u64::from_str_radix(&self.0[..Id::TIME], 16).unwrap_or(0)
+    }
+
+    /// Its target's tag.
+    pub(crate) fn tag(&self) -> Tag {
+        Tag(self.0[Id::TAG..].to_owned())
+    }
+}
+
+/// Random bits, for names.
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one(0u8)
 }
 
 impl AsRef<Path> for Id {

@@ -3,19 +3,19 @@
 //! A directory is taken for a spool only if it looks like one, so that nobody's own files are ever swept or moved, and
 //! only if nobody but its owner could have put anything there. Making one is done when its lock file is there.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::disk::{entries, remedy, sync_dir};
-use super::{Id, Spool};
+use super::{Id, Spool, Tag};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 
 /// The directories in it.
-const PARTS: [&str; 5] = ["tmp", "queue", "active", "dead", "state"];
+const PARTS: [&str; 6] = ["tmp", "queue", "active", "dead", "state", "targets"];
 
 /// Refuses a directory into which others could have put a message or a link.
 fn guard(dir: &Path, owner: u32) -> Result<()> {
@@ -113,7 +113,9 @@ impl Spool {
         Ok(Spool {
             dir,
             owner,
-            counted: Cell::new(None),
+            limit: u64::MAX,
+            bytes: RefCell::default(),
+            newest: RefCell::default(),
         })
     }
 
@@ -121,7 +123,7 @@ impl Spool {
     /// lock it had not reached.
     fn is_begun(&self) -> io::Result<bool> {
         for name in entries(&self.dir)? {
-            if name == "lock" {
+            if name == "lock" || name == "bytes" {
                 continue;
             }
             if !PARTS.iter().any(|part| name == *part) {
@@ -129,7 +131,7 @@ impl Spool {
             }
             if entries(&self.dir.join(name))?
                 .iter()
-                .any(|name| Id::parse(name).is_none())
+                .any(|name| Id::parse(name).is_none() && Tag::parse(name).is_none())
             {
                 return Ok(false);
             }
@@ -137,22 +139,25 @@ impl Spool {
         Ok(true)
     }
 
-    /// The spool in `dir`, made where there is nothing.
+    /// The spool in `dir`, made where there is nothing, which takes in up to `limit` bytes of messages.
     ///
     /// # Errors
     /// As for [`Spool::find`]; [`Kind::Output`] when it cannot be made.
-    pub(crate) fn make(dir: &Path) -> Result<Spool> {
+    pub(crate) fn make(dir: &Path, limit: u64) -> Result<Spool> {
         make_dir(dir).map_err(|why| {
             let doing = format!("making the spool '{}'", dir.display());
             Error::io(Kind::Output, doing, &why)
                 .hint("make the directory above it, writable by this user")
         })?;
-        let spool = match Spool::find(dir, Kind::Output)? {
-            Some(spool) if spool.has_lock() => return Ok(spool),
-            Some(spool) => spool,
-            None => Spool::at(dir)?,
+        let found = Spool::find(dir, Kind::Output)?;
+        let is_whole = found.as_ref().is_some_and(Spool::has_lock);
+        let spool = Spool {
+            limit,
+            ..found.map_or_else(|| Spool::at(dir), Ok)?
         };
-        spool.lay_out()?;
+        if !is_whole {
+            spool.lay_out()?;
+        }
         Ok(spool)
     }
 

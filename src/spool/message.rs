@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::checksum::{END_MARK, Sum};
 use super::error::{MessageError, damaged};
-use super::id::Id;
+use super::id::{Id, Tag};
 use crate::document::Document;
 use crate::json::{self, Pointer};
 use crate::request::Family;
@@ -57,7 +57,7 @@ pub(crate) struct Message {
 const NOT_OURS: &str = "its head is not one that authpost writes";
 
 impl Message {
-    /// The message that carries `job`, with a name of its own and paths that hold wherever it is read.
+    /// The message that carries `job`, with paths that hold wherever it is read. It gets its name when it is accepted.
     ///
     /// # Errors
     /// [`Kind::Usage`] for a path that is not UTF-8, and for a head that would be too long to be read.
@@ -82,7 +82,7 @@ impl Message {
             None => None,
         };
         let message = Message {
-            id: Id::new(),
+            id: Id::new(0, &Tag::of(target)),
             created: now,
             key: job.key.clone(),
             idempotent,
@@ -294,6 +294,9 @@ impl Message {
         let parsed = Message::from_members(&members).zip(members["length"].as_u64());
         match parsed {
             Some((message, _)) if message.id != *id => damaged("its name is not its own"),
+            Some((message, _)) if id.tag() != Tag::of(&message.target) => {
+                damaged("its name is not that of its target")
+            }
             Some(parsed) => Ok(parsed),
             None => damaged(NOT_OURS),
         }

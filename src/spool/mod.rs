@@ -5,10 +5,13 @@
 //! DIR/queue   accepted: synced to the disk, and waiting
 //! DIR/active  a request with it may be under way; without a lock: it may have been taken
 //! DIR/dead    refused, perhaps taken, or damaged: a person decides
-//! DIR/state   hints for messages of the same name: tries, times, the last error
+//! DIR/state   for messages of the same name: tries, times, the last error
+//! DIR/targets for each target with messages: locked by whoever sends to it; says when it is due
+//! DIR/bytes   about how many bytes of messages there are
 //! DIR/lock    locked by the flush at work; made last: where it is, the directories above are on the disk
 //! ```
-//! Whoever works on a message holds a lock on its file (`flock`, which ends with the process) and has made sure that
+//! A message's name begins with the time at which it was accepted and ends with its target's tag, so the names in `queue`
+//! tell what is pending for which target, and in which order. Whoever sends one holds the lock of its target. Whoever works on a message holds a lock on its file (`flock`, which ends with the process) and has made sure that
 //! the name still means that file. A move is a rename, and counts once the moved file is synced: ext4, XFS and btrfs then
 //! have the new name on the disk, and the old one no more. After a sync of the new directory alone, btrfs can come back
 //! from a power cut with both names. A sync that fails is not repeated; the step has failed.
@@ -25,25 +28,30 @@ mod layout;
 mod message;
 mod retry_state;
 mod room;
+mod target;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::document::Document;
 use crate::system::error::{Error, Kind, Result};
-use crate::system::guard;
+use crate::system::{guard, time};
 use disk::{entries, private, remedy, sync, sync_dir};
 pub(crate) use error::MessageError;
 pub(crate) use held::{Held, STOPPED};
-use id::Id;
+pub(crate) use id::{Id, Tag};
 pub(crate) use message::Message;
-pub(crate) use retry_state::RetryState;
+pub(crate) use retry_state::{Backoff, RetryState};
+pub(crate) use target::TargetLock;
 
-const NO_NAME: MessageError = MessageError::NoMessage("its name is not that of a message");
+/// What is wrong with what has another name than a message could have.
+pub(crate) const NO_NAME: MessageError =
+    MessageError::NoMessage("its name is not that of a message");
 
 /// Where a message lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +84,13 @@ pub(crate) struct Spool {
     dir: PathBuf,
     /// The user whose spool it is: us.
     owner: u32,
-    /// How many messages there are, and how many bytes, as far as we know: when we counted, and what we took in since.
-    counted: Cell<Option<(u64, u64)>>,
+    /// The most bytes of messages that it takes in. What is in it stays.
+    limit: u64,
+    /// The file that says how many bytes of messages there are, and how many, once this run has looked.
+    bytes: RefCell<Option<(File, u64)>>,
+    /// The newest of a target's pending messages, by the microsecond in its name: when we looked, and what we took in
+    /// since.
+    newest: RefCell<Option<(Tag, u64)>>,
 }
 
 /// What came of reaching for a message.
@@ -113,16 +126,31 @@ impl Spool {
         .hint(remedy(why))
     }
 
-    /// Takes in a message: when this returns, it is on the disk, in the place `to`, and held.
+    /// Takes in a message, under a name behind all that are pending for its target: when this returns, it is on the disk,
+    /// in the place `to`, and held.
     ///
     /// # Errors
-    /// [`Kind::Output`]; the message is then not in the spool.
-    pub(crate) fn accept(&self, message: &Message, body: &Document, to: Place) -> Result<Held<'_>> {
+    /// [`Kind::Output`], and [`Kind::Input`] when it cannot be seen what is pending; the message is then not in the spool.
+    pub(crate) fn accept(
+        &self,
+        message: &mut Message,
+        body: &Document,
+        to: Place,
+    ) -> Result<Held<'_>> {
         self.check_room(body.len())?;
-        let path = self.dir.join("tmp").join(&message.id);
-        let file = self
-            .draft(&path)
-            .map_err(|why| self.failed("making", &path, &why))?;
+        let tag = Tag::of(&message.target);
+        let (file, path) = loop {
+            // The clock may have been set back.
+            let micros = time::micros().max(self.newest(&tag)? + 1);
+            message.id = Id::new(micros, &tag);
+            self.newest.replace(Some((tag.clone(), micros)));
+            let path = self.dir.join("tmp").join(&message.id);
+            match self.draft(&path, &message.id) {
+                Ok(Some(file)) => break (file, path),
+                Ok(None) => {}
+                Err(why) => return Err(self.failed("making", &path, &why)),
+            }
+        };
         let written = message.write(body, &mut &file).and_then(|()| sync(&file));
         if let Err(why) = written {
             let _ = fs::remove_file(&path);
@@ -133,10 +161,7 @@ impl Spool {
             let _ = fs::remove_file(&path);
             return Err(self.failed("moving", &path, &why));
         }
-        if let Some((messages, bytes)) = self.counted.get() {
-            let length = file.metadata().map_or(0, |metadata| metadata.len());
-            self.counted.set(Some((messages + 1, bytes + length)));
-        }
+        self.add_bytes(file.metadata().map_or(0, |it| it.len().cast_signed()));
         if let Err(why) = sync(&file) {
             let error = self.failed("syncing", &target, &why);
             return Err(match fs::remove_file(&target) {
@@ -157,13 +182,23 @@ impl Spool {
         })
     }
 
-    /// A new file, locked. A sweep may find it before the lock is on it, and remove it: then another one.
-    fn draft(&self, path: &Path) -> io::Result<File> {
+    /// A new file, locked; `None` when there is a message of that name. A sweep may find it before the lock is on it, and
+    /// remove it: then another one.
+    fn draft(&self, path: &Path, id: &Id) -> io::Result<Option<File>> {
         loop {
-            let file = private(OpenOptions::new().write(true).create_new(true)).open(path)?;
+            let file = match private(OpenOptions::new().write(true).create_new(true)).open(path) {
+                Err(why) if why.kind() == ErrorKind::AlreadyExists => return Ok(None),
+                file => file?,
+            };
             file.lock()?;
+            // A rename would replace it.
+            let is_taken = |place| fs::symlink_metadata(self.path(place, id)).is_ok();
+            if Place::ALL.into_iter().any(is_taken) {
+                fs::remove_file(path)?;
+                return Ok(None);
+            }
             if file.metadata()?.nlink() > 0 {
-                return Ok(file);
+                return Ok(Some(file));
             }
         }
     }
@@ -254,7 +289,7 @@ impl Spool {
         let from = self.path(place, name);
         let mut aside = name.to_owned();
         if fs::symlink_metadata(self.path(Place::Dead, name)).is_ok() {
-            aside.push(format!("-{}", Id::new()));
+            aside.push(format!("-{:016x}", id::random()));
         }
         self.save_state(
             &aside,
@@ -278,11 +313,22 @@ impl Spool {
         }
         let path = self.dir.join("lock");
         let turn = self.open_lock().and_then(|file| match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
+            Ok(()) => {
+                // Senders look at it, to know whether anything flushes; it is no matter if they cannot.
+                let _ = file.set_modified(SystemTime::now());
+                Ok(Some(file))
+            }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(why)) => Err(why),
         });
         turn.map_err(|why| self.failed("locking", &path, &why))
+    }
+
+    /// How long ago the last flush began, or the spool was made.
+    pub(crate) fn since_flush(&self) -> Duration {
+        let lock = fs::symlink_metadata(self.dir.join("lock"));
+        let flushed = lock.and_then(|lock| lock.modified());
+        flushed.map_or(Duration::ZERO, |then| then.elapsed().unwrap_or_default())
     }
 
     /// Removes what senders that were killed left half written. What cannot be removed now can be later.

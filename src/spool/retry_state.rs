@@ -1,8 +1,8 @@
-//! What is remembered of a message between runs: how often it was tried, when again, and what went wrong.
+//! What is remembered between runs: of a message, how often it was tried and what went wrong; of a target, when it is due.
 //!
-//! Only a retries: it is never synced, and losing it loses nothing; the message is then due at once. No moment in it is
-//! trusted further than a clock that jumps would let one: waits are lengths, counted from a moment in the past, and
-//! every gap between two tries ages a message by a day at most.
+//! Never synced: losing it loses nothing, and the target is then due at once. No moment in it is trusted further than a
+//! clock that jumps would let one: waits are lengths, counted from a moment in the past, and every gap between two tries
+//! ages a message by a day at most. A try is a delivery, which may have made several attempts.
 
 use std::time::Duration;
 
@@ -12,51 +12,123 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// The tries and the age at which waiting on is given up; both.
+/// A message is given up after so many tries in so long a time; both.
 const TRIES: u64 = 10;
 const AGE: u64 = 7 * DAY;
 
-/// What is remembered. Moments in seconds since 1970, lengths in seconds.
+/// What is remembered of a message. Moments in seconds since 1970, lengths in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RetryState {
     /// How often its delivery was tried.
     pub(crate) tries: u64,
     /// When the last time.
     pub(crate) last: u64,
-    /// How long to wait from then.
-    pub(crate) wait: u64,
-    /// How long it has waited altogether.
+    /// How long it has been retried altogether.
     pub(crate) waited: u64,
+    /// How often it failed for a reason that concerns it alone.
+    pub(crate) failed_alone: u64,
     /// What went wrong.
     pub(crate) error: String,
+    /// What the API answered then, if it did: its status, and how its body begins.
+    pub(crate) answer: String,
 }
 
 impl RetryState {
-    /// From the text of its file; garbage is no retries.
-    pub(super) fn parse(text: &[u8]) -> Option<RetryState> {
+    /// From the text of its file; garbage is no state.
+    pub(crate) fn parse(text: &[u8]) -> Option<RetryState> {
         let members: Value = serde_json::from_slice(text).ok()?;
         Some(RetryState {
             tries: members["tries"].as_u64()?,
             last: members["last"].as_u64()?,
-            wait: members["wait"].as_u64()?,
             waited: members["waited"].as_u64()?,
+            failed_alone: members["failed_alone"].as_u64().unwrap_or(0),
             error: members["error"].as_str()?.to_owned(),
+            answer: members["answer"].as_str().unwrap_or_default().to_owned(),
         })
     }
 
     /// The text of its file.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         json!({
             "tries": self.tries,
             "last": self.last,
-            "wait": self.wait,
             "waited": self.waited,
+            "failed_alone": self.failed_alone,
             "error": self.error,
+            "answer": self.answer,
         })
         .to_string()
     }
 
-    /// How long until the next try; nothing when it is due, or when the clock was set back since.
+    /// Another try of a message that was accepted at `created` has failed, for a reason that may concern it alone.
+    pub(crate) fn failed(&mut self, created: u64, now: u64, alone: bool, error: &str) {
+        let before = if self.tries == 0 { created } else { self.last };
+        self.waited = self
+            .waited
+            .saturating_add(now.saturating_sub(before).min(DAY));
+        self.tries += 1;
+        self.failed_alone += u64::from(alone);
+        self.last = now;
+        self.error = error.to_owned();
+        self.answer = String::new();
+    }
+
+    /// How many tries there will have been with one more, if a message of this age was then tried often enough, for long
+    /// enough.
+    pub(crate) fn last_try(&self, created: u64, now: u64) -> Option<u64> {
+        let mut after = self.clone();
+        after.failed(created, now, false, "");
+        after.is_given_up().then_some(after.tries)
+    }
+
+    /// Whether it was tried often enough, for long enough.
+    fn is_given_up(&self) -> bool {
+        self.tries >= TRIES && self.waited >= AGE
+    }
+}
+
+/// What is remembered of a target. Moments in seconds since 1970, lengths in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Backoff {
+    /// How often it failed in a row, when it was due.
+    pub(crate) tries: u64,
+    /// When the last time.
+    pub(crate) last: u64,
+    /// How long to wait from then.
+    pub(crate) wait: u64,
+    /// When somebody was last told that messages have been pending for long.
+    pub(crate) alerted: u64,
+}
+
+impl Backoff {
+    /// From the text of its file; garbage is no state.
+    pub(crate) fn parse(text: &[u8]) -> Option<Backoff> {
+        let members: Value = serde_json::from_slice(text).ok()?;
+        Some(Backoff {
+            tries: members["tries"].as_u64()?,
+            last: members["last"].as_u64()?,
+            wait: members["wait"].as_u64()?,
+            alerted: members["alerted"].as_u64().unwrap_or(0),
+        })
+    }
+
+    /// The text of its file.
+    pub(crate) fn text(&self) -> String {
+        json!({
+            "tries": self.tries,
+            "last": self.last,
+            "wait": self.wait,
+            "alerted": self.alerted,
+        })
+        .to_string()
+    }
+
+    /// Whether nobody was told within a day.
+    pub(crate) fn is_alert_due(&self, now: u64) -> bool {
+        now.checked_sub(self.alerted).is_none_or(|gone| gone >= DAY)
+    }
+
+    /// How long until it is due; nothing when it is, or when the clock was set back since.
     pub(crate) fn left(&self, now: u64) -> u64 {
         match now.checked_sub(self.last) {
             Some(gone) => self.wait.saturating_sub(gone),
@@ -64,31 +136,17 @@ impl RetryState {
         }
     }
 
-    /// Another try of a message of this age has failed, and the API `asked` to wait.
-    pub(crate) fn failed(&mut self, created: u64, now: u64, asked: Option<Duration>, error: &str) {
-        let before = if self.tries == 0 { created } else { self.last };
-        self.waited = self
-            .waited
-            .saturating_add(now.saturating_sub(before).min(DAY));
-        let doubled = MINUTE << self.tries.min(6);
-        let asked = asked.map_or(0, |asked| asked.as_secs().min(DAY));
-        self.tries += 1;
+    /// It failed again, and the API `asked` to wait. A failure before it was due, as new documents cause it, makes no
+    /// wait longer than the API asks for.
+    pub(crate) fn failed(&mut self, now: u64, asked: Option<Duration>) {
+        let left = self.left(now);
+        let doubled = match left {
+            0 => (MINUTE << self.tries.min(6)).min(HOUR),
+            left => left,
+        };
+        self.tries += u64::from(left == 0);
+        self.wait = doubled.max(asked.map_or(0, |asked| asked.as_secs().min(DAY)));
         self.last = now;
-        self.wait = doubled.min(HOUR).max(asked);
-        self.error = error.to_owned();
-    }
-
-    /// How many tries there will have been with one more, if a message of this age was then tried often enough, for long
-    /// enough.
-    pub(crate) fn last_try(&self, created: u64, now: u64) -> Option<u64> {
-        let mut after = self.clone();
-        after.failed(created, now, None, "");
-        after.is_given_up().then_some(after.tries)
-    }
-
-    /// Whether it was tried often enough, for long enough.
-    fn is_given_up(&self) -> bool {
-        self.tries >= TRIES && self.waited >= AGE
     }
 }
 
@@ -100,25 +158,40 @@ mod tests {
     const NOW: u64 = 1_800_000_000;
 
     fn tried(times: u64, gap: u64) -> RetryState {
-        let mut retries = RetryState::default();
+        let mut state = RetryState::default();
         for time in 1..=times {
-            retries.failed(NOW, NOW + time * gap, None, "503");
+            state.failed(NOW, NOW + time * gap, false, "503");
         }
-        retries
+        state
     }
 
     #[test]
     fn waits_double_from_a_minute_to_an_hour() {
-        let waits: Vec<_> = (1..=8).map(|times| tried(times, 1).wait / MINUTE).collect();
+        let (mut backoff, mut now, mut waits) = (Backoff::default(), NOW, Vec::new());
+        for _ in 0..8 {
+            backoff.failed(now, None);
+            waits.push(backoff.wait / MINUTE);
+            now += backoff.wait;
+        }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn a_failure_before_it_is_due_does_not_double_the_wait() {
+        let mut backoff = Backoff::default();
+        backoff.failed(NOW, None);
+        backoff.failed(NOW + 20, None);
+        assert_eq!((backoff.tries, backoff.left(NOW + 20)), (1, 40));
+        backoff.failed(NOW + 30, Some(Duration::from_secs(500)));
+        assert_eq!((backoff.tries, backoff.left(NOW + 30)), (1, 500));
     }
 
     #[test]
     fn what_the_api_asks_for_is_obeyed_up_to_a_day() {
         let wait = |seconds| {
-            let mut retries = RetryState::default();
-            retries.failed(NOW, NOW, Some(Duration::from_secs(seconds)), "429");
-            retries.wait
+            let mut backoff = Backoff::default();
+            backoff.failed(NOW, Some(Duration::from_secs(seconds)));
+            backoff.wait
         };
         assert_eq!(wait(5), 60);
         assert_eq!(wait(7200), 7200);
@@ -126,14 +199,15 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_due_when_its_time_has_come_or_the_clock_is_not_to_be_believed() {
-        let retries = tried(1, 0);
-        assert_eq!(retries.left(NOW), 60);
-        assert_eq!(retries.left(NOW + 59), 1);
-        assert_eq!(retries.left(NOW + 60), 0);
-        assert_eq!(retries.left(NOW - 1), 0, "set back");
-        assert_eq!(retries.left(0), 0, "1970");
-        assert_eq!(retries.left(NOW + 3650 * DAY), 0, "ten years ahead");
+    fn a_target_is_due_when_its_time_has_come_or_the_clock_is_not_to_be_believed() {
+        let mut backoff = Backoff::default();
+        backoff.failed(NOW, None);
+        assert_eq!(backoff.left(NOW), 60);
+        assert_eq!(backoff.left(NOW + 59), 1);
+        assert_eq!(backoff.left(NOW + 60), 0);
+        assert_eq!(backoff.left(NOW - 1), 0, "set back");
+        assert_eq!(backoff.left(0), 0, "1970");
+        assert_eq!(backoff.left(NOW + 3650 * DAY), 0, "ten years ahead");
     }
 
     #[test]
@@ -142,22 +216,28 @@ mod tests {
         assert!(!tried(100, HOUR).is_given_up(), "too young");
         assert!(tried(10, DAY).is_given_up());
         assert!(tried(168, HOUR).is_given_up());
-        let mut retries = tried(20, MINUTE);
-        retries.failed(NOW, NOW + 3650 * DAY, None, "ten years ahead");
-        retries.failed(NOW, 0, None, "1970");
-        retries.failed(NOW, NOW, None, "and now");
-        assert!(!retries.is_given_up(), "{retries:?}");
+        let mut state = tried(20, MINUTE);
+        state.failed(NOW, NOW + 3650 * DAY, false, "ten years ahead");
+        state.failed(NOW, 0, false, "1970");
+        state.failed(NOW, NOW, false, "and now");
+        assert!(!state.is_given_up(), "{state:?}");
         let mut born_in_1970 = RetryState::default();
-        (0..20).for_each(|_| born_in_1970.failed(0, NOW, None, "503"));
+        (0..20).for_each(|_| born_in_1970.failed(0, NOW, false, "503"));
         assert!(!born_in_1970.is_given_up(), "{born_in_1970:?}");
     }
 
     #[test]
-    fn a_hint_survives_its_file_and_garbage_is_none() {
-        let retries = tried(3, 60);
+    fn a_state_survives_its_file_and_garbage_is_none() {
+        let state = tried(3, 60);
         assert_eq!(
-            RetryState::parse(retries.text().as_bytes()),
-            Some(retries.clone())
+            RetryState::parse(state.text().as_bytes()),
+            Some(state.clone())
+        );
+        let mut backoff = Backoff::default();
+        backoff.failed(NOW, None);
+        assert_eq!(
+            Backoff::parse(backoff.text().as_bytes()),
+            Some(backoff.clone())
         );
         for garbage in [
             "",
@@ -165,10 +245,11 @@ mod tests {
             "[]",
             "null",
             "\0\0",
-            &retries.text()[1..],
+            &state.text()[1..],
             r#"{"tries":-1}"#,
         ] {
             assert_eq!(RetryState::parse(garbage.as_bytes()), None, "{garbage:?}");
+            assert_eq!(Backoff::parse(garbage.as_bytes()), None, "{garbage:?}");
         }
     }
 }

@@ -1,4 +1,5 @@
 //! No silent success: a table of answers by status, kind of body and completeness, and what a run makes of each.
+use crate::spool::order::due;
 use crate::support::{Response, Runner, Server, conn, test};
 use std::fs;
 
@@ -232,8 +233,7 @@ fn a_web_page_dead_letters_a_message() {
     assert_eq!((spool(&dir, "queue"), spool(&dir, "dead")), (0, 1));
     let sent = run(&["-q", "--spool", "s"], server.url("/")).in_dir(&dir);
     sent.run().code(0);
-    fs::remove_dir_all(dir.join("s/state")).unwrap();
-    fs::create_dir(dir.join("s/state")).unwrap();
+    due(&dir);
     let flush = test().in_dir(&dir).args(["flush", "-q", "s"]);
     flush
         .run()
@@ -251,8 +251,7 @@ fn a_message_remembers_any_answer() {
     let sent = run(&["-q", "--spool", "s", "--any-answer"], server.url("/"));
     let dir = sent.dir();
     sent.run().code(0);
-    fs::remove_dir_all(dir.join("s/state")).unwrap();
-    fs::create_dir(dir.join("s/state")).unwrap();
+    due(&dir);
     test().in_dir(&dir).args(["flush", "-q", "s"]).run().code(0);
 }
 
@@ -293,8 +292,7 @@ fn a_message_whose_answer_broke_off_is_not_sent_again() {
         .in_dir(&dir)
         .run()
         .code(0);
-    fs::remove_dir_all(dir.join("s/state")).unwrap();
-    fs::create_dir(dir.join("s/state")).unwrap();
+    due(&dir);
     let flush = || test().in_dir(&dir).args(["flush", "-q", "s"]).run();
     flush()
         .stderr_like(&format!(

@@ -27,6 +27,8 @@ _authpost() {
     --idempotency-header|\
     --splay|\
     --max-time|\
+    --spool-limit|\
+    --alert-after|\
     --expect|\
     --proxy|\
     --max-response|\
@@ -51,13 +53,17 @@ _authpost() {
             --token-command --oauth2-file --no-auth --auth-scheme --auth-header
             -H --header --header-file --connect-timeout --tries --wait
             --max-wait --idempotent --idempotency-key --idempotency-header
-            --no-idempotency-key --spool --expect --any-answer --cacert --cert
-            --key --proxy -4 --ipv4 -6 --ipv6 --allow-http --insecure
-            --max-response --lines --group --group-bytes --all-or-nothing
-            --failed --skip --max-line --rate --pretty --pick
+            --no-idempotency-key --spool --spool-limit --expect --any-answer
+            --cacert --cert --key --proxy -4 --ipv4 -6 --ipv6 --allow-http
+            --insecure --max-response --lines --group --group-bytes
+            --all-or-nothing --failed --skip --max-line --rate --pretty --pick
         '
         [[ $verb == @(send|check|flush) ]] && options+='
-            --timeout --splay --lock --max-time -v --verbose --report
+            --timeout --splay --lock --max-time --alert-after -v --verbose
+            --report
+        '
+        [[ $verb == @(retry) ]] && options+='
+            --now
         '
         [[ $verb == @(retry|drop) ]] && options+='
             --all

@@ -1,5 +1,6 @@
 //! Line mode with a spool: what the API does not take is kept, and the run goes on.
 use crate::spool::messages::{lies, names};
+use crate::spool::order::due;
 use crate::support::{Dir, Ran, Response, Runner, Server, Unreachable, conn, dir, test};
 
 fn lines(d: &Dir, lines: &str) -> Runner {
@@ -60,9 +61,7 @@ fn what_follows_a_failure_is_kept_without_being_tried_and_delivered_once() {
         .code(0);
     lies(&d, 3, 0);
     // They are due a minute after they failed.
-    for state in std::fs::read_dir(d.join("s/state")).unwrap() {
-        std::fs::remove_file(state.unwrap().path()).unwrap();
-    }
+    due(&d);
     flush(&d)
         .run()
         .stderr("authpost: the spool 'DIR/s': 3 delivered\n")
@@ -110,10 +109,11 @@ fn a_dead_lettered_line_is_a_message_like_any_other() {
         .args(["list", "s"])
         .run()
         .stdout_like(&format!(
-            "waiting: 0\ndead: 3\n  ID *\n{}",
+            "pending: 0\ndead-lettered: 3\n  ID *\n{}",
             ids.iter()
                 .map(|id| format!(
-                    "  {id}  *  1      -       http://127.0.0.1:PORT/data  (the API answered 400 Bad Request)\n"
+                    "  {}  *  1      -        http://127.0.0.1:PORT/data  (the API answered 400 Bad Request)\n",
+                    &id[10..18]
                 ))
                 .collect::<String>()
         ))
@@ -123,14 +123,14 @@ fn a_dead_lettered_line_is_a_message_like_any_other() {
             .in_dir(&d)
             .args(["show", "s", id])
             .run()
-            .stdout_like(&format!("id: {id}\nstate: dead\n**"))
+            .stdout_like(&format!("id: {id}\nstate: dead-lettered\n**"))
             .code(0);
     }
     test()
         .in_dir(&d)
         .args(["retry", "s", "--all"])
         .run()
-        .stderr("authpost: 3 messages due now\n")
+        .stderr("authpost: 3 messages requeued; due at the next flush\n")
         .code(0);
     flush(&d)
         .run()

@@ -265,13 +265,14 @@ fn a_message_in_two_places_is_listed_shown_retried_and_dropped_as_one() {
         let spool = |args: &[&str]| authpost(&d).args(args).run();
         spool(&["list", "s"])
             .stdout_like(&format!(
-                "waiting: 1\n*\n  {id}  *  0      -       http://127.0.0.1:PORT/  \
-                 (may have been accepted (it is in two places))\ndead: 0\n"
+                "pending: 1\n*\n  {}  *  0      -        http://127.0.0.1:PORT/  \
+                 (may have been accepted (it is in two places))\ndead-lettered: 0\n",
+                &id[10..18]
             ))
             .code(0);
         spool(&["list", "--json", "s"])
             .stdout_like(&format!(
-                "{{\"id\":\"{id}\",\"place\":\"active\",*,\"next\":null,*,\
+                "{{\"id\":\"{id}\",\"state\":\"unknown\",*,\"next\":null,*,\
                  \"error\":\"may have been accepted (it is in two places)\"}}\n"
             ))
             .code(0);
@@ -287,7 +288,7 @@ fn a_message_in_two_places_is_listed_shown_retried_and_dropped_as_one() {
         spool(&["retry", "s", &id[..27]])
             .stderr(format!(
                 "authpost: {id}: {DOUBLED}\nhint: 'authpost retry DIR/s {id}' sends it again all the same\n\
-                 authpost: 0 messages due now\n"
+                 authpost: 0 messages requeued; due at the next flush\n"
             ))
             .code(74);
         lies(&d, 0, 1);
@@ -332,7 +333,7 @@ fn a_message_in_two_places_stays_where_it_is_while_somebody_works_on_it() {
     let sender = fs::File::open(d.join(format!("s/dead/{id}"))).unwrap();
     sender.lock().unwrap();
     flush(&d)
-        .stderr("authpost: nothing is pending in the spool 'DIR/s'\n")
+        .stderr("authpost: the spool 'DIR/s': 1 still pending\n")
         .code(0);
     lies(&d, 1, 1);
 }
@@ -346,8 +347,9 @@ fn a_message_whose_sender_was_killed_is_sent_again_knowingly() {
         .args(["list", "s"])
         .run()
         .stdout_like(&format!(
-            "waiting: 1\n*\n  {id}  *  0      -       http://127.0.0.1:PORT/  (may have been accepted (its sender was stopped))\n\
-             dead: 0\n"
+            "pending: 1\n*\n  {}  *  0      -        http://127.0.0.1:PORT/  (may have been accepted (its sender was stopped))\n\
+             dead-lettered: 0\n",
+            &id[10..18]
         ))
         .code(0);
     authpost(&d)
@@ -361,7 +363,7 @@ fn a_message_whose_sender_was_killed_is_sent_again_knowingly() {
         .stderr(format!(
             "authpost: {id}: the run that sent it was stopped before the answer, so the API may have accepted it; dead-lettered\n\
              hint: 'authpost retry DIR/s {id}' sends it again all the same\n\
-             authpost: 0 messages due now\n"
+             authpost: 0 messages requeued; due at the next flush\n"
         ))
         .code(74);
     lies(&d, 0, 1);
@@ -371,7 +373,7 @@ fn a_message_whose_sender_was_killed_is_sent_again_knowingly() {
     authpost(&d)
         .args(["retry", "s", &id])
         .run()
-        .stderr("authpost: 1 message due now\n")
+        .stderr("authpost: 1 message requeued; due at the next flush\n")
         .code(0);
     flush(&d)
         .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
@@ -398,7 +400,7 @@ fn what_is_being_sent_is_no_orphan() {
     authpost(&d)
         .args(["list", "s"])
         .run()
-        .stdout_like("waiting: 1\n*\n*  sending  *\ndead: 0\n")
+        .stdout_like("pending: 1\n*\n*  sending  *\ndead-lettered: 0\n")
         .code(0);
     run.wait().code(0);
 }
@@ -423,7 +425,7 @@ fn a_retry_on_a_read_only_disk_changes_nothing_and_says_so() {
         .stderr(format!(
             "authpost: removing 'DIR/s/state/{id}' in the spool: Read-only file system\n\
              hint: mount its file system writable again ('dmesg' may say why it is not)\n\
-             authpost: 0 messages due now\n"
+             authpost: 0 messages requeued; due at the next flush\n"
         ))
         .code(73);
 }
@@ -442,7 +444,15 @@ fn the_remedy_is_that_of_the_failure() {
         return;
     }
     mode(&d, "", 0o711);
-    for part in ["s", "s/tmp", "s/queue", "s/active", "s/dead", "s/state"] {
+    for part in [
+        "s",
+        "s/tmp",
+        "s/queue",
+        "s/active",
+        "s/dead",
+        "s/state",
+        "s/targets",
+    ] {
         std::os::unix::fs::chown(d.join(part), Some(12345), Some(12345)).unwrap();
     }
     fs::copy(crate::support::binary(), d.join("authpost")).unwrap();
@@ -662,7 +672,9 @@ fn a_message_that_others_may_write_is_set_aside_and_sent_once_its_mode_is_mended
         authpost(&d)
             .args(["list", "s"])
             .run()
-            .stdout_like("waiting: 0\ndead: 1\n*\n*(its group or everybody may write to it)\n")
+            .stdout_like(
+                "pending: 0\ndead-lettered: 1\n*\n*(its group or everybody may write to it)\n",
+            )
             .code(0);
         for verb in ["show", "retry"] {
             authpost(&d)
@@ -705,7 +717,7 @@ fn a_message_that_others_may_write_and_whose_sender_was_killed_may_have_been_acc
         authpost(&d)
             .args(["list", "s"])
             .run()
-            .stdout_like("waiting: 0\ndead: 1\n*\n*(*so the API may have accepted it)\n")
+            .stdout_like("pending: 0\ndead-lettered: 1\n*\n*(*so the API may have accepted it)\n")
             .code(0);
         authpost(&d).args(["drop", "-q", "s", &id]).run().code(0);
     }
@@ -742,14 +754,14 @@ fn a_message_that_is_being_sent_is_left_to_its_sender_whatever_its_mode() {
             .code(75);
     }
     flush(&d)
-        .stderr("authpost: nothing is pending in the spool 'DIR/s'\n")
+        .stderr("authpost: the spool 'DIR/s': 1 still pending\n")
         .code(0);
     answer.send(()).unwrap();
     run.wait().code(0);
     lies(&d, 0, 0);
 }
 
-/// What is remembered of a message decides when it is tried: nobody else may say so.
+/// What is remembered of a target decides when it is tried: nobody else may say so.
 #[test]
 fn what_others_may_write_is_not_remembered() {
     let d = dir();
@@ -757,14 +769,15 @@ fn what_others_may_write_is_not_remembered() {
     let id = waiting(&d, server.url("/"), &[]);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let hint = format!(
-        "{{\"tries\":1,\"last\":{},\"wait\":3600,\"waited\":0,\"error\":\"mine\"}}",
+        "{{\"tries\":1,\"last\":{},\"wait\":3600}}",
         now.unwrap().as_secs()
     );
-    d.write(format!("s/state/{id}"), &hint, 0o600);
+    let state = format!("s/targets/{}", &id[18..]);
+    d.write(&state, &hint, 0o600);
     flush(&d)
         .stderr("authpost: the spool 'DIR/s': 1 not due yet\n")
         .code(0);
-    mode(&d, &format!("s/state/{id}"), 0o622);
+    mode(&d, &state, 0o622);
     flush(&d)
         .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
         .code(0);

@@ -1,6 +1,7 @@
 //! The spool: what is kept, where it comes to rest, what is said of it, and looking after it. That nothing is ever lost
 //! is proved under `crash/`.
-use crate::spool::crash::sealed;
+use crate::spool::crash::{checksum, sealed};
+use crate::spool::order::due;
 use crate::support::{
     Dir, Ran, Response, Runner, Server, Unreachable, conn, dir, need, need_root, test,
 };
@@ -38,15 +39,41 @@ pub fn waiting(d: &Dir, url: &str, args: &[&str]) -> String {
         .find(|id| !before.contains(id))
         .unwrap();
     fs::remove_file(d.join(format!("s/state/{id}"))).unwrap();
+    for tried in ["POST", "PUT", "PATCH"] {
+        let _ = fs::remove_file(d.join(format!("s/targets/{}", tag(tried, refuses.url("/")))));
+    }
+    retarget(d, &id, url)
+}
+
+/// What stands for a target in names.
+pub fn tag(method: &str, url: &str) -> String {
+    format!("{:012x}", checksum(&format!("{method} {url}")) & (!0 >> 16))
+}
+
+/// Gives a pending message another URL. Its new id.
+pub fn retarget(d: &Dir, id: &str, url: &str) -> String {
     let file = d.join(format!("s/queue/{id}"));
     let text = fs::read_to_string(&file).unwrap();
-    let at = format!("http://127.0.0.1:{}/", refuses.port());
-    fs::write(
-        &file,
-        sealed(&text.replace(&format!("\"url\":\"{at}\""), &format!("\"url\":\"{url}\""))),
-    )
-    .unwrap();
-    id
+    let member = |name: &str| {
+        let (_, rest) = text.split_once(&format!("\"{name}\":\"")).unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let (method, old) = (member("method"), member("url"));
+    let text = text.replace(&format!("\"url\":\"{old}\""), &format!("\"url\":\"{url}\""));
+    fs::write(&file, sealed(&text)).unwrap();
+    let new = format!("{}{}", &id[..18], tag(&method, url));
+    rename(d, id, &new);
+    new
+}
+
+/// Gives a pending message another name.
+pub fn rename(d: &Dir, id: &str, new: &str) {
+    let at = |place: &str, id: &str| d.join(format!("s/{place}/{id}"));
+    let text = fs::read_to_string(at("queue", id)).unwrap();
+    fs::remove_file(at("queue", id)).unwrap();
+    fs::write(at("queue", new), sealed(&text.replace(id, new))).unwrap();
+    fs::set_permissions(at("queue", new), PermissionsExt::from_mode(0o600)).unwrap();
+    let _ = fs::rename(at("state", id), at("state", new));
 }
 
 pub fn names(d: &Dir, place: &str) -> Vec<String> {
@@ -240,7 +267,7 @@ fn a_flush_sends_the_same_request() {
     send(&d, server.url("/data?q=1"), &args)
         .stderr_like("**")
         .code(0);
-    fs::remove_file(d.join("s/state").join(&names(&d, "queue")[0])).unwrap();
+    due(&d);
     // From another directory: the message's paths hold wherever it is read.
     test()
         .args(["flush".into(), d.join("s").display().to_string()])
@@ -263,9 +290,7 @@ fn a_flush_goes_oldest_first_over_one_connection_and_past_what_is_bad() {
         .read()
         .reply_json(400, "{}")
         .read()
-        .reply_json(503, "{}")
-        .read()
-        .reply_json(200, "{}")]);
+        .reply_json(503, "{}")]);
     let ids: Vec<_> = (0..4)
         .map(|n| waiting(&d, server.url("/data"), &[&format!("n:={n}")]))
         .collect();
@@ -274,7 +299,7 @@ fn a_flush_goes_oldest_first_over_one_connection_and_past_what_is_bad() {
             "authpost: {} to http://127.0.0.1:PORT/data: the API answered 400 Bad Request; dead-lettered\n\
              authpost: {} to http://127.0.0.1:PORT/data: the API answered 503 Service Unavailable; \
              next attempt in 60 s at the earliest\n\
-             authpost: the spool 'DIR/s': 2 delivered, 1 still pending, 1 dead-lettered\n",
+             authpost: the spool 'DIR/s': 1 delivered, 2 still pending, 1 dead-lettered\n",
             ids[1], ids[2]
         ))
         .code(69);
@@ -283,10 +308,10 @@ fn a_flush_goes_oldest_first_over_one_connection_and_past_what_is_bad() {
         .iter()
         .map(|r| r.text().to_owned())
         .collect();
-    assert_eq!(bodies, ["{\"n\":0}", "{\"n\":1}", "{\"n\":2}", "{\"n\":3}"]);
-    lies(&d, 1, 1);
+    assert_eq!(bodies, ["{\"n\":0}", "{\"n\":1}", "{\"n\":2}"]);
+    lies(&d, 2, 1);
     flush(&d)
-        .stderr("authpost: the spool 'DIR/s': 1 not due yet\n")
+        .stderr("authpost: the spool 'DIR/s': 2 not due yet\n")
         .code(0);
     authpost(&d).args(["flush", "-q", "s"]).run().code(0);
 }
@@ -331,7 +356,7 @@ fn a_host_that_does_not_answer_costs_one_timeout_and_max_time_ends_the_run() {
         .stderr_like(
             "authpost: * to http://127.0.0.1:PORT/data: waiting for the answer of http://127.0.0.1:PORT: out of time; \
              next attempt in 60 s at the earliest\nhint: *\n\
-             authpost: --max-time is over, with 2 messages still to look at\nhint: *\n\
+             authpost: --max-time is over, with 1 message still to look at\nhint: *\n\
              authpost: the spool 'DIR/s': 3 still pending\n",
         )
         .within(0.29, 1.5)
@@ -385,7 +410,7 @@ fn retry_after_is_obeyed_across_runs() {
     authpost(&d)
         .args(["list", "s"])
         .run()
-        .stdout_like("waiting: 1\n*\n  *  1      2 h  *\ndead: 0\n")
+        .stdout_like("pending: 1\n*\n  *  1      2 h  *\ndead-lettered: 0\n")
         .code(0);
 }
 
@@ -415,13 +440,9 @@ fn a_token_gone_stale_is_fetched_anew_within_the_run() {
             ])
             .run()
             .code(0);
-        let id = names(&d, "queue").pop().unwrap();
-        let file = format!("s/queue/{id}");
-        let text = d.read(&file).replace(refuses.url("/"), server.url("/"));
-        d.write(&file, sealed(&text), 0o600);
+        retarget(&d, &names(&d, "queue").pop().unwrap(), server.url("/"));
     }
-    fs::remove_dir_all(d.join("s/state")).unwrap();
-    fs::create_dir(d.join("s/state")).unwrap();
+    due(&d);
     fs::remove_file(d.join("count")).unwrap();
     test()
         .in_dir(&d)
@@ -485,10 +506,10 @@ fn a_conflict_with_its_own_earlier_request_waits() {
         0o600,
     );
     flush(&d)
-        .stderr_like("authpost: * 409 Conflict; next attempt in 120 s at the earliest\n*\n")
+        .stderr_like("authpost: * 409 Conflict; next attempt in 60 s at the earliest\n*\n")
         .code(76);
     lies(&d, 1, 0);
-    waiting(&d, server.url("/data"), &["--idempotent"]);
+    waiting(&d, server.url("/other"), &["--idempotent"]);
     flush(&d)
         .stderr_like("authpost: * 409 Conflict; dead-lettered\n*\n")
         .code(76);
@@ -511,7 +532,7 @@ fn waiting_ends_after_ten_tries_and_seven_days_but_not_for_a_token() {
         .stderr_like(
             "authpost: * to http://127.0.0.1:PORT/503: given up after 10 attempts: the API answered 503 Service \
              Unavailable; dead-lettered\n\
-             authpost: * to http://127.0.0.1:PORT/401: *; next attempt in 60 min at the earliest\nhint: *\n\
+             authpost: * to http://127.0.0.1:PORT/401: *; next attempt in 60 s at the earliest\nhint: *\n\
              authpost: the spool 'DIR/s': 1 still pending, 1 dead-lettered\n",
         )
         .code(77);
@@ -538,10 +559,12 @@ fn the_dead_are_listed_shown_sent_again_and_dropped() {
         .args(["list", "s"])
         .run()
         .stdout_like(&format!(
-            "waiting: 2\n  ID                              AGE     TRIES  NEXT    TO\n\
-             \x20 {first}  * s     0      now     http://127.0.0.1:PORT/data?…\n\
-             \x20 {second}  * s     0      now     http://127.0.0.1:PORT/data\n\
-             dead: 0\n"
+            "pending: 2\n  ID        AGE     TRIES  NEXT     TO\n\
+             \x20 {}  * s     0      now      http://127.0.0.1:PORT/data?…\n\
+             \x20 {}  * s     0      now      http://127.0.0.1:PORT/data\n\
+             dead-lettered: 0\n",
+            &first[10..18],
+            &second[10..18]
         ))
         .code(0);
     authpost(&d)
@@ -553,7 +576,7 @@ fn the_dead_are_listed_shown_sent_again_and_dropped() {
         .args(["list", "--json", "s"])
         .run()
         .stdout_like(&format!(
-            "{{\"id\":\"{first}\",\"place\":\"dead\",\"created\":*,\"age\":*,\"tries\":1,\"next\":null,\
+            "{{\"id\":\"{first}\",\"state\":\"dead-lettered\",\"created\":*,\"age\":*,\"tries\":1,\"next\":null,\
              \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/data?…\",\"key\":\"k1\",\"bytes\":*,\
              \"error\":\"the API answered 400 Bad Request\"}}\n{{*}}\n"
         ))
@@ -562,7 +585,8 @@ fn the_dead_are_listed_shown_sent_again_and_dropped() {
         .args(["show", "s", &second])
         .run()
         .stdout_like(&format!(
-            "id: {second}\nstate: dead\naccepted: 20* UTC\ntries: 1\nlast error: the API answered 400 Bad Request\n\n\
+            "id: {second}\nstate: dead-lettered\naccepted: 20* UTC\ntries: 1\nlast error: the API answered 400 Bad Request\n\
+             last answer:\n  HTTP/1.1 400 Bad Request\n  {{}}\n\n\
              POST /data HTTP/1.1\nhost: 127.0.0.1:PORT\naccept: application/json\nuser-agent: authpost/*\n\
              content-type: application/json\ncontent-length: 9\nx-a: b\nidempotency-key: *\n\
              authorization: Bearer ********\n\n{{\"b\":\"2\"}}\n"
@@ -571,7 +595,7 @@ fn the_dead_are_listed_shown_sent_again_and_dropped() {
     authpost(&d)
         .args(["retry", "s", &first])
         .run()
-        .stderr("authpost: 1 message due now\n")
+        .stderr("authpost: 1 message requeued; due at the next flush\n")
         .code(0);
     flush(&d)
         .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
@@ -600,7 +624,7 @@ fn an_id_is_a_unique_prefix() {
         .args(["drop", "s", &a[..common]])
         .run()
         .stderr(format!(
-            "authpost: looking for the message '{}': 2 messages begin so\nhint: give more of the id\n\
+            "authpost: looking for the message '{}': 2 messages have it\nhint: give more of the id\n\
              authpost: 0 messages dropped\n",
             &a[..common]
         ))
@@ -680,27 +704,24 @@ fn a_spool_that_cannot_be_made_stops_everything() {
 #[test]
 fn a_full_spool_takes_in_nothing_and_sends_nothing() {
     let d = dir();
+    // What is written beside authpost is counted by the next flush, or where nothing is noted.
     waiting(&d, "http://127.0.0.1:1/", &[]);
     File::create(d.join("s/dead/large"))
         .unwrap()
         .set_len(256 << 20)
         .unwrap();
+    fs::remove_file(d.join("s/bytes")).unwrap();
     send(&d, "http://127.0.0.1:1/", &["a=1"])
-        .stderr(
-            "authpost: writing to the spool 'DIR/s': it is full: 2 messages, 256 MiB\n\
-             hint: 'authpost list DIR/s' shows what is pending and what is dead-lettered; flush or drop it\n",
-        )
-        .code(73);
-    fs::remove_file(d.join("s/dead/large")).unwrap();
-    for n in 0..9_999 {
-        File::create(d.join(format!("s/dead/{n}"))).unwrap();
-    }
-    send(&d, "http://127.0.0.1:1/", &[])
         .stderr_like(
-            "authpost: writing to the spool 'DIR/s': it is full: 10000 messages, 0 MiB\nhint: *\n",
+            "authpost: writing to the spool 'DIR/s': it is full: 2684* bytes, with --spool-limit 268435456\n\
+             hint: 'authpost list DIR/s' shows what is pending and dead-lettered: flush or drop it, or raise --spool-limit\n",
         )
         .code(73);
-    lies(&d, 1, 9_999);
+    lies(&d, 1, 1);
+    // What was removed makes room.
+    fs::remove_file(d.join("s/dead/large")).unwrap();
+    send(&d, "http://127.0.0.1:1/", &["-q"]).code(0);
+    lies(&d, 2, 0);
 }
 
 #[test]

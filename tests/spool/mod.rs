@@ -1,5 +1,8 @@
 //! The spool: messages, their order, and that none is lost.
 
+mod alert;
 mod attacks;
 mod crash;
+mod list;
 pub mod messages;
+pub mod order;

@@ -215,6 +215,36 @@ impl Server {
         guard.0.clone()
     }
 
+    /// Waits until nothing that clients sent, who have all ended, is on its way any more: the kernel has no connection
+    /// left, and none is being served.
+    pub fn wait_idle(&self) {
+        let start = Instant::now();
+        let port = format!(":{:04X}", self.port());
+        let is_idle = || {
+            let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+            let is_open = |line: &str| {
+                let mut words = line.split_whitespace().skip(1);
+                let (local, remote) = (words.next(), words.next());
+                let ours = [local, remote]
+                    .iter()
+                    .flatten()
+                    .any(|it| it.ends_with(&port));
+                // LISTEN and TIME_WAIT.
+                ours && !matches!(words.next(), Some("0A" | "06"))
+            };
+            !table.lines().any(is_open) && lock(&self.shared.life).playing == 0
+        };
+        // Twice, as a connection may be in neither for a moment.
+        while !(is_idle() && is_idle()) {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "never idle\n{}",
+                self.transcript()
+            );
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// The only request; fails when there was none, or another.
     #[track_caller]
     pub fn request(&self) -> Request {

@@ -9,7 +9,7 @@ use crate::cli::HelpSection;
 use crate::document::ndjson::Group;
 use crate::request::{
     self, Auth, Connection, Documents, Family, Form, Input, Lines, Method, Output, Plan,
-    RetryPolicy, RunLimits, Show, Target, TokenSource,
+    RetryPolicy, RunLimits, Show, SpoolPlan, Target, TokenSource,
 };
 use crate::system::error::Result;
 
@@ -44,7 +44,7 @@ impl Draft {
                 show: self.show()?,
             },
             dry_run: self.dry_run,
-            spool: self.spool.take(),
+            spool: self.spool()?,
             expect: std::mem::take(&mut self.expect),
             any_answer: self.any_answer,
             target: Rc::new(Target {
@@ -57,6 +57,32 @@ impl Draft {
                 header_files: self.header_files,
             }),
         })
+    }
+
+    fn spool(&mut self) -> Result<Option<SpoolPlan>> {
+        const DEFAULT: u64 = 256 << 20;
+        let Some(dir) = self.spool.take() else {
+            let limit = self.spool_limit.map(|_| "spool-limit");
+            let alert = self.alert_after.map(|_| "alert-after");
+            return match limit.or(alert) {
+                None => Ok(None),
+                Some(flag) => Err(wrong(format!(
+                    "reading the command line: --{flag} means nothing without --spool"
+                ))
+                .hint("name the spool's directory with --spool")),
+            };
+        };
+        Ok(Some(SpoolPlan {
+            dir,
+            limit: self.spool_limit.unwrap_or(DEFAULT),
+            alert_after: self.alert_after(),
+        }))
+    }
+
+    /// How long a message may be pending before somebody is told.
+    pub(super) fn alert_after(&self) -> Duration {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        self.alert_after.unwrap_or(DAY)
     }
 
     fn documents(&mut self) -> Result<Documents> {

@@ -1,9 +1,11 @@
 //! One message in a list, as text and as JSON.
 
+use std::ffi::OsStr;
+
 use super::spoken;
 use crate::json;
 use crate::output;
-use crate::spool::{Message, MessageError, Place, RetryState};
+use crate::spool::{Id, Message, MessageError, Place, RetryState};
 
 /// One message in a list.
 pub(super) struct Row {
@@ -12,6 +14,8 @@ pub(super) struct Row {
     pub(super) bytes: u64,
     pub(super) message: std::result::Result<Message, MessageError>,
     pub(super) retries: RetryState,
+    /// In how many seconds its target is due.
+    pub(super) left: u64,
     /// Why the API may have accepted it, though nobody is sending it.
     pub(super) doubt: Option<&'static str>,
 }
@@ -28,12 +32,22 @@ impl Row {
         }
     }
 
+    /// What it is called in text and JSON.
+    fn state(&self) -> &'static str {
+        match self.place {
+            Place::Queue => "pending",
+            Place::Active if self.doubt.is_some() => "unknown",
+            Place::Active => "sending",
+            Place::Dead => "dead-lettered",
+        }
+    }
+
     pub(super) fn text(&self, now: u64) -> String {
         let next = match self.place {
             Place::Dead => "-".to_owned(),
             Place::Active if self.doubt.is_some() => "-".to_owned(),
             Place::Active => "sending".to_owned(),
-            Place::Queue => match self.retries.left(now) {
+            Place::Queue => match self.left {
                 0 => "now".to_owned(),
                 left => spoken(left),
             },
@@ -49,10 +63,13 @@ impl Row {
             error if error.is_empty() => error,
             error => format!("  ({error})"),
         };
-        let (name, tries) = (&self.name, self.retries.tries);
-        output::printable(&format!(
-            "  {name:<30}  {age:<6}  {tries:<5}  {next:<6}  {to}{error}"
-        )) + "\n"
+        let tries = self.retries.tries;
+        let id = Id::parse(OsStr::new(&self.name));
+        // What is no message has no id to abbreviate.
+        let name = id.as_ref().map_or(&*self.name, Id::short);
+        output::fit(&output::printable(&format!(
+            "  {name:<8}  {age:<6}  {tries:<5}  {next:<7}  {to}{error}"
+        ))) + "\n"
     }
 
     pub(super) fn json(&self, now: u64) -> String {
@@ -61,11 +78,11 @@ impl Row {
             |text: Option<String>| text.map_or("null".to_owned(), |text| json::string(&text));
         let number = |number: Option<u64>| number.map_or("null".to_owned(), |it| it.to_string());
         let created = message.map(|message| message.created);
-        let next = (self.place == Place::Queue).then(|| now + self.retries.left(now));
+        let next = (self.place == Place::Queue).then(|| now + self.left);
         let error = Some(self.error()).filter(|error| !error.is_empty());
         let members = [
             ("id", json::string(&self.name)),
-            ("place", json::string(self.place.name())),
+            ("state", json::string(self.state())),
             ("created", number(created)),
             ("age", number(created.map(|then| now.saturating_sub(then)))),
             ("tries", self.retries.tries.to_string()),

@@ -35,14 +35,17 @@ fn proof_9_a_clock_that_jumps_expires_nothing_and_nothing_sticks() {
             let tail = tail.trim_start_matches(|c: char| c.is_ascii_digit());
             let text = sealed(&format!("{head}\"created\":{noted}{tail}"));
             fs::write(place.spool().join("queue").join(&id), text).unwrap();
-            let hint = place.spool().join("state").join(&id);
+            let state = place.spool().join("state").join(&id);
+            let target = place.spool().join("targets").join(&id[18..]);
             // A jump counts for a day at most, so it does not come to seven.
             let waited = 5 * DAY;
             if tries > 0 {
                 let text = format!(
                     "{{\"tries\":{tries},\"last\":{noted},\"wait\":3600,\"waited\":{waited},\"error\":\"x\"}}"
                 );
-                fs::write(&hint, text).unwrap();
+                // What is noted of either has the members of both.
+                fs::write(&state, &text).unwrap();
+                fs::write(&target, text).unwrap();
             }
             let what = format!("clock {jump}, {tries} attempts");
             let flush = || place.run(&[], &["flush", "-q", "s"]);
@@ -56,12 +59,12 @@ fn proof_9_a_clock_that_jumps_expires_nothing_and_nothing_sticks() {
             );
             assert_eq!(place.inventory().dead.len(), 0, "{what}: {ended:?}");
             // Then the clock is mended: what was noted under the wrong one must not hold the message back for long.
-            let noted = fs::read_to_string(&hint).unwrap();
+            let noted = fs::read_to_string(&target).unwrap();
             let wait: u64 = noted
                 .split("\"wait\":")
                 .nth(1)
                 .unwrap()
-                .split(',')
+                .split([',', '}'])
                 .next()
                 .unwrap()
                 .parse()
@@ -78,7 +81,7 @@ fn proof_9_a_clock_that_jumps_expires_nothing_and_nothing_sticks() {
                 &format!("\"last\":{last}"),
                 &format!("\"last\":{}", now() - wait),
             );
-            fs::write(&hint, later).unwrap();
+            fs::write(&target, later).unwrap();
             oracle.answer(200);
             let ended = flush();
             assert_eq!(ended.code, Some(0), "{what}: it sticks: {ended:?}");

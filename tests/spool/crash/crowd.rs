@@ -42,7 +42,8 @@ fn proof_7_a_crowd_sends_each_message_once() {
             scope.spawn(move || {
                 while sending.load(Ordering::SeqCst) > 0 {
                     let ended = place.flush();
-                    if ended.code != Some(0) {
+                    // It may be the first to send what queued behind another.
+                    if !matches!(ended.code, Some(0 | 69)) {
                         failed.lock().unwrap().push(ended);
                     }
                     flushes.fetch_add(1, Ordering::SeqCst);
@@ -52,7 +53,8 @@ fn proof_7_a_crowd_sends_each_message_once() {
             });
         }
     });
-    place.flush();
+    // What was never sent is turned away once.
+    place.drain();
     let failed = failed.into_inner().unwrap();
     assert!(failed.is_empty(), "{failed:?}");
     assert_eq!(place.inventory(), super::Inventory::default());

@@ -45,7 +45,8 @@ fn proof_3_every_file_system_call_fails_once() {
                     "{case:?}: {what}: exit {:?}",
                     ended.code
                 );
-                if ended.code != Some(0) {
+                // A quiet flush says nothing of an API that is down.
+                if !matches!(ended.code, Some(0 | 69)) {
                     assert!(
                         ended.stderr.starts_with("HTTP/1.1 ")
                             || ended.stderr.starts_with("authpost: "),

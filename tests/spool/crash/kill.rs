@@ -2,7 +2,6 @@
 use super::{Oracle, Place, Random, body, calls, fresh, full, size};
 use crate::support::need;
 use std::collections::HashMap;
-use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -149,6 +148,11 @@ impl Case {
             _ => {}
         }
         let next = fresh();
+        let mut place = place.clone();
+        if self.status == NO_TOKEN {
+            // Its target waits for the token.
+            place.url = format!("{}/other", place.url).leak();
+        }
         let ended = place.run(
             &[],
             &place
@@ -258,21 +262,17 @@ fn proof_2_killed_at_random_under_load() {
                 }
             });
         }
-        // Hints are lost all the time, so everything is always due.
+        // Backoff is lost all the time, so everything is always due.
         let (place, done, killed) = (&place, &done, &killed);
         scope.spawn(move || {
             while killed.load(Ordering::SeqCst) < kills && !done.load(Ordering::SeqCst) {
-                for hint in fs::read_dir(place.spool().join("state")).unwrap().flatten() {
-                    let _ = fs::remove_file(hint.path());
-                }
+                place.lose_backoff();
                 std::thread::sleep(Duration::from_millis(50));
             }
         });
     });
     done.store(true, Ordering::SeqCst);
-    for _ in 0..5 {
-        place.flush();
-    }
+    place.drain();
     let left = place.inventory();
     assert!(
         left.tmp.is_empty() && left.active.is_empty() && left.queue.is_empty(),

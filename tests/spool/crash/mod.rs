@@ -1,4 +1,4 @@
-//! Nothing accepted is ever lost: ten proofs.
+//! Nothing accepted is ever lost: eleven proofs.
 //!
 //! Each runs in full with `AUTHPOST_CRASH=full` (`make crash-test`), and otherwise as a smaller cut of itself. They
 //! look at the spool's directory and at what an API saw, the [`Oracle`], and know nothing else of authpost. What each
@@ -9,6 +9,7 @@ mod damage;
 mod disk;
 mod fault;
 mod kill;
+mod order;
 mod power;
 mod volume;
 
@@ -48,6 +49,8 @@ impl Random {
 /// A request that an API saw.
 #[derive(Clone, Debug)]
 struct Seen {
+    /// The how many-eth connection it came on.
+    connection: usize,
     key: String,
     body: String,
     /// What it was answered; 0 is a connection closed without an answer.
@@ -85,7 +88,12 @@ impl Oracle {
             };
             let status = decide(&body, before);
             let key = request.header("idempotency-key").unwrap_or("").to_owned();
-            log.lock().unwrap().push(Seen { key, body, status });
+            log.lock().unwrap().push(Seen {
+                connection: request.connection,
+                key,
+                body,
+                status,
+            });
             match status {
                 0 => Response::hang_up(),
                 status => Response::json(status, "{}"),
@@ -145,10 +153,14 @@ fn fresh() -> u64 {
 /// The text of a message with the checksum that it must have.
 pub fn sealed(text: &str) -> String {
     let text = &text[..text.len() - 22];
-    let sum = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+    format!("{text}\nend {:016x}\n", checksum(text))
+}
+
+/// FNV-1a with 64 bits.
+pub fn checksum(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    });
-    format!("{text}\nend {sum:016x}\n")
+    })
 }
 
 /// What is in a spool, by place.
@@ -185,7 +197,7 @@ impl Place {
     /// Makes the spool's directories, as authpost would.
     fn lay_out(&self) {
         use std::os::unix::fs::PermissionsExt;
-        for name in ["tmp", "queue", "active", "dead", "state"] {
+        for name in ["tmp", "queue", "active", "dead", "state", "targets"] {
             fs::create_dir_all(self.spool().join(name)).unwrap();
         }
         fs::set_permissions(self.spool(), PermissionsExt::from_mode(0o700)).unwrap();
@@ -194,7 +206,8 @@ impl Place {
 
     /// The text of a message with this number, as authpost would write it, and its name.
     fn message(&self, number: u64, idempotent: bool) -> (String, String) {
-        let id = format!("{number:014x}{number:016x}");
+        let tag = checksum(&format!("POST {}", self.url)) & (!0 >> 16);
+        let id = format!("{number:014x}{:04x}{tag:012x}", number as u16);
         let body = body(number);
         let head = format!(
             "{{\"allow_http\":true,\"authpost\":1,\"cacert\":null,\"cert\":null,\"cert_key\":null,\
@@ -239,15 +252,34 @@ impl Place {
     }
 
     fn flush(&self) -> Ended {
-        // Losing the hints loses nothing, and makes everything due.
-        for hint in fs::read_dir(self.spool().join("state"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let _ = fs::remove_file(hint.path());
-        }
+        self.lose_backoff();
         self.run(&[], &["flush", "-q", "s"])
+    }
+
+    /// Makes everything due: to lose what is remembered of a target loses nothing. The file may be locked, so it stays.
+    fn lose_backoff(&self) {
+        let targets = fs::read_dir(self.spool().join("targets"));
+        for target in targets.into_iter().flatten().flatten() {
+            let emptied = fs::OpenOptions::new().write(true).open(target.path());
+            let _ = emptied.and_then(|file| file.set_len(0));
+        }
+    }
+
+    /// Flushes until nothing is pending: each one stops at a message that is not accepted.
+    fn drain(&self) {
+        for _ in 0..100_000 {
+            self.flush();
+            let is_empty = |place| {
+                fs::read_dir(self.spool().join(place))
+                    .unwrap()
+                    .next()
+                    .is_none()
+            };
+            if is_empty("queue") && is_empty("active") {
+                return;
+            }
+        }
+        panic!("never delivered: {:?}", self.inventory());
     }
 
     fn inventory(&self) -> Inventory {

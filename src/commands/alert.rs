@@ -1,0 +1,54 @@
+//! The warning that messages have been pending for long: once a day for each target, even with `--quiet`.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use crate::output::Report;
+use crate::spool::{Id, Message, Place, Spool, TargetLock};
+use crate::system::time::{self, Clock};
+
+/// Warns when the oldest of the `count` messages that are pending for the target of `lock` has been there for `after`,
+/// unless somebody was warned within a day. Where `unflushed`, nothing flushes them.
+pub(super) fn alert(
+    spool: &Spool,
+    lock: &mut TargetLock,
+    (oldest, count): (&OsStr, usize),
+    after: Duration,
+    unflushed: bool,
+    clock: &dyn Clock,
+    report: Report,
+) {
+    let now = clock.unix();
+    let accepted = Id::parse(oldest).map_or(now, |id| id.micros() / 1_000_000);
+    let age = Duration::from_secs(now.saturating_sub(accepted));
+    if age < after || !lock.backoff().is_alert_due(now) {
+        return;
+    }
+    let look = |place| spool.look(place, oldest, Message::glance);
+    let Some((_, Ok(message))) = look(Place::Queue).or_else(|| look(Place::Active)) else {
+        return;
+    };
+    let pending = match count {
+        1 => "1 message is pending".to_owned(),
+        count => format!("{count} messages are pending"),
+    };
+    let error = match spool.retry_state(oldest).error {
+        error if error.is_empty() => error,
+        error => format!(": {error}"),
+    };
+    let (url, age, dir) = (
+        &message.target.url,
+        time::spoken(age),
+        spool.dir().display(),
+    );
+    let (nothing, remedy) = match unflushed {
+        true => (
+            ", and nothing flushes them",
+            format!("run 'authpost flush -q {dir}' from cron"),
+        ),
+        false => ("", format!("'authpost list {dir}' shows what is pending")),
+    };
+    let text = format!("to {url}: {pending}, the oldest for {age}{nothing}{error}");
+    report.warn(&text, Some(&remedy));
+    lock.alerted(now);
+}

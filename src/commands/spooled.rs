@@ -1,0 +1,226 @@
+//! Sending one document by way of a spool: it is accepted there first, and sent when all that is older was.
+
+use std::ffi::OsStr;
+use std::fs;
+
+use super::alert::alert;
+use super::older::Older;
+use crate::delivery::api::Api;
+use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wait_for_target};
+use crate::delivery::connections::Connections;
+use crate::delivery::exit::Exit;
+use crate::delivery::journal::{self, SpoolJournal};
+use crate::delivery::verdict::{Disposition, Fate};
+use crate::delivery::{Context, Event, Outcome, Spooling, deliver};
+use crate::output::{self, Report};
+use crate::request::SpoolPlan;
+use crate::request::job::Job;
+use crate::spool::{Held, Hold, Message, Place, Spool, Tag};
+use crate::system::error::Result;
+
+/// Takes `job` into the spool of `plan`, and then delivers it, after what is older. How the run is to end.
+///
+/// # Errors
+/// What keeps the document from being accepted, or the outcome from being told.
+pub(crate) fn send(plan: &SpoolPlan, job: &Job, context: &Context, report: Report) -> Result<Exit> {
+    let clock = context.clock;
+    let start = clock.elapsed();
+    let left = || context.limit.saturating_sub(clock.elapsed() - start);
+    let mut message = Message::new(
+        job,
+        context.policy.idempotent,
+        context.acceptance.expect,
+        context.acceptance.any_answer,
+        clock.unix(),
+    )?;
+    let spool = Spool::make(&plan.dir, plan.limit)?;
+    let tag = Tag::of(&job.target);
+    let mut older = Older::new(report);
+    // Where nobody else is sending, the spool is looked through once only.
+    let early = match spool.lock_target(&tag)? {
+        Some(lock) => Some(Backlog::open(&spool, lock, clock, &mut |event| {
+            older.event(event)
+        })?),
+        None => None,
+    };
+    let held = spool.accept(&mut message, &job.body, Place::Queue)?;
+    let run = Run {
+        spool: &spool,
+        message: &message,
+        job,
+        context,
+        report,
+    };
+    let (mut backlog, held) = match early {
+        Some(backlog) => (backlog, held),
+        None => {
+            // Whoever is sending may have to deliver it.
+            drop(held);
+            let Some(lock) = wait_for_target(&spool, &tag, left(), clock)? else {
+                return run.queued(0, Blocked::because("another run is sending to its target"));
+            };
+            let observer = &mut |event: MessageEvent| older.event(event);
+            let backlog = Backlog::open(&spool, lock, clock, observer)?;
+            match spool.hold(Place::Queue, OsStr::new(message.id.as_str()))? {
+                Hold::Held(held) => (backlog, held),
+                Hold::Gone => return run.settled_by_another(),
+                Hold::Busy | Hold::Invalid(_) => {
+                    return run.queued(0, Blocked::because("another run is at work on it"));
+                }
+            }
+        }
+    };
+    let mut connections = Connections::default();
+    let end = backlog.deliver(
+        Some(&message.id),
+        &mut Sending {
+            policy: context.policy,
+            limit: &left,
+            connections: &mut connections,
+            observer: &mut |event| older.event(event),
+        },
+    )?;
+    older.summary();
+    let count = backlog.older(Some(&message.id));
+    let blocked = match end {
+        End::Done => return run.deliver(held, backlog, connections, left()),
+        End::OutOfTime => Blocked::because("no time is left"),
+        End::Blocked(blocked) => blocked,
+    };
+    let exit = run.queued(count, blocked)?;
+    if let Some(oldest) = backlog.oldest()
+        && spool.since_flush() >= plan.alert_after
+    {
+        let (pending, after) = ((&*oldest, backlog.remaining()), plan.alert_after);
+        alert(&spool, backlog.lock(), pending, after, true, clock, report);
+    }
+    Ok(exit)
+}
+
+/// A document that is in the spool.
+struct Run<'a> {
+    spool: &'a Spool,
+    message: &'a Message,
+    job: &'a Job,
+    context: &'a Context<'a>,
+    report: Report<'a>,
+}
+
+impl Run<'_> {
+    /// It has its turn, and so much time is `left`.
+    fn deliver(
+        &self,
+        mut held: Held,
+        mut backlog: Backlog,
+        mut connections: Connections,
+        left: std::time::Duration,
+    ) -> Result<Exit> {
+        let (job, report) = (self.job, self.report);
+        let context = Context {
+            limit: left,
+            ..*self.context
+        };
+        let api = match connections.take(&self.message.target) {
+            Some(api) => Ok(api),
+            None => Api::new(&job.target),
+        };
+        let outcome = api.and_then(|mut api| {
+            let tell = &mut |event: Event| report.event(job, event);
+            deliver(job, &mut api, &context, &mut SpoolJournal(&mut held), tell)
+        });
+        let mut outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                output::error(&error);
+                backlog.not_sent(held, self.message, &error)?;
+                // That it cannot be printed is less than where the document is.
+                let _ = report.spooled_unsent(job, &error);
+                output::info(&format!("{}; {}", self.kept(), self.flush()));
+                return Ok(error.kind().into());
+            }
+        };
+        let lock = backlog.lock();
+        let put = journal::dispose(
+            self.spool,
+            lock,
+            held,
+            self.message,
+            &outcome,
+            context.clock,
+        );
+        if let Err(error) = put {
+            let exit = journal::exit_with_spool_error(&outcome, &error);
+            let told = report.outcome(job, &outcome);
+            output::error(&error);
+            return told.map(|_| exit);
+        }
+        backlog.close(outcome.verdict.disposition != Disposition::Requeue);
+        outcome.spool = Spooling::Accepted;
+        self.tell(&outcome)
+    }
+
+    /// It stays pending behind so many `older` ones.
+    fn queued(&self, older: usize, blocked: Blocked) -> Result<Exit> {
+        let Blocked { exit, why, hint } = blocked.behind(older);
+        let (fate, disposition) = (Fate::Unsent, Disposition::Requeue);
+        self.tell(&Outcome::in_spool(fate, disposition, exit, why, hint))
+    }
+
+    /// Another run had it before we had our turn.
+    fn settled_by_another(&self) -> Result<Exit> {
+        let id = &self.message.id;
+        let is_in = |place| fs::symlink_metadata(self.spool.path(place, id)).is_ok();
+        if is_in(Place::Active) {
+            return self.queued(0, Blocked::because("another run is at work on it"));
+        }
+        let (fate, disposition, exit, why) = match is_in(Place::Dead) {
+            false => {
+                self.report.unless_quiet("another run delivered it");
+                let why = String::new();
+                (Fate::Accepted, Disposition::Delivered, Exit::Ok, why)
+            }
+            // What exactly the API answered is not known here.
+            true => {
+                let error = self.spool.retry_state(OsStr::new(id.as_str())).error;
+                let why = format!("another run could not deliver it: {error}");
+                (Fate::Unknown, Disposition::DeadLetter, Exit::IoErr, why)
+            }
+        };
+        self.tell(&Outcome::in_spool(fate, disposition, exit, why, None))
+    }
+
+    fn kept(&self) -> String {
+        format!("kept in the spool as {}", self.message.id)
+    }
+
+    fn flush(&self) -> String {
+        format!(
+            "'authpost flush {}' delivers it",
+            self.spool.dir().display()
+        )
+    }
+
+    fn tell(&self, outcome: &Outcome) -> Result<Exit> {
+        let (job, report) = (self.job, self.report);
+        match outcome.verdict.disposition {
+            Disposition::Delivered => report.outcome(job, outcome),
+            Disposition::DeadLetter => {
+                let exit = report.outcome(job, outcome)?;
+                let (id, dir) = (&self.message.id, self.spool.dir().display());
+                output::info(&format!(
+                    "dead-lettered in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
+                ));
+                Ok(exit)
+            }
+            Disposition::Requeue if outcome.exit() == Exit::Ok => {
+                let text = format!("{}: {}; {}", self.kept(), outcome.why(), self.flush());
+                report.spooled(job, outcome, &text)
+            }
+            Disposition::Requeue => {
+                let exit = report.outcome(job, outcome)?;
+                output::info(&format!("{}; {}", self.kept(), self.flush()));
+                Ok(exit)
+            }
+        }
+    }
+}

@@ -1,0 +1,535 @@
+//! The pending messages of one target, delivered in the order in which they were accepted.
+//!
+//! It is built on the target's lock, so nobody else sends to the target meanwhile, and what lies in `active` was left by
+//! a run that was stopped. Delivery goes on until a message blocks those behind it: the API is not reached, or cannot
+//! process it now, or somebody has to mend something first. What happens is told by [`MessageEvent`]s; nothing is printed here.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::connections::Connections;
+use super::exit::Exit;
+use super::journal::{self, SpoolJournal};
+use super::verdict::{Acceptance, Disposition, Fate};
+use super::{Context, Event, Outcome, Spooling, deliver};
+use crate::document::Document;
+use crate::request::job::Job;
+use crate::request::{RetryPolicy, Show, Target};
+use crate::spool::{Held, Hold, Id, Message, MessageError, Place, STOPPED, Spool, Tag, TargetLock};
+use crate::system::error::{Error, Kind, Result};
+use crate::system::time::Clock;
+
+/// The longest time between two looks at the lock of a target.
+const LONGEST_POLL: Duration = Duration::from_millis(100);
+
+/// Waits for the lock of a target. `None` when another run has it for all of `limit`.
+///
+/// # Errors
+/// As for [`Spool::lock_target`].
+pub(crate) fn wait_for_target<'a>(
+    spool: &'a Spool,
+    tag: &Tag,
+    limit: Duration,
+    clock: &dyn Clock,
+) -> Result<Option<TargetLock<'a>>> {
+    let start = clock.elapsed();
+    let mut poll = Duration::from_millis(1);
+    loop {
+        if let Some(lock) = spool.lock_target(tag)? {
+            return Ok(Some(lock));
+        }
+        let left = limit.saturating_sub(clock.elapsed() - start);
+        if left.is_zero() {
+            return Ok(None);
+        }
+        clock.sleep(poll.min(left));
+        poll = (poll * 2).min(LONGEST_POLL);
+    }
+}
+
+/// What happened to a message.
+pub(crate) enum MessageEvent<'a> {
+    /// A connection for this target is about to be made.
+    Connecting(&'a Target),
+    /// Its delivery goes on.
+    Delivering(&'a Job, Event<'a>),
+    /// The API has it. Its answer may have broken off.
+    Delivered(&'a Message, &'a Outcome),
+    /// It stays pending, and its target is due again in so many seconds.
+    Requeued {
+        /// Which.
+        message: &'a Message,
+        /// What the delivery came to.
+        outcome: &'a Outcome,
+        /// The seconds.
+        wait: u64,
+    },
+    /// It was set aside for a person.
+    DeadLettered {
+        /// Which.
+        message: &'a Message,
+        /// Why.
+        why: &'a str,
+        /// The remedy, where there is one.
+        hint: Option<&'a str>,
+        /// How a run ends for its sake.
+        exit: Exit,
+    },
+    /// It was sent, and then the spool failed.
+    NotMoved {
+        /// Which.
+        message: &'a Message,
+        /// What the delivery came to.
+        outcome: &'a Outcome,
+        /// What the spool says.
+        error: &'a Error,
+    },
+    /// It was sent, and came to this. What became of it was told before.
+    Attempted(&'a Job, &'a Outcome),
+    /// It is no message, or a damaged one, and was set aside.
+    SetAside {
+        /// Where it was.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'a str,
+        /// How a run ends for its sake.
+        exit: Exit,
+    },
+    /// It stays where it is, because of this.
+    Left(&'a Error),
+}
+
+/// Who is told. An error ends the run.
+pub(crate) type Observer<'a> = &'a mut dyn FnMut(MessageEvent) -> Result<()>;
+
+/// How messages are sent.
+pub(crate) struct Sending<'a> {
+    /// How often, and when. Whether that is harmless is each message's to say.
+    pub(crate) policy: &'a RetryPolicy,
+    /// How long the next delivery may take.
+    pub(crate) limit: &'a dyn Fn() -> Duration,
+    /// By what.
+    pub(crate) connections: &'a mut Connections,
+    /// Who is told.
+    pub(crate) observer: Observer<'a>,
+}
+
+/// How the delivery of a backlog ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// All had their turn.
+    Done,
+    /// A message blocks those behind it.
+    Blocked(Blocked),
+    /// The time was over before all had their turn.
+    OutOfTime,
+}
+
+/// Why the messages behind one have to wait.
+#[derive(Debug)]
+pub(crate) struct Blocked {
+    /// As an exit code says it.
+    pub(crate) exit: Exit,
+    /// As a person reads it.
+    pub(crate) why: String,
+    /// The remedy, where there is one.
+    pub(crate) hint: Option<String>,
+}
+
+impl Blocked {
+    fn by(error: &Error) -> Blocked {
+        Blocked {
+            exit: error.kind().into(),
+            why: error.to_string(),
+            hint: error.remedy().map(str::to_owned),
+        }
+    }
+
+    /// By what nobody has to mend.
+    pub(crate) fn because(why: &str) -> Blocked {
+        Blocked {
+            exit: Exit::Ok,
+            why: why.to_owned(),
+            hint: None,
+        }
+    }
+
+    /// As those behind so many `older` documents read it.
+    pub(crate) fn behind(self, older: usize) -> Blocked {
+        let why = match older {
+            0 => self.why,
+            1 => format!("queued behind 1 older document: {}", self.why),
+            count => format!("queued behind {count} older documents: {}", self.why),
+        };
+        Blocked { why, ..self }
+    }
+
+    fn after(outcome: &Outcome) -> Blocked {
+        Blocked {
+            exit: outcome.exit(),
+            why: outcome.why(),
+            hint: outcome.hint().map(str::to_owned),
+        }
+    }
+}
+
+/// What a message leaves for those behind it.
+enum Next {
+    /// It is gone, and they follow.
+    Go,
+    /// It is gone, and they would fail like it.
+    Stop(Blocked),
+    /// It is still there, and they must not overtake it.
+    Block(Blocked),
+}
+
+/// The pending messages of a target.
+pub(crate) struct Backlog<'a> {
+    spool: &'a Spool,
+    lock: TargetLock<'a>,
+    clock: &'a dyn Clock,
+    /// Those that were pending when it was opened, and still are, oldest first.
+    pending: VecDeque<OsString>,
+    /// How many others are still there, and are passed over.
+    left_alone: usize,
+    /// Why nothing may be sent: a message that was stopped on its way could not be put in its place.
+    blocked: Option<Blocked>,
+}
+
+impl<'a> Backlog<'a> {
+    /// That of the target that `lock` is for. What a run that was stopped left on its way is put in its place first.
+    ///
+    /// # Errors
+    /// When the spool cannot be read, and those of the `observer`.
+    pub(crate) fn open(
+        spool: &'a Spool,
+        lock: TargetLock<'a>,
+        clock: &'a dyn Clock,
+        observer: Observer,
+    ) -> Result<Backlog<'a>> {
+        let mut backlog = Backlog {
+            spool,
+            lock,
+            clock,
+            pending: VecDeque::new(),
+            left_alone: 0,
+            blocked: None,
+        };
+        for name in backlog.lock.orphans()? {
+            if let Next::Block(blocked) = backlog.recover(&name, observer)? {
+                backlog.left_alone += 1;
+                backlog.blocked = Some(blocked);
+            }
+        }
+        backlog.pending = backlog.lock.pending()?.into();
+        Ok(backlog)
+    }
+
+    /// How many messages of the target are still there.
+    pub(crate) fn remaining(&self) -> usize {
+        self.pending.len() + self.left_alone
+    }
+
+    /// How many of the pending ones are older than `id`; all of them where there is none.
+    pub(crate) fn older(&self, id: Option<&Id>) -> usize {
+        match id {
+            Some(id) => self
+                .pending
+                .partition_point(|name| name.as_os_str() < OsStr::new(id.as_str())),
+            None => self.pending.len(),
+        }
+    }
+
+    /// The oldest of the pending ones.
+    pub(crate) fn oldest(&self) -> Option<OsString> {
+        self.pending.front().cloned()
+    }
+
+    /// The target's lock.
+    pub(crate) fn lock(&mut self) -> &mut TargetLock<'a> {
+        &mut self.lock
+    }
+
+    /// Ends it. `is_empty` says that nothing is pending, not even what was accepted since: then nothing is remembered of
+    /// the target.
+    pub(crate) fn close(self, is_empty: bool) {
+        if is_empty {
+            self.lock.remove();
+        }
+    }
+
+    /// Delivers those older than `id`, or all, until one blocks those behind it.
+    ///
+    /// # Errors
+    /// Those of the observer.
+    pub(crate) fn deliver(&mut self, id: Option<&Id>, sending: &mut Sending) -> Result<End> {
+        if let Some(blocked) = self.blocked.take() {
+            return Ok(End::Blocked(blocked));
+        }
+        for _ in 0..self.older(id) {
+            let limit = (sending.limit)();
+            if limit.is_zero() {
+                return Ok(End::OutOfTime);
+            }
+            let Some(name) = self.pending.front().cloned() else {
+                break;
+            };
+            match self.one(&name, limit, sending)? {
+                Next::Go => drop(self.pending.pop_front()),
+                Next::Stop(blocked) => {
+                    self.pending.pop_front();
+                    return Ok(End::Blocked(blocked));
+                }
+                Next::Block(blocked) => return Ok(End::Blocked(blocked)),
+            }
+        }
+        Ok(End::Done)
+    }
+
+    /// A message found in `active` may have been accepted.
+    fn recover(&mut self, name: &OsStr, observer: Observer) -> Result<Next> {
+        let (held, message, _) = match self.take(Place::Active, name, observer)? {
+            Ok(taken) => taken,
+            Err(next) => return Ok(next),
+        };
+        if let Some(why) = held.unknown_because().filter(|_| !message.idempotent) {
+            return self.dead_letter(held, &message, why, observer);
+        }
+        if let Some(_locked) = held.namesake() {
+            let why = MessageError::NoMessage("another message of its name may have been accepted");
+            if let Some(error) = set_aside(self.spool, Place::Queue, name, &why, observer)? {
+                return Ok(Next::Block(Blocked::by(&error)));
+            }
+        }
+        match held.requeue() {
+            Ok(()) => Ok(Next::Go),
+            Err(error) => leave(&error, observer),
+        }
+    }
+
+    /// A message that the API may have accepted, for this reason, and that must not be sent twice.
+    fn dead_letter(
+        &mut self,
+        held: Held,
+        message: &Message,
+        why: &str,
+        observer: Observer,
+    ) -> Result<Next> {
+        let mut retries = self.spool.retry_state(OsStr::new(held.id.as_str()));
+        retries.error = why.to_owned();
+        self.spool.save_state(&held.id, &retries);
+        if let Err(error) = held.dead_letter() {
+            return leave(&error, observer);
+        }
+        observer(MessageEvent::DeadLettered {
+            message,
+            why,
+            hint: None,
+            exit: Exit::IoErr,
+        })?;
+        Ok(Next::Go)
+    }
+
+    /// The message called `name`, held and whole. What is damaged or no message is set aside; what cannot be used now
+    /// is left alone, and told.
+    fn take(
+        &mut self,
+        place: Place,
+        name: &OsStr,
+        observer: Observer,
+    ) -> Result<std::result::Result<(Held<'a>, Message, Document), Next>> {
+        let held = match self.spool.hold(place, name) {
+            Ok(Hold::Held(held)) => held,
+            Ok(Hold::Gone) => return Ok(Err(Next::Go)),
+            // Somebody looks after it at this moment.
+            Ok(Hold::Busy) => {
+                let blocked = Blocked::because("another run is at work on the oldest");
+                return Ok(Err(Next::Block(blocked)));
+            }
+            Ok(Hold::Invalid(why)) => {
+                return next_to_invalid(self.spool, place, name, &why, observer).map(Err);
+            }
+            Err(error) => return leave(&error, observer).map(Err),
+        };
+        let why = match held.read() {
+            Ok((message, body)) => return Ok(Ok((held, message, body))),
+            Err(why) => why,
+        };
+        let unusable = |kind| {
+            let path = self.spool.path(place, name);
+            let text = format!("reading the message '{}': {why}", path.display());
+            Error::new(kind, text)
+        };
+        match why {
+            // It is another version's to deliver, and so not in our order.
+            MessageError::Version(_) => {
+                self.left_alone += 1;
+                observer(MessageEvent::Left(&unusable(Kind::Config)))?;
+                Ok(Err(Next::Go))
+            }
+            MessageError::Unreadable(_) => leave(&unusable(Kind::Input), observer).map(Err),
+            MessageError::NoMessage(_) | MessageError::Exposed | MessageError::Damaged(_) => {
+                next_to_invalid(self.spool, place, name, &why, observer).map(Err)
+            }
+        }
+    }
+
+    /// Delivers the message called `name` within `limit`.
+    fn one(&mut self, name: &OsStr, limit: Duration, sending: &mut Sending) -> Result<Next> {
+        let (mut held, message, body) = match self.take(Place::Queue, name, sending.observer)? {
+            Ok(taken) => taken,
+            Err(next) => return Ok(next),
+        };
+        if let Some(why) = held.unknown_because().filter(|_| !message.idempotent) {
+            return self.dead_letter(held, &message, why, sending.observer);
+        }
+        if sending.connections.cannot_reach(&message.target) {
+            let blocked = Blocked::because("its API was not reached for another target");
+            return Ok(Next::Block(blocked));
+        }
+        let job = message.job(body);
+        let mut outcome = match self.attempt(&job, &message, &mut held, limit, sending) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                sending.connections.failed(&job.target, &error);
+                let requeued = self.not_sent(held, &message, &error);
+                (sending.observer)(MessageEvent::Left(&error))?;
+                if let Err(error) = requeued {
+                    (sending.observer)(MessageEvent::Left(&error))?;
+                }
+                return Ok(Next::Block(Blocked::by(&error)));
+            }
+        };
+        if outcome.verdict.fate == Fate::Unsent {
+            sending.connections.not_reached(&job.target);
+        }
+        outcome.spool = Spooling::Flushed;
+        let put = journal::dispose(
+            self.spool,
+            &mut self.lock,
+            held,
+            &message,
+            &outcome,
+            self.clock,
+        );
+        let why = outcome.why();
+        (sending.observer)(match (&put, outcome.verdict.disposition) {
+            (Err(error), _) => MessageEvent::NotMoved {
+                message: &message,
+                outcome: &outcome,
+                error,
+            },
+            (Ok(()), Disposition::Delivered) => MessageEvent::Delivered(&message, &outcome),
+            (Ok(()), Disposition::Requeue) => MessageEvent::Requeued {
+                message: &message,
+                outcome: &outcome,
+                wait: self.lock.backoff().wait,
+            },
+            (Ok(()), Disposition::DeadLetter) => MessageEvent::DeadLettered {
+                message: &message,
+                why: &why,
+                hint: outcome.hint(),
+                exit: outcome.exit(),
+            },
+        })?;
+        (sending.observer)(MessageEvent::Attempted(&job, &outcome))?;
+        Ok(match (put, outcome.verdict.disposition) {
+            (Err(error), _) => Next::Block(Blocked::by(&error)),
+            (Ok(()), Disposition::Requeue) => Next::Block(Blocked::after(&outcome)),
+            (Ok(()), _) if outcome.verdict.blocks_target() => Next::Stop(Blocked::after(&outcome)),
+            (Ok(()), _) => Next::Go,
+        })
+    }
+
+    fn attempt(
+        &self,
+        job: &Job,
+        message: &Message,
+        held: &mut Held,
+        limit: Duration,
+        sending: &mut Sending,
+    ) -> Result<Outcome> {
+        let retries = self.spool.retry_state(OsStr::new(message.id.as_str()));
+        let context = Context {
+            policy: &RetryPolicy {
+                idempotent: message.idempotent,
+                ..sending.policy.clone()
+            },
+            limit,
+            acceptance: Acceptance {
+                expect: &message.expect,
+                any_answer: message.any_answer,
+                show: &Show::Body,
+            },
+            clock: self.clock,
+            earlier_attempts: if message.idempotent { retries.tries } else { 0 },
+            failed_alone: retries.failed_alone,
+            last_of: retries.last_try(message.created, self.clock.unix()),
+        };
+        let observer = &mut *sending.observer;
+        let api = sending.connections.api(&job.target, observer)?;
+        // That it could not be told stops nothing.
+        let tell = &mut |event: Event| drop(observer(MessageEvent::Delivering(job, event)));
+        deliver(job, api, &context, &mut SpoolJournal(held), tell)
+    }
+
+    /// Puts back a message that was not sent because of an error of ours.
+    ///
+    /// # Errors
+    /// When the spool does not do it.
+    pub(crate) fn not_sent(&mut self, held: Held, message: &Message, error: &Error) -> Result<()> {
+        let now = self.clock.unix();
+        let mut retries = self.spool.retry_state(OsStr::new(message.id.as_str()));
+        retries.failed(message.created, now, false, &error.to_string());
+        self.spool.save_state(&message.id, &retries);
+        self.lock.failed(now, None);
+        held.requeue()
+    }
+}
+
+/// A message that cannot be moved or read now, but later: what is behind it must not overtake it.
+fn leave(error: &Error, observer: Observer) -> Result<Next> {
+    observer(MessageEvent::Left(error))?;
+    Ok(Next::Block(Blocked::by(error)))
+}
+
+fn next_to_invalid(
+    spool: &Spool,
+    place: Place,
+    name: &OsStr,
+    why: &MessageError,
+    observer: Observer,
+) -> Result<Next> {
+    Ok(match set_aside(spool, place, name, why, observer)? {
+        None => Next::Go,
+        Some(error) => Next::Block(Blocked::by(&error)),
+    })
+}
+
+/// Sets aside what is no message, or a damaged one. The error, when that cannot be done; it is told.
+///
+/// # Errors
+/// Those of the `observer`.
+pub(crate) fn set_aside(
+    spool: &Spool,
+    place: Place,
+    name: &OsStr,
+    why: &MessageError,
+    observer: Observer,
+) -> Result<Option<Error>> {
+    let (why, exit) = match (place, why) {
+        // Whoever mends its mode and sends it again must know that.
+        (Place::Active, MessageError::Exposed) => (format!("{why}; {STOPPED}"), Exit::IoErr),
+        _ => (why.to_string(), Exit::DataErr),
+    };
+    if let Err(error) = spool.set_aside(place, name, &why) {
+        observer(MessageEvent::Left(&error))?;
+        return Ok(Some(error));
+    }
+    let path = spool.path(place, name);
+    let why = &why;
+    observer(MessageEvent::SetAside { path, why, exit })?;
+    Ok(None)
+}

@@ -1,0 +1,180 @@
+//! The lock of a target, and when it is due.
+//!
+//! Whoever sends to a target by way of the spool holds its lock, so a message of that target in `active` is being sent
+//! by the holder or by nobody. The file that is locked also says when the target is due again. It is written in place by
+//! the holder, and never synced: losing it loses nothing.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Backoff, Id, Place, Spool, Tag};
+use crate::system::error::Result;
+use crate::system::guard;
+
+/// The right to send to a target, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct TargetLock<'a> {
+    spool: &'a Spool,
+    tag: Tag,
+    file: File,
+    backoff: Backoff,
+}
+
+impl Spool {
+    fn target_path(&self, tag: &Tag) -> PathBuf {
+        self.dir.join("targets").join(tag)
+    }
+
+    /// The lock of the target; `None` while another run has it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`](crate::system::error::Kind::Output).
+    pub(crate) fn lock_target(&self, tag: &Tag) -> Result<Option<TargetLock<'_>>> {
+        let path = self.target_path(tag);
+        let locked = || -> io::Result<Option<File>> {
+            loop {
+                let file = guard::open_lock(&path)?;
+                match file.try_lock() {
+                    Ok(()) => {}
+                    Err(TryLockError::WouldBlock) => return Ok(None),
+                    Err(TryLockError::Error(why)) => return Err(why),
+                }
+                // The holder before may have removed it.
+                if file.metadata()?.nlink() > 0 {
+                    return Ok(Some(file));
+                }
+            }
+        };
+        let file = locked().map_err(|why| self.failed("locking", &path, &why))?;
+        Ok(file.map(|file| TargetLock {
+            spool: self,
+            tag: tag.clone(),
+            backoff: read(&file),
+            file,
+        }))
+    }
+
+    /// When the target is due, read without its lock.
+    pub(crate) fn backoff(&self, tag: &Tag) -> Backoff {
+        match guard::open_own(&self.target_path(tag), self.owner) {
+            Ok(Ok((file, _))) => read(&file),
+            _ => Backoff::default(),
+        }
+    }
+
+    /// In how many seconds the target of the message called `name` is due.
+    pub(crate) fn left(&self, name: &OsStr, now: u64) -> u64 {
+        Id::parse(name).map_or(0, |id| self.backoff(&id.tag()).left(now))
+    }
+
+    /// The messages of the target in `place`, oldest first.
+    fn of_target(&self, place: Place, tag: &Tag) -> Result<Vec<OsString>> {
+        let mut names = self.names(place)?;
+        names.retain(|name| Id::parse(name).is_some_and(|id| id.tag() == *tag));
+        Ok(names)
+    }
+
+    /// The microsecond in the name of the newest message of the target that is pending, 0 where there is none.
+    pub(super) fn newest(&self, tag: &Tag) -> Result<u64> {
+        if let Some((known, newest)) = &*self.newest.borrow()
+            && known == tag
+        {
+            return Ok(*newest);
+        }
+        let active = self.of_target(Place::Active, tag)?;
+        self.note_newest(tag, &active);
+        let queue = self.of_target(Place::Queue, tag)?;
+        Ok(self.note_newest(tag, &queue))
+    }
+
+    /// Sees to it that a message named from now on goes behind all of `names`. The newest one's microsecond.
+    fn note_newest(&self, tag: &Tag, names: &[OsString]) -> u64 {
+        let mut noted = self.newest.borrow_mut();
+        let before = noted.as_ref().filter(|(known, _)| known == tag);
+        let before = before.map_or(0, |(_, newest)| *newest);
+        let last = names.last().and_then(|name| Id::parse(name));
+        let newest = before.max(last.map_or(0, |id| id.micros()));
+        *noted = Some((tag.clone(), newest));
+        newest
+    }
+}
+
+/// What others could have written is not believed.
+fn read(mut file: &File) -> Backoff {
+    let mut text = Vec::new();
+    if !file.metadata().is_ok_and(|it| !guard::is_exposed(&it)) {
+        return Backoff::default();
+    }
+    match file.read_to_end(&mut text) {
+        Ok(_) => Backoff::parse(&text).unwrap_or_default(),
+        Err(_) => Backoff::default(),
+    }
+}
+
+impl TargetLock<'_> {
+    /// The messages that a run left in `active` when it was stopped, oldest first.
+    ///
+    /// # Errors
+    /// As for [`Spool::names`].
+    pub(crate) fn orphans(&self) -> Result<Vec<OsString>> {
+        let names = self.spool.of_target(Place::Active, &self.tag)?;
+        self.spool.note_newest(&self.tag, &names);
+        Ok(names)
+    }
+
+    /// The pending messages, oldest first, when there are no orphans any more.
+    ///
+    /// # Errors
+    /// As for [`Spool::names`].
+    pub(crate) fn pending(&self) -> Result<Vec<OsString>> {
+        let names = self.spool.of_target(Place::Queue, &self.tag)?;
+        self.spool.note_newest(&self.tag, &names);
+        Ok(names)
+    }
+
+    /// When it is due.
+    pub(crate) fn backoff(&self) -> &Backoff {
+        &self.backoff
+    }
+
+    /// It could not be sent to, and the API `asked` to wait.
+    pub(crate) fn failed(&mut self, now: u64, asked: Option<Duration>) {
+        self.backoff.failed(now, asked);
+        self.save();
+    }
+
+    /// It is due at once.
+    pub(crate) fn reset(&mut self) {
+        let due = Backoff {
+            alerted: self.backoff.alerted,
+            ..Backoff::default()
+        };
+        if self.backoff != due {
+            self.backoff = due;
+            self.save();
+        }
+    }
+
+    /// Somebody was told that messages have been pending for long.
+    pub(crate) fn alerted(&mut self, now: u64) {
+        self.backoff.alerted = now;
+        self.save();
+    }
+
+    fn save(&self) {
+        let text = self.backoff.text();
+        let _ = self
+            .file
+            .set_len(0)
+            .and_then(|()| self.file.write_all_at(text.as_bytes(), 0));
+    }
+
+    /// Gives it up when nothing is pending: the file goes, and whoever waits for its lock makes another one.
+    pub(crate) fn remove(self) {
+        let _ = fs::remove_file(self.spool.target_path(&self.tag));
+    }
+}

@@ -1,0 +1,102 @@
+//! Looking after messages: what a person needs the day after.
+use crate::spool::messages::{authpost, flush, lies, names, send, waiting};
+use crate::support::{Response, Server, conn, dir};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn show_has_the_last_answer() {
+    let d = dir();
+    let long = "x".repeat(5000);
+    let server = Server::script([conn()
+        .read()
+        .reply_json(422, "{\"errors\":\n{\"name\":\"too short\"}}")
+        .read()
+        .reply_json(422, &format!("\"{long}\""))]);
+    let ids: Vec<_> = (0..2).map(|_| waiting(&d, server.url("/"), &[])).collect();
+    flush(&d).stderr_like("**").code(76);
+    let show = |id: &str| authpost(&d).args(["show", "s", id]).run();
+    show(&ids[0])
+        .stdout_like(
+            "*\nstate: dead-lettered\n*\n*\nlast error: the API answered 422 Unprocessable *\nlast answer:\n\
+             \x20 HTTP/1.1 422 Unprocessable *\n  {\"errors\":\n  {\"name\":\"too short\"}}\n\n**",
+        )
+        .code(0);
+    let shown = show(&ids[1]).stdout_like("**").code(0).stdout;
+    let begins = format!("  \"{}\n\n", "x".repeat(4095));
+    assert!(shown.contains(&begins), "{shown}");
+}
+
+#[test]
+fn an_id_is_as_short_as_the_list_has_it() {
+    let d = dir();
+    let ids = [(); 2].map(|()| waiting(&d, "http://127.0.0.1:1/", &[]));
+    authpost(&d)
+        .args(["list", "s"])
+        .run()
+        .stdout_like(&format!(
+            "pending: 2\n*\n  {}  *\n  {}  *\ndead-lettered: 0\n",
+            &ids[0][10..18],
+            &ids[1][10..18]
+        ))
+        .code(0);
+    authpost(&d)
+        .args(["show", "s", &ids[0][10..18]])
+        .run()
+        .stdout_like(&format!("id: {}\n**", ids[0]))
+        .code(0);
+    authpost(&d)
+        .args(["drop", "-q", "s", &ids[1][10..18]])
+        .run()
+        .code(0);
+    assert_eq!(names(&d, "queue"), [ids[0].as_str()]);
+    // What is the same in all of them stands for none.
+    authpost(&d)
+        .args(["drop", "s", &ids[0][20..28]])
+        .run()
+        .stderr_like("authpost: looking for the message '*': it is not in the spool *\n**")
+        .code(66);
+}
+
+#[test]
+fn an_empty_directory_is_an_empty_spool() {
+    let d = dir();
+    fs::create_dir(d.join("s")).unwrap();
+    fs::set_permissions(d.join("s"), PermissionsExt::from_mode(0o700)).unwrap();
+    authpost(&d)
+        .args(["list", "s"])
+        .run()
+        .stderr("authpost: the spool 's' is empty\n")
+        .code(0);
+}
+
+#[test]
+fn retry_now_delivers_and_leaves_other_targets_alone() {
+    let d = dir();
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    let refuses = Server::script([conn().read().reply_json(400, "{}")]);
+    send(&d, refuses.url("/"), &["-q", "a=1"])
+        .stderr_like("**")
+        .code(76);
+    drop(refuses);
+    let id = names(&d, "dead").remove(0);
+    fs::rename(
+        d.join(format!("s/dead/{id}")),
+        d.join(format!("s/queue/{id}")),
+    )
+    .unwrap();
+    let id = crate::spool::messages::retarget(&d, &id, server.url("/a"));
+    fs::rename(
+        d.join(format!("s/queue/{id}")),
+        d.join(format!("s/dead/{id}")),
+    )
+    .unwrap();
+    waiting(&d, server.url("/b"), &[]);
+    authpost(&d)
+        .args(["retry", "--now", "s", &id])
+        .run()
+        .stderr("authpost: 1 message requeued\nauthpost: the spool 'DIR/s': 1 delivered\n")
+        .code(0);
+    lies(&d, 1, 0);
+    assert_eq!(server.request().path(), "/a");
+}
