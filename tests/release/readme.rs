@@ -100,7 +100,7 @@ fn every_command_line_does_what_it_shows() {
         }
     }
     let all = [
-        "authpost", "make", "make", "authpost", "authpost", "parallel", "curl",
+        "authpost", "authpost", "authpost", "parallel", "curl", "make", "make",
     ];
     assert_eq!(seen, all);
 }
