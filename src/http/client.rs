@@ -25,7 +25,7 @@ use crate::system::time::Deadline;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Requests and answers pass through buffers of this size. A request below it is one write.
+/// Requests pass through a buffer of this size. One below it is one write.
 const BUFFER: usize = 16 * 1024;
 
 /// The head of an answer may be as long as this: that of the request may come back in it, cookies and all.

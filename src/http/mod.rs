@@ -3,6 +3,7 @@
 //! The only room that names `ureq`, and where secrets go onto the wire. It follows no redirect, repeats nothing and
 //! judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request left.
 
+mod buffers;
 mod challenge;
 mod client;
 mod error;

@@ -11,10 +11,11 @@ use std::thread;
 use std::time::Duration;
 
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport,
 };
 use ureq::{Error, Timeout};
 
+use super::buffers::GrowingBuffers;
 use super::progress::{Phase, Progress, Purpose};
 use crate::system::error;
 use crate::system::time::{Clock, Deadline, SystemClock};
@@ -86,12 +87,8 @@ impl<In: Transport> Connector<In> for TcpConnector {
                     let config = details.config;
                     return Ok(Some(Either::B(TcpTransport {
                         stream,
-                        buffers: LazyBuffers::new(
-                            // A head must fit where HTTP is read, which is above TLS where there is TLS.
-                            match details.needs_tls() {
-                                true => config.output_buffer_size(),
-                                false => config.input_buffer_size(),
-                            },
+                        buffers: GrowingBuffers::new(
+                            config.input_buffer_size(),
                             match self.progress.purpose() {
                                 Purpose::Stream => STREAMED,
                                 _ => config.output_buffer_size(),
@@ -122,7 +119,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
 #[derive(Debug)]
 pub(super) struct TcpTransport {
     stream: TcpStream,
-    buffers: LazyBuffers,
+    buffers: GrowingBuffers,
     progress: Arc<Progress>,
     /// The socket's read and write time limits as they are set now.
     limits: [Option<Duration>; 2],
