@@ -1,15 +1,16 @@
-//! The figures that do not depend on the machine, held with a tenth of slack: instructions, system calls, bytes. The size is in
-//! package.rs.
+//! The figures that hardly depend on the machine: instructions, system calls, bytes. The size is in package.rs. They are held
+//! with 3 % of slack where no test may be skipped, as in CI, so that a slower commit is seen; elsewhere with a tenth, for
+//! another compiler and C library.
 //!
 //! They mean something for the static release binary only, which `make test` names in `AUTHPOST_BIN`. `make bench` has
 //! the times.
 use crate::support::{Response, Runner, Server, binary, find, need, skipped, test};
 use std::time::Duration;
 
-/// What they may be at most, before the slack.
-const INSTRUCTIONS_A_POST: u64 = 210_000;
-const INSTRUCTIONS_A_LINE: u64 = 46_500;
-const CALLS_A_POST: u64 = 48;
+/// What they were when they were measured last, with glibc 2.36.
+const INSTRUCTIONS_A_POST: u64 = 210_600;
+const INSTRUCTIONS_A_LINE: u64 = 48_100;
+const CALLS_A_POST: u64 = 40;
 const CALLS_A_LINE: u64 = 5;
 
 fn is_release() -> bool {
@@ -18,11 +19,13 @@ fn is_release() -> bool {
 }
 
 #[track_caller]
-fn hold(what: &str, found: u64, most: u64) {
-    println!("{what}: {found}, at most {most}");
+fn hold(what: &str, found: u64, measured: u64) {
+    let is_strict = std::env::var_os("AUTHPOST_NO_SKIP").is_some_and(|v| v == "1");
+    let percent = if is_strict { 3 } else { 10 };
+    println!("{what}: {found}, measured {measured}");
     assert!(
-        found <= most + most / 10,
-        "{what}: {found} is more than {most} and a tenth"
+        found <= measured + measured * percent / 100,
+        "{what}: {found} is more than {measured} and {percent} %"
     );
 }
 
@@ -121,11 +124,9 @@ fn system_calls_of_a_line() {
                     .file("in", lines(count)),
             )
         };
-        hold(
-            "system calls of 100 lines",
-            run(200) - run(100),
-            100 * CALLS_A_LINE,
-        );
+        // To the nearest, for whether an answer is waited for may differ from run to run.
+        let calls = (run(200) - run(100) + 50) / 100;
+        hold("system calls of a line", calls, CALLS_A_LINE);
     }
 }
 
