@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Command, Flag, Manual, Shell, VERBS, Verb, shown, verb_row};
+use super::{Command, Flag, Manual, Shell, VERBS, Verb, shown, suggest, verb_row};
 use crate::document::Item;
 use crate::json::{self, Pointer};
 use crate::request::{
@@ -99,6 +99,24 @@ fn calling(verb: Verb) -> String {
     format!("authpost {} [OPTIONS] {}", row.word, row.operands)
 }
 
+/// What to write for a first word that is neither a verb nor a URL.
+fn instead_of_url(word: &str) -> String {
+    // curl's way: --json '{…}' URL.
+    if word.starts_with(['{', '['])
+        && let Some(hint) = suggest::foreign("--json")
+    {
+        return hint;
+    }
+    let words = VERBS.iter().map(|row| row.word);
+    let row = suggest::nearest(word, words.filter(|word| !word.is_empty()))
+        .and_then(|nearest| VERBS.iter().find(|row| row.word == nearest));
+    let meant = || row.map(|row| format!("did you mean {}", calling(row.verb)));
+    suggest::foreign(word).or_else(meant).unwrap_or_else(|| {
+        "the URL comes first, with its scheme: authpost https://api.example.com/data key=value"
+            .to_owned()
+    })
+}
+
 fn wrong(what: impl Into<String>) -> Error {
     Error::new(Kind::Usage, what)
 }
@@ -152,8 +170,11 @@ impl Draft {
             return Ok(());
         }
         if !text.contains("://") {
-            return Err(wrong(format!("reading the arguments: '{}' is not a URL", shown(&word)))
-                .hint("the URL comes first, with its scheme: authpost https://api.example.com/data key=value"));
+            return Err(wrong(format!(
+                "reading the arguments: '{}' is not a URL",
+                shown(&word)
+            ))
+            .hint(instead_of_url(text)));
         }
         // A URL may hold a password, so a bad one is not repeated.
         let url = Url::parse(text).map_err(|why| {
@@ -233,7 +254,12 @@ impl Draft {
                 flag.long,
                 verb_row(verb).word
             ))
-            .hint(calling(verb))),
+            .hint(match verb.takes_spool() {
+                true => calling(verb),
+                false => {
+                    suggest::foreign(&format!("--{}", flag.long)).unwrap_or_else(|| calling(verb))
+                }
+            })),
         }
     }
 

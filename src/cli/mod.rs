@@ -10,6 +10,7 @@ mod draft;
 pub(crate) mod help;
 pub(crate) mod man;
 mod manual;
+mod suggest;
 mod table;
 mod value;
 
@@ -378,7 +379,7 @@ fn unknown(name: &str) -> Error {
     let (name, hint) = match name.split_once(char::is_whitespace) {
         Some((name, _)) => (
             format!("'{name} …'"),
-            "put a '=' between an option and its value, or write them as two arguments",
+            "put a '=' between an option and its value, or write them as two arguments".to_owned(),
         ),
         None => (name.to_owned(), remedy_for(name)),
     };
@@ -389,14 +390,16 @@ fn unknown(name: &str) -> Error {
     .hint(hint)
 }
 
-fn remedy_for(unknown: &str) -> &'static str {
-    match unknown {
-        "--token" | "--bearer" | "-u" | "--user" => {
-            "every user of this machine can read a token on the command line: use --token-file, --token-env or --token-command"
-        }
-        "-k" => "say --insecure, or better --cacert",
-        _ => SEE_HELP,
-    }
+fn remedy_for(unknown: &str) -> String {
+    let meant = || {
+        let long = unknown.strip_prefix("--")?;
+        let nearest = suggest::nearest(long, FLAGS.iter().map(|flag| flag.long))?;
+        let flag = FLAGS.iter().find(|flag| flag.long == nearest)?;
+        Some(format!("did you mean {}: {}", usage(flag), flag.brief))
+    };
+    suggest::foreign(unknown)
+        .or_else(meant)
+        .unwrap_or_else(|| SEE_HELP.to_owned())
 }
 
 /// `-d, --data JSON`.

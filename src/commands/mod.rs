@@ -66,7 +66,7 @@ fn read_document(input: &Input) -> Result<Document> {
     match input {
         Input::Nothing => Ok(Document::empty()),
         Input::Items(items) => Document::from_items(items),
-        Input::Text(text) => Document::from_bytes(text.clone().into_bytes(), "--data"),
+        Input::Text(text) => Document::from_argument(text),
         Input::File(path) => Document::from_file(path),
         Input::Stdin => Document::from_reader(io::stdin().lock(), "standard input"),
     }

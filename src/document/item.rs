@@ -166,22 +166,29 @@ fn not_an_item(argument: &str, name: &str, rest: &str) -> Error {
     match (argument.as_bytes().first(), rest) {
         (Some(b'{' | b'['), _) => {
             let what = "reading the items: one looks like a whole document";
-            Error::new(Kind::Usage, what).hint("give a whole document with --data")
+            Error::new(Kind::Usage, what).hint("give a whole document with -d: authpost -d '{\"key\":\"value\"}' https://api.example.com/data")
         }
         (Some(b'@'), "") => {
-            let remedy = "write --data @FILE for a whole document";
+            let remedy = "give a file that is the whole document with -d: authpost -d @document.json https://api.example.com/data";
             misread(&glimpse(argument), "no key", remedy)
         }
         (_, "") => misread(&glimpse(argument), "no '=' in it", FORMS),
         (_, rest) if rest.starts_with('=') => misread(
             &glimpse(&format!("{name}==…")),
             "it looks like a part of the URL",
-            "put it behind a '?' in the URL, or give a text that begins with '=' as JSON, with :=",
+            "write := for a text that begins with =, and a query in the URL: authpost 'https://api.example.com/data?name=value' key=value",
         ),
         _ => misread(
             &quoted(&format!("{name}:…")),
             "it looks like a header",
-            "give headers with -H, or write := for JSON",
+            match name.eq_ignore_ascii_case("Authorization") {
+                true => {
+                    "give the token's file: authpost --token-file ~/.api-token https://api.example.com/data key=value"
+                }
+                false => {
+                    "write := for JSON, and -H for a header: authpost -H 'Name: value' https://api.example.com/data key=value"
+                }
+            },
         ),
     }
 }

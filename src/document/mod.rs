@@ -74,6 +74,19 @@ impl Document {
         Ok(Document(Content::Bytes(bytes)))
     }
 
+    /// The text that `--data` gives.
+    ///
+    /// # Errors
+    /// [`Kind::Data`] when it is not one JSON text.
+    pub(crate) fn from_argument(text: &str) -> Result<Document> {
+        Document::from_bytes(text.into(), "--data").map_err(|error| {
+            match instead_of_argument(text) {
+                Some(remedy) => error.hint(remedy),
+                None => error,
+            }
+        })
+    }
+
     /// The same of a text that the caller keeps, and can name by itself.
     ///
     /// # Errors
@@ -304,7 +317,32 @@ impl Stamp {
 }
 
 fn not_json(origin: &str, flaw: &SyntaxError) -> Error {
-    Error::new(Kind::Data, format!("checking {origin}: not JSON: {flaw}"))
+    let error = Error::new(Kind::Data, format!("checking {origin}: not JSON: {flaw}"));
+    match flaw.what.ends_with("a byte order mark") {
+        true => error.hint(
+            "cut off the first three bytes: tail -c +4 document.json | authpost -d @- https://api.example.com/data",
+        ),
+        false => error,
+    }
+}
+
+/// What to write for a `--data` that is not JSON, but what another program would take.
+fn instead_of_argument(text: &str) -> Option<&'static str> {
+    if text.starts_with('\'') {
+        return Some(
+            "the single quotes are a part of the text, as cmd.exe leaves them there; use double quotes: authpost -d \"{\\\"key\\\":\\\"value\\\"}\" https://api.example.com/data",
+        );
+    }
+    if text.starts_with(['{', '[', '"']) {
+        return None;
+    }
+    if text.ends_with(".json") {
+        return Some(
+            "put @ before the name of a file: authpost -d @document.json https://api.example.com/data",
+        );
+    }
+    text.contains('=')
+        .then_some("write items without -d: authpost https://api.example.com/data key=value")
 }
 
 /// A name in quotes, fit for one line of a message: control characters escaped, and not endless.

@@ -177,15 +177,15 @@ fn what_is_no_item() {
         &["@file"],
         Kind::Usage,
         "reading the item '@file': no key",
-        "write --data @FILE for a whole document",
+        "give a file that is the whole document with -d: authpost -d @document.json https://api.example.com/data",
     );
     assert_refused(
         &["c2VjcmV0LXRva2Vu=="],
         Kind::Usage,
         "reading the item 'c2VjcmV0…': it looks like a part of the URL",
-        "put it behind a '?' in the URL, or give a text that begins with '=' as JSON, with :=",
+        "write := for a text that begins with =, and a query in the URL: authpost 'https://api.example.com/data?name=value' key=value",
     );
-    let header = "give headers with -H, or write := for JSON";
+    let header = "write := for JSON, and -H for a header: authpost -H 'Name: value' https://api.example.com/data key=value";
     assert_refused(
         &["Name:value"],
         Kind::Usage,
@@ -196,7 +196,7 @@ fn what_is_no_item() {
         &["Authorization: Bearer a=b"],
         Kind::Usage,
         "reading the item 'Authorization:…': it looks like a header",
-        header,
+        "give the token's file: authpost --token-file ~/.api-token https://api.example.com/data key=value",
     );
     assert_refused(
         &["a\nb:c"],
@@ -208,14 +208,14 @@ fn what_is_no_item() {
         &["q==v"],
         Kind::Usage,
         "reading the item 'q==…': it looks like a part of the URL",
-        "put it behind a '?' in the URL, or give a text that begins with '=' as JSON, with :=",
+        "write := for a text that begins with =, and a query in the URL: authpost 'https://api.example.com/data?name=value' key=value",
     );
     for whole in ["{\"a\":1}", "[1,2]", "{}"] {
         assert_refused(
             &[whole],
             Kind::Usage,
             "reading the items: one looks like a whole document",
-            "give a whole document with --data",
+            "give a whole document with -d: authpost -d '{\"key\":\"value\"}' https://api.example.com/data",
         );
     }
 }

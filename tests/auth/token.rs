@@ -532,11 +532,33 @@ fn what_everybody_could_read_is_refused() {
         let given = format!("{header}: s3cret");
         refused(test().token("t0ken"), &["-H", &given], 64, &stderr);
     }
-    let place = "hint: every user of this machine can read a token on the command line: \
-        use --token-file, --token-env or --token-command\n";
-    for option in ["--token", "--bearer", "-u", "--user"] {
-        let stderr =
-            format!("authpost: reading the arguments: there is no option {option}\n{place}");
+    for (option, secret, file) in [
+        (
+            "--token",
+            "a token",
+            "give its file: authpost --token-file ~/.api-token",
+        ),
+        (
+            "--bearer",
+            "a token",
+            "give its file: authpost --token-file ~/.api-token",
+        ),
+        (
+            "-u",
+            "a password",
+            "put user:password into a file: authpost --auth-scheme Basic --token-file ~/.api-password",
+        ),
+        (
+            "--user",
+            "a password",
+            "put user:password into a file: authpost --auth-scheme Basic --token-file ~/.api-password",
+        ),
+    ] {
+        let stderr = format!(
+            "authpost: reading the arguments: there is no option {option}\n\
+             hint: every user of this machine can read {secret} on the command line, so {file} \
+             https://api.example.com/data key=value\n"
+        );
         refused(test(), &[option, "s3cret"], 64, &stderr);
     }
     for url in [

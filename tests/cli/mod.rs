@@ -6,4 +6,5 @@ mod docs;
 mod memory;
 mod output;
 mod report;
+mod suggest;
 mod usage;

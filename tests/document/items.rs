@@ -134,19 +134,19 @@ fn items_that_are_none_are_usage_errors() {
         ),
         (
             "Name:value",
-            "authpost: reading the item 'Name:…': it looks like a header\nhint: give headers with -H, or write := for JSON\n",
+            "authpost: reading the item 'Name:…': it looks like a header\nhint: write := for JSON, and -H for a header: authpost -H 'Name: value' https://api.example.com/data key=value\n",
         ),
         (
             "q==v",
-            "authpost: reading the item 'q==…': it looks like a part of the URL\nhint: put it behind a '?' in the URL, or give a text that begins with '=' as JSON, with :=\n",
+            "authpost: reading the item 'q==…': it looks like a part of the URL\nhint: write := for a text that begins with =, and a query in the URL: authpost 'https://api.example.com/data?name=value' key=value\n",
         ),
         (
             "{\"a\":1}",
-            "authpost: reading the items: one looks like a whole document\nhint: give a whole document with --data\n",
+            "authpost: reading the items: one looks like a whole document\nhint: give a whole document with -d: authpost -d '{\"key\":\"value\"}' https://api.example.com/data\n",
         ),
         (
             "@text",
-            "authpost: reading the item '@text': no key\nhint: write --data @FILE for a whole document\n",
+            "authpost: reading the item '@text': no key\nhint: give a file that is the whole document with -d: authpost -d @document.json https://api.example.com/data\n",
         ),
         (
             "a=@",
@@ -309,7 +309,7 @@ fn data_that_is_not_json_never_leaves() {
             "\"a\tb\"",
             "line 1, column 3: a control character in a string",
         ),
-        ("key=value", "line 1, column 1: expected a value, found 'k'"),
+        ("key", "line 1, column 1: expected a value, found 'k'"),
     ] {
         refuses(
             &["-d", data],
@@ -333,7 +333,8 @@ fn data_that_is_not_json_never_leaves() {
     refuses(
         &["-d@bom"],
         65,
-        "authpost: checking 'bom': not JSON: line 1, column 1: expected a value, found a byte order mark\n",
+        "authpost: checking 'bom': not JSON: line 1, column 1: expected a value, found a byte order mark\n\
+         hint: cut off the first three bytes: tail -c +4 document.json | authpost -d @- https://api.example.com/data\n",
     );
     refuses(
         &["-d@/dev/null"],
