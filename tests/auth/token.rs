@@ -1,4 +1,5 @@
 //! The token: every place it may come from, every form it takes on the wire, and every one that stops the run first.
+use crate::spool::order::due;
 use crate::support::{Dir, Request, Response, Runner, Server, conn, dir, find, need, test};
 use std::fs;
 use std::path::Path;
@@ -293,9 +294,7 @@ fn a_message_stays_pending_while_the_command_fails() {
         .code(0);
     dir.write("unlocked", "", 0o600);
     // Its next attempt is due at once.
-    for state in fs::read_dir(dir.join("s/state")).unwrap() {
-        fs::remove_file(state.unwrap().path()).unwrap();
-    }
+    due(&dir);
     test().in_dir(&dir).args(["flush", "-q", "s"]).run().code(0);
     assert_eq!(server.request().text(), r#"{"k":"v"}"#);
 }
