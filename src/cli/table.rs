@@ -729,8 +729,9 @@ pub(super) const FLAGS: &[Flag] = &[
                be reached, keeps failing, or refuses the token, the run stops after the last attempt and prints the \
                --skip option that continues from there. If the API asks to slow down (429, Retry-After), each line \
                waits as long as its --timeout allows.\n\n\
-               At the end, one line on standard error counts the lines. The exit code is that of the most severe \
-               failure.",
+               The answers are printed only with --pick or --report. At the end, one line on standard error counts \
+               the lines, after an early stop also those that were not sent. The exit code is that of the most \
+               severe failure.",
         set: |draft, value| {
             draft.lines = Some(value.path()?);
             Ok(())
@@ -885,7 +886,10 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Output,
         verbs: SENDING,
         brief: "print only the value at a path like /items/0/id",
-        text: "POINTER is a JSON Pointer (RFC 6901), as for --expect. A string is printed without its quotes.",
+        text: "POINTER is a JSON Pointer (RFC 6901), as for --expect. The value is printed in exactly one \
+               line: a string without its quotes, but as JSON if it has a line break; anything else as JSON. With \
+               --lines there is such a line for each document, an empty one if there is no such value. The status \
+               line is not printed.",
         set: |draft, value| {
             draft.pick = Some(crate::json::Pointer::parse(&value.text()?)?);
             Ok(())

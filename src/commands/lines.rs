@@ -26,7 +26,7 @@ use crate::request::job::Job;
 use crate::request::{Lines, Plan};
 use crate::spool::{Message, Spool, Tag};
 use crate::system::error::{Error, Kind, Result};
-use crate::system::time::{Clock, SystemClock};
+use crate::system::time::{Clock, Deadline, SystemClock};
 
 /// Sends the lines. How the run is to end.
 ///
@@ -71,7 +71,7 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
         run.take_turn(spool)?;
     }
     let stopped = run.all(&mut reader);
-    run.end(stopped)
+    run.end(stopped, &mut reader)
 }
 
 /// Reads all lines, and goes back to the first one when each of them can be sent.
@@ -239,6 +239,7 @@ impl<'a> LinesRun<'a> {
                     let outcome = self.deliver(&job, &batch).inspect_err(|error| {
                         // That it cannot be printed is less than why it was not sent.
                         let _ = self.report.not_sent(&batch.span, error);
+                        self.tally.add(Fate::Unsent, batch.count());
                     });
                     let mut outcome = outcome?;
                     let kept = self.put_into_spool(&job, &batch, &mut outcome);
@@ -389,7 +390,7 @@ impl<'a> LinesRun<'a> {
     }
 
     /// Brings everything to disk, and says what the run came to.
-    fn end(mut self, stopped: Result<Option<Stop>>) -> Result<Exit> {
+    fn end(mut self, stopped: Result<Option<Stop>>, reader: &mut NdjsonReader) -> Result<Exit> {
         let kept = self.failed.as_mut().map_or(Ok(()), Failed::sync);
         let stopped = match (stopped, kept) {
             (Ok(stop), Ok(())) => stop,
@@ -399,6 +400,11 @@ impl<'a> LinesRun<'a> {
                 Some(Stop { maybe_taken: None })
             }
         };
+        if stopped.is_some() {
+            let left = self.plan.run.limit(Duration::MAX, self.clock.elapsed());
+            self.tally
+                .add_rest(reader.count_rest(Deadline::after(left)));
+        }
         let again = stopped.map(|stop| (self.settled, stop.maybe_taken));
         if let Some(backlog) = self.backlog {
             let is_empty = !self.queued && backlog.remaining() == 0;

@@ -15,6 +15,7 @@ use std::path::Path;
 use crate::document::{Array, Document};
 use crate::json::SyntaxError;
 use crate::system::error::{Error, Kind, Result};
+use crate::system::time::Deadline;
 
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;
@@ -228,6 +229,23 @@ impl NdjsonReader {
             sink(&self.line)?;
         }
         Ok(())
+    }
+
+    /// Goes to the end. How many lines were left that are not blank; `None` for what is not a file, and may have no end,
+    /// and where `deadline` is not enough.
+    pub(crate) fn count_rest(&mut self, deadline: Deadline) -> Option<u64> {
+        if !self.input.get_ref().metadata().ok()?.is_file() {
+            return None;
+        }
+        let mut lines = 0;
+        while self.read_line().ok()? {
+            self.pending = false;
+            lines += 1;
+            if deadline.is_over() {
+                return None;
+            }
+        }
+        Some(lines)
     }
 
     /// Makes something of the line at hand, which is used then; in words, why that cannot be.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::answer::{end_of, quote};
 use super::record::Record;
 use super::report::Report;
-use super::{info, print_line};
+use super::{info, page, print_line};
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;
 use crate::delivery::{Event, Outcome};
@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     unavailable: u64,
     unknown: u64,
     spooled: u64,
+    /// What follows was not read.
+    is_open: bool,
 }
 
 impl Tally {
@@ -44,6 +46,12 @@ impl Tally {
             Fate::Unknown => &mut self.unknown,
             Fate::Spooled => &mut self.spooled,
         } += lines;
+    }
+
+    /// Adds the lines behind a stop, none of which was sent; `None` where they were not counted.
+    pub(crate) fn add_rest(&mut self, lines: Option<u64>) {
+        self.unsent += lines.unwrap_or_default();
+        self.is_open = lines.is_none();
     }
 
     fn total(&self) -> u64 {
@@ -66,6 +74,9 @@ impl fmt::Display for Tally {
             if count > 0 {
                 write!(f, ", {count} {fate}")?;
             }
+        }
+        if self.is_open {
+            write!(f, ", the rest not read")?;
         }
         Ok(())
     }
@@ -128,7 +139,8 @@ impl LineReport<'_> {
                 why: why.to_owned(),
                 outcome: None,
             }),
-            Show::Body | Show::Pick(_) => Ok(()),
+            Show::Pick(_) => self.nothing_picked(),
+            Show::Body => Ok(()),
         }
     }
 
@@ -198,7 +210,17 @@ impl LineReport<'_> {
                 self.wipe();
                 self.report.pick(pointer, outcome)
             }
-            Show::Pick(_) | Show::Body => Ok(()),
+            Show::Pick(_) => self.nothing_picked(),
+            Show::Body => Ok(()),
+        }
+    }
+
+    /// The line of a document without a value: what is printed has a line for each, in their order.
+    fn nothing_picked(&mut self) -> Result<()> {
+        self.wipe();
+        match self.output.quiet {
+            true => Ok(()),
+            false => page(b"\n"),
         }
     }
 

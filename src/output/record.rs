@@ -123,7 +123,7 @@ impl Record<'_> {
 }
 
 /// JSON in one line: between two tokens a line's end is white space like any other; within a string it cannot stand.
-fn write_in_one_line(json: &str, out: &mut Out) -> io::Result<()> {
+pub(super) fn write_in_one_line(json: &str, out: &mut Out) -> io::Result<()> {
     for (number, part) in json::trim(json).split(['\n', '\r']).enumerate() {
         out.write_all(if number > 0 { b" " } else { b"" })?;
         out.write_all(part.as_bytes())?;

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::answer::{end_of, page_with_newline, pretty, quote, shown};
-use super::record::Record;
+use super::record::{Record, write_in_one_line};
 use super::request::{masked, open_headers};
 use super::terminal::is_terminal;
-use super::{error, info, page, print_line, printable};
+use super::{error, info, page, print, print_line, printable};
 use crate::auth::oauth2::TokenExchange;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::{Fate, json_of};
@@ -265,10 +265,9 @@ impl Report<'_> {
         }
         let success = outcome.exit() == Exit::Ok;
         let silent = self.output.quiet && success;
-        let is_report = matches!(self.output.show, Show::Report);
         if let Some(answer) = &outcome.answer
             && !silent
-            && (!is_report || self.output.verbose)
+            && (matches!(self.output.show, Show::Body) || self.output.verbose)
         {
             self.answer_head(answer);
         }
@@ -344,22 +343,27 @@ impl Report<'_> {
         let laid_out = self.output.pretty || is_terminal();
         match laid_out.then(|| json_of(answer)).flatten() {
             Some(body) => pretty(body),
-            None if is_terminal() => page_with_newline(&answer.body),
+            None if is_terminal() || same_place() => page_with_newline(&answer.body),
             None => page(&answer.body),
         }
     }
 
-    /// Prints the value at `pointer`: text without quotes, anything else as JSON.
+    /// Prints the value at `pointer` in one line: text without quotes, unless it has a line's end, anything else as
+    /// JSON. Where there is no such value, the line is empty.
     pub(super) fn pick(self, pointer: &Pointer, outcome: &Outcome) -> Result<()> {
         let body = outcome.answer.as_ref().and_then(json_of);
-        match body.and_then(|body| pointer.pick(body)) {
-            None => Ok(()),
-            Some(found) => match json::text_of(found) {
-                Some(text) => page_with_newline(text.as_bytes()),
-                None if self.output.pretty || is_terminal() => pretty(found),
-                None => page_with_newline(found.as_bytes()),
-            },
+        let found = body.and_then(|body| pointer.pick(body)).unwrap_or_default();
+        let text = json::text_of(found);
+        if text.is_none() && self.output.pretty && !found.is_empty() {
+            return pretty(found);
         }
+        print(found.len() + 1, |out| {
+            match text.filter(|text| !text.contains(['\n', '\r'])) {
+                Some(text) => out.write_all(text.as_bytes())?,
+                None => write_in_one_line(found, out)?,
+            }
+            out.write_all(b"\n")
+        })
     }
 }
 

@@ -121,6 +121,7 @@ fn an_accepted_line_is_no_failed_one() {
     let run = lines("1\n\"bad\"\n").args(["--failed", "f", "--pick", "/id", server.url("/")]);
     let dir = run.dir();
     run.run()
+        .stdout("\n\n")
         .stderr_like(&format!(
             "authpost: line 1: the API answered 200 OK, but there is nothing at '/id'\n\
              hint: the API has accepted it: look at what it says, and at the pointer\n  {{\"ok\":true}}\n\
@@ -164,7 +165,7 @@ fn a_failing_api_stops_the_run_and_skip_goes_on() {
         .stderr_like(&format!(
             "authpost: line 2: not JSON: column 2: the document ends too early\n\
              authpost: line 3: the API answered 503 Service Unavailable (2 attempts)\n  {{\"why\":\"no\"}}\n\
-             1 accepted, 0 refused, 1 not sent, 1 unavailable {CLOSING}\
+             1 accepted, 0 refused, 2 not sent, 1 unavailable {CLOSING}\
              hint: the run stopped early: go on with --skip 2\n"
         ))
         .code(69);
@@ -203,7 +204,7 @@ fn an_api_that_is_not_reached_stops_the_run() {
         .run()
         .stderr_like(&format!(
             "authpost: line 1: connecting to http://127.0.0.1:PORT: Connection refused\n\
-             0 accepted, 0 refused, 1 not sent {CLOSING}\
+             0 accepted, 0 refused, 2 not sent {CLOSING}\
              hint: the run stopped early: go on with --skip 0\n"
         ))
         .code(75);
@@ -218,7 +219,7 @@ fn a_line_that_may_have_been_taken_stops_the_run() {
         .stderr_like(&format!(
             "authpost: line 2: waiting for the answer of http://127.0.0.1:PORT: the connection was closed\n\
              hint: the API may have accepted it: check before sending it again, or say --idempotent\n\
-             1 accepted, 0 refused, 0 not sent, 1 unknown {CLOSING}\
+             1 accepted, 0 refused, 1 not sent, 1 unknown {CLOSING}\
              hint: the run stopped early: go on with --skip 2 if the API has accepted what was under way, else with --skip 1\n"
         ))
         .code(74);
@@ -233,7 +234,7 @@ fn a_refused_token_stops_the_run() {
             .run()
             .stderr_like(&format!(
                 "authpost: line 2: the API answered {status} *\nhint: the token is *\n  {{\"why\":\"no\"}}\n\
-                 1 accepted, 1 refused, 0 not sent {CLOSING}\
+                 1 accepted, 1 refused, 1 not sent {CLOSING}\
                  hint: the run stopped early: go on with --skip 1\n"
             ))
             .code(77);
@@ -250,7 +251,7 @@ fn a_missing_token_stops_the_run_before_it_begins() {
         .run()
         .stderr_like(&format!(
             "authpost: reading the environment variable AUTHPOST_TOKEN: it is not set\nhint: *\n\
-             0 accepted, 0 refused, 0 not sent {CLOSING}\
+             0 accepted, 0 refused, 1 not sent {CLOSING}\
              hint: the run stopped early: go on with --skip 0\n"
         ))
         .code(78);
@@ -378,7 +379,7 @@ fn a_group_ends_before_a_line_that_cannot_be_sent() {
         .stderr_like(&format!(
             "authpost: line 3: not JSON: column 2: the document ends too early\n\
              authpost: line 4: the API answered 503 Service Unavailable\n  {{\"why\":\"no\"}}\n\
-             2 accepted, 0 refused, 1 not sent, 1 unavailable {CLOSING}\
+             2 accepted, 0 refused, 2 not sent, 1 unavailable {CLOSING}\
              hint: the run stopped early: go on with --skip 3\n"
         ))
         .code(69);
@@ -433,7 +434,7 @@ fn a_random_key_does_not_make_a_rerun_harmless() {
             .stderr_like(&format!(
                 "authpost: line 2: the API answered 503 Service Unavailable (2 attempts); an earlier attempt may have been accepted\n\
                  hint: the API may have accepted it: check before sending it under another key\n  1\n\
-                 1 accepted, 0 refused, 0 not sent, 1 unknown {CLOSING}\
+                 1 accepted, 0 refused, 1 not sent, 1 unknown {CLOSING}\
                  hint: the run stopped early: {closing}"
             ))
             .code(74);
@@ -491,7 +492,7 @@ fn pick_and_expect_hold_for_each_line() {
     lines("\"a b\"\n[1, 2]\n3\n")
         .args(["--pick", "/got", "--expect", "/got:=3", server.url("/")])
         .run()
-        .stdout("3\n")
+        .stdout("\n\n3\n")
         .stderr_like(&format!(
             "authpost: line 1: the API answered 200 OK, but '/got' is \"a b\", not 3\n\
              hint: look at what the API says, and at the pointer\n  {{\"got\":\"a b\"}}\n\
@@ -547,7 +548,7 @@ fn an_api_that_asks_for_no_wait_is_not_called_without_one() {
             .run()
             .stderr_like(&format!(
                 "authpost: line 1: the API answered 429 Too Many Requests (* attempts, no time left for another)\n  {{}}\n\
-                 0 accepted, 0 refused, 0 not sent, 1 unavailable {CLOSING}\
+                 0 accepted, 0 refused, 1 not sent, 1 unavailable {CLOSING}\
                  hint: the run stopped early: go on with --skip 0\n"
             ))
             .within(0.0, 1.5)
@@ -566,7 +567,7 @@ fn an_api_that_asks_to_wait_longer_than_the_budget_stops_the_run() {
         .run()
         .stderr_like(&format!(
             "authpost: line 1: the API answered 429 Too Many Requests (it asks to wait 99 s, but only 59 s are left)\n  {{}}\n\
-             0 accepted, 0 refused, 0 not sent, 1 unavailable {CLOSING}\
+             0 accepted, 0 refused, 1 not sent, 1 unavailable {CLOSING}\
              hint: the run stopped early: go on with --skip 0\n"
         ))
         .code(69);
@@ -686,7 +687,7 @@ fn the_failed_lines_must_have_a_place() {
         .stderr_like(&format!(
             "authpost: line 2: the API answered 400 Bad Request\n  {{\"why\":\"no\"}}\n\
              authpost: writing the file of failed lines '/dev/full': No space left on device\nhint: *\n\
-             1 accepted, 1 refused, 0 not sent {CLOSING}\
+             1 accepted, 1 refused, 1 not sent {CLOSING}\
              hint: the run stopped early: go on with --skip 1\n"
         ))
         .code(73);
@@ -701,7 +702,7 @@ fn a_full_disk_for_the_report_stops_the_run_behind_what_was_accepted() {
         .run()
         .stderr_like(&format!(
             "authpost: writing to standard output: No space left on device\nhint: *\n\
-             1 accepted, 0 refused, 0 not sent {CLOSING}\
+             1 accepted, 0 refused, 1 not sent {CLOSING}\
              hint: the run stopped early: go on with --skip 1\n"
         ))
         .code(73);
@@ -911,6 +912,66 @@ fn all_or_nothing_needs_a_file_that_can_be_read_twice() {
         .stderr(
             "authpost: checking the lines: --all-or-nothing reads them twice, and this is not a regular file\n\
              hint: write them to a file first\n",
+        )
+        .code(64);
+}
+
+#[test]
+fn the_lines_behind_a_stop_are_counted() {
+    let server = except("2", 500);
+    let stopped = |rest: &str| {
+        format!(
+            "authpost: line 2: the API answered 500 Internal Server Error\n\
+             hint: the API may have accepted it; say --idempotent to have it sent again\n  {{\"why\":\"no\"}}\n\
+             1 accepted, 0 refused, {rest} {CLOSING}\
+             hint: the run stopped early: go on with --skip 2 if the API has accepted what was under way, else with --skip 1\n"
+        )
+    };
+    lines("1\n2\n\n4\n{\n6")
+        .arg(server.url("/"))
+        .run()
+        .stderr_like(&stopped("3 not sent, 1 unavailable"))
+        .code(69);
+    // A pipe may have no end.
+    let mut piped = test()
+        .stdin_open()
+        .token("t0ken")
+        .args(["--lines=-", server.url("/")])
+        .spawn();
+    piped.write_stdin("1\n2\n3\n");
+    piped
+        .wait()
+        .stderr_like(&stopped("0 not sent, 1 unavailable, the rest not read"))
+        .code(69);
+    // What a missing token holds back was not sent either.
+    test()
+        .file("lines", "1\n2\n3\n")
+        .args(["--lines=lines", server.url("/")])
+        .run()
+        .stderr_like("**\n0 accepted, 0 refused, 3 not sent in *\n**")
+        .code(78);
+}
+
+#[test]
+fn pick_prints_a_line_for_each_document() {
+    let server = except("\"bad\"", 400);
+    lines("1\n\"bad\"\n{\n2\n")
+        .args(["--pick=/ok", server.url("/")])
+        .run()
+        .stdout("true\n\n\ntrue\n")
+        .stderr_like("**")
+        .code(76);
+}
+
+#[test]
+fn answers_to_lines_are_not_laid_out() {
+    let args = ["--pretty", "https://api.example.com/"];
+    lines("1\n")
+        .args(args)
+        .run()
+        .stderr(
+            "authpost: reading the command line: --pretty and --lines are both given\n\
+             hint: with --lines, answers are printed with --pick or --report, each in one line\n",
         )
         .code(64);
 }

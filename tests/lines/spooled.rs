@@ -231,7 +231,7 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
                 "authpost: line 3: waiting for the answer of http://127.0.0.1:PORT: *\nhint: *\n\
                  authpost: the API may have accepted it, but {full}\
                  hint: ask the API whether it has it before you send it again, and mend the spool\n\
-                 2 accepted, 0 refused, 0 not sent, 1 unknown in * s\n\
+                 2 accepted, 0 refused, 1 not sent, 1 unknown in * s\n\
                  hint: the run stopped early: {closing}"
             ))
             .code(74);
@@ -240,9 +240,9 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
         (
             503,
             "the API did not accept it",
-            "0 refused, 0 not sent, 1 unavailable",
+            "0 refused, 1 not sent, 1 unavailable",
         ),
-        (400, "the API refused it", "1 refused, 0 not sent"),
+        (400, "the API refused it", "1 refused, 1 not sent"),
     ] {
         without_room(&[], &Server::script([two().read().reply_json(status, "{}")]))
             .stderr_like(&format!(

@@ -32,10 +32,12 @@ impl Draft {
             .hint("use https, or say --allow-http if that network is yours alone"));
         }
         let quiet = self.quiet;
+        let (policy, run) = (self.retry_policy()?, self.run()?);
+        let documents = self.documents()?;
         Ok(Plan {
-            policy: self.retry_policy()?,
-            run: self.run()?,
-            documents: self.documents()?,
+            policy,
+            run,
+            documents,
             key: self.key.take(),
             output: Output {
                 quiet,
@@ -110,6 +112,15 @@ impl Draft {
     }
 
     fn lines(&mut self) -> Result<Lines> {
+        if self.used.iter().any(|flag| flag.long == "pretty") {
+            return Err(
+                wrong("reading the command line: --pretty and --lines are both given").hint(
+                    "with --lines, answers are printed with --pick or --report, each in one line",
+                ),
+            );
+        }
+        // In a config file it is meant for other runs.
+        self.pretty = false;
         const MIB: u64 = 1 << 20;
         let bytes = self.group_bytes.unwrap_or(MIB);
         let group = self.group.map(|lines| Group {
