@@ -1,7 +1,8 @@
-//! Items: `key=text` and its relatives on the command line.
+//! Items: `key=text` and the related forms on the command line.
 //!
-//! Owns the syntax that HTTPie made common (the help has the whole of it). It must not know arguments other than its own. What always holds: a `:=` value keeps its text, and is
-//! taken apart only as far as another item reaches into it; no item replaces what another gave; parsing opens nothing.
+//! Owns the syntax that HTTPie made common (the help explains all of it). It must not know arguments other than its
+//! own. Invariants: a `:=` value keeps its text, and is parsed only as far as another item reaches into it; no item
+//! replaces what another item set; parsing opens no file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,31 +11,31 @@ use super::{not_json, quoted};
 use crate::json;
 use crate::system::error::{Error, Kind, Result};
 
-/// How many keys deep an item may reach.
+/// The maximum depth of an item, in keys.
 const DEEPEST: usize = 128;
 
-/// The highest index, for a typing error must not make a billion of `null`.
+/// The highest index: a typing error must not create a billion `null`s.
 const HIGHEST: usize = 1000;
 
-/// What a backslash takes the meaning from. Before anything else it is a backslash.
+/// The characters that a backslash escapes. Before any other character it is a literal backslash.
 const SPECIAL: &[u8] = b"\\=:@[]";
 
 const FORMS: &str = "write KEY=TEXT, KEY:=JSON, KEY=@FILE or KEY:=@FILE";
 
-/// One item of the command line: where in the object it belongs, and what belongs there.
+/// One item of the command line: its path in the object, and its value.
 #[derive(Debug)]
 pub(crate) struct Item {
-    /// The key as written, brackets and backslashes included.
+    /// The key as written, with brackets and backslashes.
     pub(super) name: String,
     pub(super) path: Vec<Step>,
     value: ItemValue,
 }
 
-/// One step from the whole object to the item's place.
+/// One step of the path from the whole object to the item.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) to: PathStep,
-    /// How much of the name leads up to here.
+    /// The length of the part of the name that leads to this step.
     pub(super) end: usize,
 }
 
@@ -42,28 +43,27 @@ pub(super) struct Step {
 pub(super) enum PathStep {
     Key(String),
     Index(usize),
-    /// Behind the last element.
+    /// After the last element.
     Next,
 }
 
 #[derive(Debug)]
 enum ItemValue {
     Text(String),
-    /// Checked.
+    /// Valid JSON.
     Json(String),
     TextFile(PathBuf),
     JsonFile(PathBuf),
 }
 
 impl Item {
-    /// Reads one argument. Nothing is opened.
+    /// Parses one argument. Opens no file.
     ///
-    /// In the key, a backslash takes the meaning from a following `\ = : @ [ ]`. Texts, JSON and file names are taken as
-    /// written.
+    /// In the key, a backslash escapes a following `\ = : @ [ ]`. Texts, JSON and file names are used as written.
     ///
     /// # Errors
-    /// [`Kind::Usage`] when it is no item, [`Kind::Data`] when the value of `:=` is not JSON. They name the key, not the
-    /// value.
+    /// [`Kind::Usage`] if it is not an item, [`Kind::Data`] if the value of `:=` is not JSON. They quote the key, but not
+    /// the value.
     pub(crate) fn parse(argument: &str) -> Result<Item> {
         let separator = unescaped(argument, b"=:").next();
         let (name, rest) = argument.split_at(separator.unwrap_or(argument.len()));
@@ -151,13 +151,13 @@ impl Item {
     }
 }
 
-/// An argument that is no item, but which the syntax lets us see: `item` shows it.
+/// The error for an argument that is not an item, but can be shown: `item` quotes it.
 fn misread(item: &str, why: &str, remedy: &str) -> Error {
     Error::new(Kind::Usage, format!("reading the item {item}: {why}")).hint(remedy)
 }
 
-/// An argument that belongs elsewhere. It may be anything, a token too: so it is shown far enough to know it by, and no
-/// further.
+/// The error for an argument that is no item at all. It may be anything, even a token, so only enough of it is quoted
+/// to recognize it.
 fn not_an_item(argument: &str, name: &str, rest: &str) -> Error {
     let glimpse = |text: &str| match text.char_indices().nth(8) {
         Some((end, _)) => quoted(&format!("{}…", &text[..end])),
@@ -193,14 +193,14 @@ fn not_an_item(argument: &str, name: &str, rest: &str) -> Error {
     }
 }
 
-/// The JSON text without the white space around it, when it is one.
+/// The JSON text without surrounding white space, if it is valid.
 fn checked(json: &[u8], origin: &str) -> Result<String> {
     json::check(json).map_err(|flaw| not_json(origin, &flaw))?;
     let json = String::from_utf8_lossy(json); // it was checked: nothing is lost
     Ok(json::trim(&json).to_owned())
 }
 
-/// The steps that a key such as `a[b][0][]` names. The error says what is wrong with it.
+/// The steps of a key such as `a[b][0][]`. The error says what is wrong with it.
 fn path(name: &str) -> std::result::Result<Vec<Step>, &'static str> {
     let mut steps = Vec::new();
     let mut open = None;
@@ -261,14 +261,14 @@ fn path(name: &str) -> std::result::Result<Vec<Step>, &'static str> {
     Ok(steps)
 }
 
-/// Whether somebody may have meant a number. A backslash before it makes a name of it.
+/// Whether the user may have meant a number. A backslash before it makes it a name.
 fn is_like_index(text: &str) -> bool {
     let text = text.trim();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text).trim();
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Where in `text` one of these bytes stands without a backslash that takes its meaning.
+/// The positions in `text` of these bytes where no backslash escapes them.
 fn unescaped(text: &str, wanted: &[u8]) -> impl Iterator<Item = usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -289,7 +289,7 @@ fn unescaped(text: &str, wanted: &[u8]) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The text without the backslashes that took a meaning.
+/// The text without the backslashes that escape something.
 fn bare(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();

@@ -1,11 +1,11 @@
-//! The document that is sent: from items or from somebody's bytes, checked, and then never changed.
+//! The document to send: built from items or from given bytes, checked, and then never changed.
 //!
-//! Owns the ways to a [`Document`], which is one JSON text or nothing at all; there is no way to make one of anything
-//! else. Bytes that were given are the bytes that [`Document::reader`] yields, each time anew, so that a second try
-//! sends what the first one sent. It must not know HTTP, the spool, flags or which argument a text came from.
+//! Owns the constructors of [`Document`], which is one valid JSON text or no body; nothing else can become one.
+//! [`Document::reader`] yields the given bytes unchanged, and from the start each time, so a second attempt sends what
+//! the first one sent. It must not know HTTP, the spool, flags or which argument a text came from.
 //!
-//! What always holds: a text is checked before it is a document; a regular file of any size costs at most 1 MiB; no
-//! message quotes more of a document than one byte.
+//! Invariants: a text is checked before it becomes a document; a regular file of any size costs at most 1 MiB of
+//! memory; no message quotes more than one byte of a document.
 
 mod item;
 pub(crate) mod ndjson;
@@ -25,18 +25,18 @@ use crate::system::error::{Error, Kind, Result};
 
 pub(crate) use item::Item;
 
-/// The most that is kept in memory of a file that can be read again.
+/// The limit up to which a regular file is kept in memory; a larger one is read again.
 const KEPT: u64 = 1 << 20;
 
 /// How much of a file is read at a time.
 const PIECE: usize = 64 << 10;
 
-/// A body to send: bytes that have been checked to be one JSON text, or nothing at all.
+/// A request body: bytes that have been checked to be one JSON text, or no body.
 pub(crate) struct Document(Content);
 
 enum Content {
     Bytes(Vec<u8>),
-    /// `len` bytes of the file from `start` on.
+    /// `len` bytes of the file, from `start` on.
     File {
         file: File,
         start: u64,
@@ -51,11 +51,11 @@ impl Document {
         Document(Content::Bytes(Vec::new()))
     }
 
-    /// The object that the items make, in their order; [`empty`](Document::empty) when there are none.
+    /// The object that the items make, in their order; [`empty`](Document::empty) if there are none.
     ///
     /// # Errors
-    /// [`Kind::Usage`] when items contradict each other, [`Kind::Input`] when a file cannot be read, [`Kind::Data`] when
-    /// a file's content does not fit.
+    /// [`Kind::Usage`] if items contradict each other, [`Kind::Input`] if a file cannot be read, [`Kind::Data`] if the
+    /// content of a file is not what its item requires.
     pub(crate) fn from_items(items: &[Item]) -> Result<Document> {
         match items {
             [] => Ok(Document::empty()),
@@ -65,19 +65,19 @@ impl Document {
         }
     }
 
-    /// The bytes as they are. `origin` names them in a message (`--data`, `standard input`).
+    /// The bytes, unchanged. `origin` is what error messages call them (`--data`, `standard input`).
     ///
     /// # Errors
-    /// [`Kind::Data`] when they are not one JSON text.
+    /// [`Kind::Data`] if they are not one JSON text.
     pub(crate) fn from_bytes(bytes: Vec<u8>, origin: &str) -> Result<Document> {
         json::check(&bytes).map_err(|flaw| not_json(origin, &flaw))?;
         Ok(Document(Content::Bytes(bytes)))
     }
 
-    /// The text that `--data` gives.
+    /// The text given with `--data`.
     ///
     /// # Errors
-    /// [`Kind::Data`] when it is not one JSON text.
+    /// [`Kind::Data`] if it is not one JSON text.
     pub(crate) fn from_argument(text: &str) -> Result<Document> {
         Document::from_bytes(text.into(), "--data").map_err(|error| {
             match instead_of_argument(text) {
@@ -87,19 +87,19 @@ impl Document {
         })
     }
 
-    /// The same of a text that the caller keeps, and can name by itself.
+    /// The same for a text that the caller keeps and can name in its own error message.
     ///
     /// # Errors
-    /// The first flaw, when it is not one JSON text.
+    /// The first syntax error, if it is not one JSON text.
     pub(crate) fn from_text(text: &[u8]) -> std::result::Result<Document, SyntaxError> {
         json::check(text)?;
         Ok(Document(Content::Bytes(text.to_vec())))
     }
 
-    /// All that `input` has to give, kept in memory. `origin` as for [`from_bytes`](Document::from_bytes).
+    /// Everything that `input` yields, kept in memory. `origin` as for [`from_bytes`](Document::from_bytes).
     ///
     /// # Errors
-    /// [`Kind::Input`] when it cannot be read, [`Kind::Data`] when it is not one JSON text.
+    /// [`Kind::Input`] if it cannot be read, [`Kind::Data`] if it is not one JSON text.
     pub(crate) fn from_reader(mut input: impl Read, origin: &str) -> Result<Document> {
         let mut bytes = Vec::new();
         input
@@ -108,12 +108,12 @@ impl Document {
         Document::from_bytes(bytes, origin)
     }
 
-    /// What is in the file. A regular file of more than 1 MiB is kept open and read again by each
-    /// [`reader`](Document::reader); anything else (a pipe, say) is read into memory. Opening a named pipe waits for its
-    /// writer.
+    /// The content of the file. A regular file of more than 1 MiB is kept open and read again by each
+    /// [`reader`](Document::reader); anything else (a pipe, for example) is read into memory. Opening a named pipe blocks
+    /// until a writer opens it.
     ///
     /// # Errors
-    /// [`Kind::Input`] when it cannot be read or changes meanwhile, [`Kind::Data`] when it is not one JSON text.
+    /// [`Kind::Input`] if it cannot be read or changes meanwhile, [`Kind::Data`] if it is not one JSON text.
     pub(crate) fn from_file(path: &Path) -> Result<Document> {
         let origin = quoted(&path.to_string_lossy());
         let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
@@ -127,7 +127,7 @@ impl Document {
         Document::from_kept(file, 0, len, stamp, &origin)
     }
 
-    /// `len` bytes of the file from `start` on, which are there. More than 1 MiB are left in the file, as for
+    /// `len` bytes of the file from `start` on, which must exist. More than 1 MiB stays in the file, as for
     /// [`from_file`](Document::from_file). `origin` as for [`from_bytes`](Document::from_bytes).
     ///
     /// # Errors
@@ -146,7 +146,7 @@ impl Document {
         }
     }
 
-    /// Checks what stays in its file.
+    /// Checks a document that stays in its file.
     fn from_kept(file: File, start: u64, len: u64, stamp: Stamp, origin: &str) -> Result<Document> {
         let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
         let document = Document(Content::File {
@@ -172,12 +172,12 @@ impl Document {
         Ok(document)
     }
 
-    /// Whether there is no body at all.
+    /// Whether there is no body.
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bytes there are.
+    /// The length in bytes.
     pub(crate) fn len(&self) -> u64 {
         match &self.0 {
             Content::Bytes(bytes) => bytes.len() as u64,
@@ -185,7 +185,7 @@ impl Document {
         }
     }
 
-    /// The bytes, where they are in memory; `None` for a large file.
+    /// The bytes, if they are in memory; `None` for a large file.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Content::Bytes(bytes) => Some(bytes),
@@ -193,13 +193,13 @@ impl Document {
         }
     }
 
-    /// The bytes from the start: [`len`](Document::len) of them, or an error.
+    /// Reads from the start: yields exactly [`len`](Document::len) bytes, or an error.
     ///
-    /// For a file, each reader makes sure before its first byte, and again before it hands out its last ones, that the
-    /// file still has the length and the modification time that it was checked with; else it fails, and whoever was
-    /// promised `len` bytes never gets them all. The file is held open, so renaming or deleting it does no harm. This
-    /// does not protect from whoever rewrites the file in place within one tick of the file system's clock (some
-    /// milliseconds), through a shared memory map, or with the modification time set back.
+    /// For a file, each reader checks before the first byte, and again before it yields the last ones, that the file still
+    /// has the length and the modification time that it had when it was checked. If not, it fails, so a peer that was
+    /// promised `len` bytes never receives all of them. The file is kept open, so it may be renamed or deleted. This does
+    /// not protect against a process that rewrites the file in place within one tick of the file system's clock (some
+    /// milliseconds), through a shared memory map, or that sets the modification time back.
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader {
             document: self,
@@ -208,29 +208,29 @@ impl Document {
     }
 }
 
-/// Says how long it is, and nothing that is in it.
+/// Shows the length, but none of the content.
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Document({} bytes)", self.len())
     }
 }
 
-/// A JSON array that grows by one text after the other.
+/// A JSON array that grows by one text at a time.
 #[derive(Debug)]
 pub(crate) struct Array(Vec<u8>);
 
 impl Array {
-    /// One without elements, with room for so many bytes.
+    /// An empty array with memory reserved for this many bytes.
     pub(crate) fn with_capacity(bytes: usize) -> Array {
         let mut text = Vec::with_capacity(bytes);
         text.push(b'[');
         Array(text)
     }
 
-    /// Adds an element, as the bytes it has. Where in the document they stand.
+    /// Appends an element, unchanged. Returns its range in the document.
     ///
     /// # Errors
-    /// The first flaw, when they are not one JSON text; they are not added then.
+    /// The first syntax error, if it is not one JSON text; it is not appended then.
     pub(crate) fn push(&mut self, text: &[u8]) -> std::result::Result<Range<usize>, SyntaxError> {
         json::check(text)?;
         if self.0.len() > 1 {
@@ -241,7 +241,7 @@ impl Array {
         Ok(start..self.0.len())
     }
 
-    /// How long the document would be with another element of so many bytes.
+    /// The length of the document after appending an element of this many bytes.
     pub(crate) fn len_with(&self, text: usize) -> usize {
         self.0.len() + usize::from(self.0.len() > 1) + text + 1
     }
@@ -292,7 +292,7 @@ impl Read for Reader<'_> {
     }
 }
 
-/// What tells one state of a file from another.
+/// Identifies one state of a file.
 #[derive(Clone, Copy, PartialEq)]
 struct Stamp {
     regular: bool,
@@ -326,7 +326,7 @@ fn not_json(origin: &str, flaw: &SyntaxError) -> Error {
     }
 }
 
-/// What to write for a `--data` that is not JSON, but what another program would take.
+/// The remedy for a `--data` that is not JSON, but that another program would accept.
 fn instead_of_argument(text: &str) -> Option<&'static str> {
     if text.starts_with('\'') {
         return Some(
@@ -345,7 +345,7 @@ fn instead_of_argument(text: &str) -> Option<&'static str> {
         .then_some("write items without -d: authpost https://api.example.com/data key=value")
 }
 
-/// A name in quotes, fit for one line of a message: control characters escaped, and not endless.
+/// A name in quotes, for one line of a message: control characters are escaped, and the length is limited.
 fn quoted(name: &str) -> String {
     const MOST: usize = 200;
     let mut shown = String::from("'");

@@ -1,9 +1,9 @@
-//! Lines, each of them one JSON text (NDJSON), as documents.
+//! Reads lines, each of them one JSON text (NDJSON), as documents.
 //!
-//! Owns reading them, in memory that does not grow with the stream: one line of at most `--max-line` bytes and one group
-//! are held, whatever else comes. It must not know what becomes of a document, nor print. What always holds: lines are
-//! numbered as in the file, blank ones and those passed over included; every line that is not blank comes out once, in
-//! order, either in a [`Batch`] or as a [`Next::Bad`] one; a line's bytes are those of the file up to its line feed.
+//! Owns reading them in memory that does not grow with the stream: it holds one line of at most `--max-line` bytes and
+//! one group. It must not know what becomes of a document, nor print. Invariants: line numbers are those of the file,
+//! so blank and skipped lines count; every line that is not blank is returned once, in order, either in a [`Batch`] or
+//! as a [`Next::Bad`]; the bytes of a line are those of the file up to its line feed.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -20,85 +20,85 @@ use crate::system::time::Deadline;
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;
 
-/// The lines that one document carries.
+/// The lines in one document.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// From its first line to its last; blank ones may lie between.
+    /// From the first line to the last one; there may be blank lines in between.
     pub(crate) span: RangeInclusive<u64>,
-    /// Where each line stands in the document.
+    /// The range of each line in the document.
     places: Vec<Range<usize>>,
 }
 
 impl Batch {
-    /// How many lines there are.
+    /// The number of lines.
     pub(crate) fn count(&self) -> u64 {
         self.places.len() as u64
     }
 
-    /// The lines, as they were, out of their document.
+    /// The lines, unchanged, taken from their document.
     pub(crate) fn lines<'a>(&'a self, document: &'a Document) -> impl Iterator<Item = &'a [u8]> {
         let bytes = document.bytes().unwrap_or_default();
         self.places.iter().map(|place| &bytes[place.clone()])
     }
 }
 
-/// The most that goes into one document.
+/// The limits of one document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group {
-    /// So many lines; at least one.
+    /// The maximum number of lines; at least one.
     pub(crate) lines: usize,
-    /// So many bytes, the array's own included; but one line goes out whatever its size.
+    /// The maximum number of bytes, including the brackets and commas; a single line is sent even if it is longer.
     pub(crate) bytes: usize,
 }
 
-/// What comes next out of the lines.
+/// The next result of the reader.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// A document, and the lines that it carries.
+    /// A document, and the lines in it.
     Document(Document, Batch),
-    /// A line that cannot be sent. [`NdjsonReader::rest`] goes behind it.
+    /// A line that cannot be sent. [`NdjsonReader::rest`] skips it.
     Bad {
-        /// Its number.
+        /// Its line number.
         number: u64,
         /// What is wrong with it.
         why: String,
     },
 }
 
-/// The lines of a file, and the documents that they become.
+/// Reads the lines of a file and makes documents of them.
 #[derive(Debug)]
 pub(crate) struct NdjsonReader {
     input: BufReader<File>,
-    /// How messages call the file.
+    /// What error messages call the file.
     origin: String,
     max_line: u64,
     group: Option<Group>,
-    /// How many bytes and lines the last group had: the next one is likely to need as much room, at once.
+    /// How many bytes and lines the last group had. The next one probably needs the same, so it is reserved at once.
     last_group: (usize, usize),
-    /// The line at hand, or as much of it as `max_line` lets in.
+    /// The current line, up to `max_line` bytes of it.
     line: Vec<u8>,
-    /// How many lines were begun; so, the number of the line at hand.
+    /// The number of lines begun, which is the number of the current line.
     number: u64,
-    /// The line at hand is still to be used.
+    /// The current line has not been used yet.
     pending: bool,
-    /// The line at hand goes on in the input.
+    /// The current line continues in the input.
     cut: bool,
-    /// A line that is not blank was seen.
+    /// A line that is not blank has been read.
     begun: bool,
-    /// How many lines at the start are passed over.
+    /// How many lines to skip at the start.
     skip: u64,
     /// How many bytes were read.
     read: u64,
-    /// How many bytes there are to read.
+    /// How many bytes to read at most.
     end: u64,
 }
 
 impl NdjsonReader {
-    /// Opens the file, or standard input, and passes over so many lines. A line may have `max_line` bytes, and `None` makes
-    /// a document of each.
+    /// Opens the file, or standard input, and skips this many lines. A line may have `max_line` bytes. Without a `group`,
+    /// each line becomes a document.
     ///
     /// # Errors
-    /// [`Kind::Input`] when it cannot be read.
+    /// [`Kind::Input`] if it cannot be read.
     pub(crate) fn open(
         path: Option<&Path>,
         skip: u64,
@@ -133,13 +133,13 @@ impl NdjsonReader {
         Ok(reader)
     }
 
-    /// Whether they can be read again.
+    /// Whether the lines can be read again.
     pub(crate) fn is_file(&self) -> bool {
         let metadata = self.input.get_ref().metadata();
         metadata.is_ok_and(|metadata| metadata.is_file())
     }
 
-    /// The same lines from the first one, and none that were added meanwhile.
+    /// Starts over at the first line; ignores lines that were appended meanwhile.
     ///
     /// # Errors
     /// [`Kind::Input`] when it cannot be read.
@@ -155,13 +155,13 @@ impl NdjsonReader {
         Ok(self)
     }
 
-    /// Goes behind the lines to be passed over, and sees that the first one is no part of a larger document.
+    /// Skips the lines to be skipped, and checks that the first line is not part of a larger document.
     fn pass_over(&mut self) -> Result<()> {
         while self.number < self.skip && self.advance()? {}
         self.read_line().map(drop)
     }
 
-    /// Whether `file` is the very file that the lines come from.
+    /// Whether `file` is the file that the lines are read from.
     pub(crate) fn comes_from(&self, file: &File) -> bool {
         let place = |file: &File| {
             let metadata = file.metadata().ok().filter(|metadata| metadata.is_file())?;
@@ -170,10 +170,10 @@ impl NdjsonReader {
         place(file).is_some_and(|place_of| Some(place_of) == place(self.input.get_ref()))
     }
 
-    /// What comes next; nothing at the end.
+    /// The next result; `None` at the end.
     ///
     /// # Errors
-    /// [`Kind::Input`] when the file cannot be read.
+    /// [`Kind::Input`] if the file cannot be read.
     pub(crate) fn next(&mut self) -> Result<Option<Next>> {
         if !self.read_line()? {
             return Ok(None);
@@ -201,7 +201,7 @@ impl NdjsonReader {
                         Err(why) if places.is_empty() => {
                             return Ok(Some(Next::Bad { number: first, why }));
                         }
-                        // The group ends before it, so that all is settled in the order of the lines.
+                        // End the group before this line, so that lines are settled in order.
                         Err(_) => {
                             self.pending = true;
                             break;
@@ -218,7 +218,7 @@ impl NdjsonReader {
         Ok(Some(Next::Document(body, Batch { span, places })))
     }
 
-    /// Goes behind the line at hand, and hands all of it to `sink`, piece by piece, without its line feed.
+    /// Skips the current line, and passes all of it to `sink` piece by piece, without its line feed.
     ///
     /// # Errors
     /// Those of `sink`, and [`Kind::Input`].
@@ -231,8 +231,8 @@ impl NdjsonReader {
         Ok(())
     }
 
-    /// Goes to the end. How many lines were left that are not blank; `None` for what is not a file, and may have no end,
-    /// and where `deadline` is not enough.
+    /// Reads to the end, and returns how many lines were left that are not blank. `None` if the input is not a file, which
+    /// may have no end, or if it takes longer than `deadline`.
     pub(crate) fn count_rest(&mut self, deadline: Deadline) -> Option<u64> {
         if !self.input.get_ref().metadata().ok()?.is_file() {
             return None;
@@ -248,7 +248,7 @@ impl NdjsonReader {
         Some(lines)
     }
 
-    /// Makes something of the line at hand, which is used then; in words, why that cannot be.
+    /// Uses up the current line by calling the function on it; the error is a message.
     fn take<T>(
         &mut self,
         make: impl FnOnce(&[u8]) -> std::result::Result<T, SyntaxError>,
@@ -264,7 +264,7 @@ impl NdjsonReader {
         }
     }
 
-    /// Goes to the next line that is not blank, unless the one at hand is still to be used. Whether there is one.
+    /// Advances to the next line that is not blank, unless the current one has not been used. Returns whether there is one.
     fn read_line(&mut self) -> Result<bool> {
         while !self.pending {
             if !self.advance()? {
@@ -276,10 +276,10 @@ impl NdjsonReader {
         Ok(true)
     }
 
-    /// Goes to the next line. Whether there is one.
+    /// Advances to the next line. Returns whether there is one.
     fn advance(&mut self) -> Result<bool> {
         self.rest(|_| Ok(()))?;
-        // One more than fits, so that a longer line shows.
+        // Read one byte more than the limit, so that a longer line is detected.
         let more = self.read_piece(self.max_line.saturating_add(1))?;
         self.number += u64::from(more);
         let text = self.line.trim_ascii();
@@ -296,7 +296,7 @@ impl NdjsonReader {
         Ok(more)
     }
 
-    /// Reads at most `most` bytes into `line`, up to a line feed. Whether there were any.
+    /// Reads at most `most` bytes into `line`, up to a line feed. Returns whether there were any.
     fn read_piece(&mut self, most: u64) -> Result<bool> {
         self.line.clear();
         let input = &mut self.input;

@@ -1,4 +1,4 @@
-//! The object that items make: the small tree in which they meet.
+//! Builds the object from the items, as a small tree.
 
 use std::collections::HashMap;
 
@@ -39,9 +39,9 @@ pub(super) fn object(items: &[Item]) -> Result<String> {
     Ok(json)
 }
 
-/// A value on its way into the object. It is nested no deeper than the items' keys, so its own recursion is bounded.
+/// A value in the object being built. It is nested no deeper than the keys of the items, so its recursion is bounded.
 enum Node {
-    /// Nothing yet: a member that was just made, or an element that others pushed in front of it.
+    /// No value yet: a new member, or an array element below a higher index that was set first.
     Hole,
     /// JSON as it was given.
     Raw(String),
@@ -51,14 +51,14 @@ enum Node {
 
 #[derive(Default)]
 struct ObjectMembers {
-    /// Each key's JSON text, and its value.
+    /// Each key, as JSON text, with its value.
     list: Vec<(String, Node)>,
-    /// Where in the list a key is.
+    /// The index of each key in the list.
     places: HashMap<String, usize>,
 }
 
 impl ObjectMembers {
-    /// The value of the key, which is written so where it is new.
+    /// The value of the key. A new key is added as `written`.
     fn at(&mut self, key: String, written: String) -> &mut Node {
         let fresh = self.list.len();
         let place = *self.places.entry(key).or_insert(fresh);
@@ -70,7 +70,7 @@ impl ObjectMembers {
 }
 
 impl Node {
-    /// What is at `place` in here, made if need be. The error is what this would have to be.
+    /// The node at `place`, created if it does not exist. The error names the type that this node would have to be.
     fn enter(&mut self, place: &PathStep) -> std::result::Result<&mut Node, &'static str> {
         self.open(place);
         match (self, place) {
@@ -96,8 +96,8 @@ impl Node {
         }
     }
 
-    /// Makes an object or an array out of what is not there yet, and out of JSON that is one. An object with duplicate
-    /// keys stays as it is: of two members of one name, none is the one that an item means.
+    /// Turns a hole, or JSON that is an object or array, into an open object or array. An object with duplicate keys stays
+    /// as it is: it is unclear which of two members of the same name an item refers to.
     fn open(&mut self, place: &PathStep) {
         let opened = match (&*self, place) {
             (Node::Hole, PathStep::Key(_)) => Node::Object(ObjectMembers::default()),
@@ -106,7 +106,7 @@ impl Node {
                 let mut members = ObjectMembers::default();
                 for (written, value) in json::children(json) {
                     let written = written.unwrap_or_default();
-                    // A key that cannot be decoded cannot be written as an item's either.
+                    // A key that cannot be decoded cannot be written in an item either.
                     let key = json::text_of(written).unwrap_or_else(|| written.to_owned());
                     if members.places.contains_key(&key) {
                         return;

@@ -1,4 +1,4 @@
-//! Items and documents: every kind of item, every message, and files that behave badly.
+//! Items and documents: every kind of item, every message, and files that change or fail while they are read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 
-/// A directory of its own for one test, gone with it.
+/// A temporary directory for one test, removed at its end.
 struct Dir(PathBuf);
 
 impl Dir {
@@ -18,7 +18,7 @@ impl Dir {
         Dir(path)
     }
 
-    /// A file in it: its path as an argument would have it.
+    /// Creates a file in it; returns its path as an argument.
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.0.join(name);
         std::fs::write(&path, content).unwrap();
@@ -45,7 +45,7 @@ fn made(items: &[&str]) -> String {
     text
 }
 
-/// What stops it: the kind, the message, the remedy.
+/// The error: its kind, message and remedy.
 fn told(result: Result<Document>) -> (Kind, String, String) {
     let why = result.unwrap_err();
     let remedy = why.remedy().unwrap_or("").to_owned();
@@ -584,7 +584,7 @@ fn small_files_are_kept_large_ones_are_not() {
         assert_eq!(document.len(), text.len() as u64);
         assert!(!document.is_empty());
         std::fs::remove_file(&path).unwrap();
-        // Deleted or not, and as often as one likes, and side by side.
+        // Deleted or not, any number of times, and interleaved.
         let mut other = document.reader();
         other.read_exact(&mut [0; 3]).unwrap();
         assert!(all_of(&document) == text.as_bytes());
@@ -655,7 +655,7 @@ fn a_pipe_is_read_into_memory() {
     assert!(document.bytes() == Some(text.as_bytes()));
 }
 
-/// What a second reader of a large document says, once `change` has been done to its file.
+/// What a second reader of a large document returns after `change` was applied to its file.
 fn after(test: &str, change: impl FnOnce(&File)) -> io::Result<Vec<u8>> {
     let dir = Dir::new(test);
     let text = long(2 << 20);
@@ -669,7 +669,7 @@ fn after(test: &str, change: impl FnOnce(&File)) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; 1 << 20];
     begun.read_exact(&mut bytes).unwrap();
     change(&file);
-    // A reader that had begun must not come to an end that looks good either.
+    // A reader that had already started must not end without an error either.
     let rest = begun.read_to_end(&mut bytes).map(|_| bytes);
     let mut fresh = Vec::new();
     let fresh = document.reader().read_to_end(&mut fresh).map(|_| fresh);

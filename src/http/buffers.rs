@@ -1,30 +1,30 @@
-//! The bytes between the socket and who reads and writes HTTP or TLS.
+//! The buffers between the socket and the layers that read and write HTTP or TLS.
 //!
-//! ureq's own buffers take all of their room, and fill it with zeros, before the first request. The input of these starts
-//! small, and grows once it was full: for a long head, and for a long answer.
+//! ureq's own buffers allocate their full size, and fill it with zeros, before the first request. The input buffer here
+//! starts small, and grows after it was full: for a long head, and for a long answer.
 
 use ureq::unversioned::transport::Buffers;
 
-/// The input has this much room at first: most answers fit.
+/// The initial size of the input buffer: most answers fit.
 const FIRST: usize = 4 << 10;
 
-/// What came in and is not consumed yet, and what goes out.
+/// The input that has not been consumed yet, and the output.
 #[derive(Debug)]
 pub(super) struct GrowingBuffers {
     input: Vec<u8>,
-    /// The input may grow to this.
+    /// The maximum size of the input buffer.
     most: usize,
-    /// The part of the input that came in and is not consumed.
+    /// The part of the input that was received and has not been consumed.
     consumed: usize,
     filled: usize,
-    /// The last time, something of the input could be consumed.
+    /// Some of the input could be consumed the last time.
     progress: bool,
     output: Vec<u8>,
     output_size: usize,
 }
 
 impl GrowingBuffers {
-    /// Buffers that take nothing until they are used.
+    /// Buffers that allocate nothing until they are used.
     pub(super) fn new(most: usize, output_size: usize) -> GrowingBuffers {
         GrowingBuffers {
             input: Vec::new(),
@@ -37,7 +37,7 @@ impl GrowingBuffers {
         }
     }
 
-    /// Makes room for more input, if there may be more of it.
+    /// Grows the input buffer for more input, if more may come.
     fn make_room(&mut self) {
         let rest = self.consumed..self.filled;
         let was_full = self.filled == self.input.len();
@@ -76,7 +76,7 @@ impl Buffers for GrowingBuffers {
         &mut self.input[self.filled..]
     }
 
-    /// ureq takes the room of the input for a body of unknown length, which none of ours is.
+    /// ureq uses the input buffer for a body of unknown length, and our bodies have known lengths.
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         self.make_room();
         self.output();

@@ -1,17 +1,17 @@
-//! What an API says of the credentials that it wants: `WWW-Authenticate` (RFC 9110, section 11.6.1).
+//! Parses `WWW-Authenticate`: the credentials that an API asks for (RFC 9110, section 11.6.1).
 
 use crate::request::is_token;
 
 /// One challenge: a scheme and its parameters.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Challenge {
-    /// The scheme, such as Bearer.
+    /// The scheme, for example Bearer.
     pub(crate) scheme: String,
     parameters: Vec<(String, String)>,
 }
 
 impl Challenge {
-    /// The challenges in the value of one header. What is malformed is passed over.
+    /// The challenges in the value of one header. Malformed parts are skipped.
     pub(crate) fn parse(value: &str) -> Vec<Challenge> {
         let mut challenges: Vec<Challenge> = Vec::new();
         let mut rest = value;
@@ -42,18 +42,18 @@ impl Challenge {
                     scheme: word.to_owned(),
                     parameters: Vec::new(),
                 }),
-                // Credentials in one word, as Negotiate has them.
+                // Credentials in a single word, as in Negotiate.
                 _ => {}
             }
         }
     }
 
-    /// Whether its scheme is this one.
+    /// Whether it has this scheme.
     pub(crate) fn is(&self, scheme: &str) -> bool {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
-    /// The parameter called `name`, given in small letters.
+    /// The parameter called `name`, which is given in lower case.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let mut parameters = self.parameters.iter();
         parameters
@@ -66,7 +66,7 @@ fn is_delimiter(c: char) -> bool {
     matches!(c, ' ' | '\t' | ',' | '=' | '"')
 }
 
-/// A token or a quoted string, and what follows it.
+/// Splits off a token or a quoted string.
 fn parameter_value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([' ', '\t', ',']).unwrap_or(text.len());

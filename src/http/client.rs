@@ -1,4 +1,4 @@
-//! The client: one API, the connection to it, and one attempt at a time over that.
+//! The client: one API, the connection to it, and one attempt at a time over that connection.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -25,20 +25,21 @@ use crate::system::time::Deadline;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Requests pass through a buffer of this size. One below it is one write.
+/// The buffer size for requests. A smaller request is sent with one write.
 const BUFFER: usize = 16 * 1024;
 
-/// The head of an answer may be as long as this: that of the request may come back in it, cookies and all.
+/// The limit for the head of an answer. It is generous because the API may repeat the request's headers, cookies
+/// included.
 const HEAD: usize = 64 * 1024;
 
-/// A kept connection that was idle for this long is not used again: the API may be about to close it.
+/// A kept connection that was idle for this long is not reused, because the API may be about to close it.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// A connection to one API, kept between attempts.
 #[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
-    /// The URL that most requests are for, parsed once.
+    /// The URL that most requests go to, parsed once.
     usual: (Url, Uri),
     progress: Arc<Progress>,
     has_certificate: bool,
@@ -49,11 +50,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Prepares to reach `url`: chooses the proxy, and reads the trusted certificates when it is https. Connects to
-    /// nothing.
+    /// Prepares to reach `url`: chooses the proxy, and reads the trusted certificates if the URL is https. Does not
+    /// connect.
     ///
     /// # Errors
-    /// [`Kind::Config`] or [`Kind::Usage`] when a proxy, certificate or key cannot be used.
+    /// [`Kind::Config`] or [`Kind::Usage`] if a proxy, certificate or key cannot be used.
     pub(crate) fn new(connection: &Connection, url: &Url) -> system::error::Result<Client> {
         let proxy = proxy::choose(connection, url)?;
         let proxy_name = proxy
@@ -106,12 +107,12 @@ impl Client {
         })
     }
 
-    /// The proxy that stands before the API, as `HOST:PORT`.
+    /// The proxy in front of the API, as `HOST:PORT`.
     pub(crate) fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref()
     }
 
-    /// Does all that comes before a request, within `deadline`, and sends not a byte of one.
+    /// Performs every step before a request, within `deadline`, and sends no byte of a request.
     pub(crate) fn probe(&self, deadline: Deadline) -> Probe {
         self.progress.begin(deadline, Purpose::Probe);
         let nothing = Request {
@@ -139,7 +140,7 @@ impl Client {
         }
     }
 
-    /// Sends `request` once and reads the answer, all within `deadline`.
+    /// Sends `request` once and reads the answer, within `deadline`.
     pub(crate) fn attempt(&self, request: &Request, deadline: Deadline) -> Attempt {
         let purpose = match &request.body {
             Body::Json(document) if document.bytes().is_none() => Purpose::Stream,
@@ -154,11 +155,11 @@ impl Client {
         match result {
             Ok(answer) => Attempt::Answered(answer),
             Err(error) => {
-                // The name may have moved to another address.
+                // The name may have a new address now.
                 *lock(&self.known) = None;
-                // In TLS 1.3 the request may have left by the time the API says what it thinks of our certificate. But
-                // it must have accepted that before it reads a byte of the request (RFC 8446, section 4.4.2.4), so
-                // nothing was processed.
+                // In TLS 1.3 we may have sent the request before the API rejects our certificate. But the API must
+                // accept the certificate before it reads any byte of the request (RFC 8446, section 4.4.2.4), so it
+                // processed nothing.
                 if self.progress.phase() <= Phase::Waiting
                     && self.progress.may_refuse_certificate()
                     && refuses_our_certificate(&error)
@@ -176,7 +177,7 @@ impl Client {
         }
     }
 
-    /// Whether the API went away before the request of the last attempt was written.
+    /// Whether the API closed the connection before the last attempt had written its whole request.
     pub(crate) fn was_cut_short(&self) -> bool {
         self.progress.is_cut_short()
     }
@@ -235,7 +236,7 @@ impl Client {
     fn read(&self, mut response: http::Response<ureq::Body>) -> Answer {
         let status = response.status();
         let headers = texts(response.headers());
-        // Most answers are short, and this much is as cheap as none.
+        // Most answers are short, and reserving this much costs almost nothing.
         let mut body = Vec::with_capacity(1024);
         let mut reader = response.body_mut().as_reader();
         let mut end = match (&mut reader).take(self.max_response).read_to_end(&mut body) {
@@ -272,7 +273,7 @@ impl Client {
         }
     }
 
-    /// Why an answer broke off.
+    /// Why an answer ended early.
     fn broken(&self, error: &ureq::Error) -> String {
         match error {
             ureq::Error::Timeout(_) => "out of time".to_owned(),
@@ -327,9 +328,9 @@ fn uri(url: &Url) -> system::error::Result<Uri> {
         .map_err(|why| Error::new(Kind::Usage, format!("reading the URL '{url}': {why}")))
 }
 
-/// Whether it is known where the body of `response` ends. ureq looks for `chunked` somewhere in Transfer-Encoding, and
-/// passes over all else, so that a body in a coding that we do not undo, chunks and all, would pass for the document.
-/// HTTP/1.0 knows no such header; where it comes all the same, the framing is faulty (RFC 9112, section 6.1).
+/// Whether the end of the body of `response` is known. ureq searches Transfer-Encoding for `chunked` and ignores
+/// everything else, so a body in a coding that we do not decode would be read as the document, chunk headers included.
+/// HTTP/1.0 does not define this header; an answer that has it anyway is framed incorrectly (RFC 9112, section 6.1).
 fn is_framed(response: &http::Response<ureq::Body>) -> bool {
     let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
@@ -342,16 +343,16 @@ fn is_framed(response: &http::Response<ureq::Body>) -> bool {
     }
 }
 
-/// An answer up to this length needs no room that could be missing.
+/// Up to this length, the check for memory is skipped.
 const SMALL: usize = 64 << 10;
 
-/// What follows (looking for secrets in the body, picking a part of it) takes up to three times the memory of the body.
-/// Where that is not to be had, the process would be aborted, after the API accepted the document and before anybody is
-/// told so. Hence it is asked for here, where an answer can still be called broken.
+/// The steps that follow (search the body for secrets, select a part of it) take up to three times the memory of the
+/// body. If that memory is not available, the process would abort after the API accepted the document and before
+/// anything is reported. So it is allocated here on trial, while the answer can still be reported as broken.
 fn has_room_for(body: &[u8]) -> bool {
     let mut room = Vec::<u8>::new();
     let is_there = body.len() <= SMALL || room.try_reserve_exact(3 * body.len()).is_ok();
-    // The compiler must not find that the room is not used.
+    // Keeps the compiler from removing the unused allocation.
     std::hint::black_box(&room);
     is_there
 }

@@ -1,7 +1,7 @@
-//! Why there is no answer, in words for people: ureq's and rustls's errors, and what to do about each.
+//! Why an attempt has no answer: ureq's and rustls's errors as messages, each with a remedy.
 //!
-//! rustls's words are matched as text, because its types cannot be named without depending on it. It does not promise
-//! them; tests/tls.rs holds each.
+//! rustls's messages are matched as text, because its types cannot be named without a dependency on it. It does not
+//! guarantee their wording; the tests in `tests/http` check each.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -13,7 +13,7 @@ use crate::system::time;
 
 use super::transport;
 
-/// Why, and what to do about it.
+/// The cause, and the remedy.
 pub(super) struct Reason {
     pub(crate) kind: Kind,
     pub(crate) why: String,
@@ -30,7 +30,7 @@ impl Reason {
     }
 }
 
-/// A document as it is sent, whose own errors must not pass for the connection's.
+/// Wraps a document while it is sent, to tell its own errors from those of the connection.
 pub(super) struct Sent<R>(pub R);
 
 impl<R: Read> Read for Sent<R> {
@@ -51,7 +51,7 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// An answer whose end cannot be told. Its headers are not quoted: they may repeat a secret.
+/// The end of an answer cannot be determined. Its headers are not quoted, because they may repeat a secret.
 #[derive(Debug)]
 pub(super) struct UnknownFraming;
 
@@ -63,30 +63,30 @@ impl fmt::Display for UnknownFraming {
 
 impl std::error::Error for UnknownFraming {}
 
-/// What is known of an attempt beside its error.
+/// What is known about an attempt, apart from its error.
 pub(super) struct ErrorContext<'a> {
-    /// Whether a byte of the request has left.
+    /// Whether a byte of the request was sent.
     pub(super) sent: bool,
-    /// The host of the API, without brackets.
+    /// The API's host, without brackets.
     pub(super) host: &'a str,
-    /// Whether we have a client certificate to show.
+    /// Whether we have a client certificate.
     pub(super) has_certificate: bool,
-    /// Whether our certificate, or that we have none, is what the API objects to, if it objects to anything.
+    /// Whether an alert of the API can only be about our certificate, or about the lack of one.
     pub(super) may_refuse_certificate: bool,
-    /// What the API said that it should not have.
+    /// What the API sent that this client does not support.
     pub(super) unsupported: Option<Unsupported>,
 }
 
-/// What a peer may say on a connection that is none of TLS, or of TLS as it is spoken here.
+/// What a peer may send that is not TLS, or is a part of TLS that is not supported here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unsupported {
-    /// An answer in HTTP where the handshake should be.
+    /// An HTTP answer instead of the handshake.
     PlainHttp,
-    /// A request to begin the handshake anew (RFC 5246, section 7.4.1.1).
+    /// A request to renegotiate (RFC 5246, section 7.4.1.1).
     Renegotiation,
 }
 
-/// A TLS alert in the place of an answer in HTTP.
+/// A TLS alert instead of an HTTP answer.
 #[derive(Debug)]
 pub(super) struct SpeaksTls;
 
@@ -98,7 +98,7 @@ impl fmt::Display for SpeaksTls {
 
 impl std::error::Error for SpeaksTls {}
 
-/// Why `error` came up.
+/// The cause of `error`.
 pub(super) fn explain(error: &ureq::Error, context: &ErrorContext) -> Reason {
     match error {
         ureq::Error::Other(inner) if inner.is::<dns::ResolveError>() => {
@@ -108,9 +108,9 @@ pub(super) fn explain(error: &ureq::Error, context: &ErrorContext) -> Reason {
         ureq::Error::Timeout(_) => Reason::new(Kind::Unreached, "out of time", ""),
         ureq::Error::HostNotFound => Reason::new(Kind::Unreached, "it has no address", ""),
         ureq::Error::ConnectProxyFailed(why) => {
-            // ureq says `proxy server responded 407/407`.
+            // ureq reports `proxy server responded 407/407`.
             match why.rsplit('/').next().filter(|last| last.len() == 3) {
-                // 401 is what tinyproxy says to a wrong password.
+                // tinyproxy answers 401 to a wrong password.
                 Some(status @ ("407" | "401")) => Reason::new(
                     Kind::Denied,
                     format!(
@@ -141,7 +141,7 @@ pub(super) fn explain(error: &ureq::Error, context: &ErrorContext) -> Reason {
     }
 }
 
-/// An error of ureq's in plain words, without its prefixes.
+/// An error of ureq's as a message, without its prefixes.
 pub(super) fn plain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(why) => transport::reason(why),
@@ -157,7 +157,7 @@ pub(super) fn plain(error: &ureq::Error) -> String {
     }
 }
 
-/// The alerts by which a server turns down the certificate that we showed, or did not show.
+/// The alerts with which a server rejects our client certificate, or the lack of one.
 const ALERTS: &[(&str, &str, &str)] = &[
     (
         "CertificateRequired",
@@ -205,14 +205,14 @@ fn alert(text: &str) -> Option<&str> {
     Some(text.split_once("received fatal alert: ")?.1)
 }
 
-/// Whether the API ended TLS with an alert that is for the certificate that we showed, or did not show.
+/// Whether the API ended TLS with an alert that rejects our client certificate, or the lack of one.
 pub(super) fn refuses_our_certificate(error: &ureq::Error) -> bool {
     let text = error.to_string();
     alert(&text).is_some_and(|alert| ALERTS.iter().any(|(known, ..)| *known == alert))
 }
 
-/// What is wrong with TLS; `None` when `text` is about something else. Once something was sent there is no remedy in it:
-/// that the API may have accepted the document is to be said then.
+/// What is wrong with TLS; `None` if `text` is about something else. After a byte of the request was sent there is no
+/// remedy here: the caller then has to say that the API may have accepted the document.
 fn tls(text: &str, context: &ErrorContext) -> Option<Reason> {
     let unreached = |why: &str, hint| Some(Reason::new(Kind::Unreached, why, hint));
     if context.unsupported == Some(Unsupported::Renegotiation) {
@@ -223,7 +223,7 @@ fn tls(text: &str, context: &ErrorContext) -> Option<Reason> {
     }
     if let Some(alert) = alert(text) {
         let broke_off = format!("it broke TLS off ({alert})");
-        // After the request an alert may mean anything.
+        // After the request, an alert may mean anything.
         if context.sent {
             return unreached(&broke_off, "");
         }
@@ -231,7 +231,7 @@ fn tls(text: &str, context: &ErrorContext) -> Option<Reason> {
             return Some(Reason::new(Kind::Untrusted, *why, hint));
         }
         return match (alert, context.may_refuse_certificate) {
-            // TLS 1.2 has no alert for a certificate that is missed.
+            // TLS 1.2 has no alert for a missing certificate.
             ("HandshakeFailure", true) => Some(match context.has_certificate {
                 true => Reason::new(
                     Kind::Untrusted,
@@ -293,7 +293,7 @@ fn nothing_in_common() -> Reason {
     )
 }
 
-/// Algorithms of signatures that are not accepted, by the last bytes of their identifier in a certificate.
+/// Signature algorithms that are not accepted, by the last bytes of their identifier in a certificate.
 const SIGNATURES: &[(&str, &str)] = &[
     ("13, 1, 1, 4, 5, 0", "RSA and MD5"),
     ("13, 1, 1, 5, 5, 0", "RSA and SHA-1"),
@@ -301,7 +301,8 @@ const SIGNATURES: &[(&str, &str)] = &[
     ("206, 61, 4, 3, 4", "ECDSA and SHA-512"),
 ];
 
-/// What is wrong with the API's certificate, in rustls's words. It has the same ones for any certificate of the chain.
+/// What is wrong with the API's certificate, from rustls's message. The message is the same for each certificate of
+/// the chain.
 fn certificate(flaw: &str, host: &str) -> Reason {
     const CLOCK: &str =
         "tell the API's owner to renew it; or check this machine's clock with 'date'";
@@ -381,7 +382,7 @@ fn certificate(flaw: &str, host: &str) -> Reason {
             "tell the API's owner to have one issued for the server".to_owned(),
         )
     } else {
-        // What follows is for who develops rustls.
+        // The rest is for developers of rustls.
         let flaw = flaw.split(['{', '(']).next().unwrap_or_default().trim();
         (
             format!("its certificate is not valid ({flaw})"),
@@ -391,7 +392,7 @@ fn certificate(flaw: &str, host: &str) -> Reason {
     Reason::new(Kind::Untrusted, why, &hint)
 }
 
-/// ` (2001-01-01 00:00:00 UTC)`: the seconds since 1970 behind `marker`.
+/// ` (2001-01-01 00:00:00 UTC)`: the time given after `marker` in seconds since 1970.
 fn moment(flaw: &str, marker: &str) -> String {
     let digits = flaw.split_once(marker).map_or("", |(_, rest)| rest);
     let end = digits.find(|c: char| !c.is_ascii_digit());
@@ -401,7 +402,7 @@ fn moment(flaw: &str, marker: &str) -> String {
     }
 }
 
-/// `: 'a.test', 'b.test'`: the names that rustls says a certificate is for, as it quotes them.
+/// `: 'a.test', 'b.test'`: the names in the certificate, from rustls's message.
 fn names(flaw: &str) -> String {
     let list = flaw
         .split_once("only valid for ")
@@ -419,7 +420,7 @@ fn names(flaw: &str) -> String {
     }
 }
 
-/// What to say when ureq finds that the client's certificate and key do not fit together.
+/// The error when ureq finds that the client's certificate and key do not match.
 pub(crate) fn unfit_identity() -> Error {
     Error::new(Kind::Config, "using the client certificate: --cert and --key do not fit together, or are of a kind not known here")
         .hint("give the certificate's own key: RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519")

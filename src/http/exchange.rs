@@ -1,7 +1,7 @@
-//! The transport above TLS: the request, and its answer.
+//! The transport above TLS: the request and its answer.
 //!
-//! It joins head and body into one write, and ends a probe before it. It says that the request comes next, and reports
-//! to [`Progress`].
+//! It joins head and body into one write, and ends a probe before that write. It reports to [`Progress`], among other
+//! things that the request comes next.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -18,7 +18,7 @@ use super::error::SpeaksTls;
 use super::progress::{Phase, Progress, Purpose};
 use super::transport::reason;
 
-/// A probe has come as far as it may: the request would follow.
+/// A probe is complete: the next step would be the request.
 #[derive(Debug)]
 pub(super) struct Ready;
 
@@ -30,19 +30,19 @@ impl fmt::Display for Ready {
 
 impl std::error::Error for Ready {}
 
-/// How long a probe listens for objections: in TLS 1.3 an API that does not like our certificate says so only when we
-/// take the connection to stand.
+/// How long a probe waits for a TLS alert: in TLS 1.3, an API that rejects our certificate says so only after we
+/// consider the handshake complete.
 const OBJECTIONS: Duration = Duration::from_millis(500);
 
-/// Where the status code begins in `HTTP/1.1 200 OK`.
+/// The offset of the status code in `HTTP/1.1 200 OK`.
 const STATUS: usize = 9;
 
-/// The status code of an answer that begins with `start`, and the byte after it, once they are there.
+/// The status code of an answer that begins with `start`, and the byte after it, once both have arrived.
 fn status(start: &[u8]) -> Option<&[u8; 4]> {
     start.get(STATUS..)?.first_chunk()
 }
 
-/// What follows the interim answers (1xx) at the start of `input`: they say nothing of the document.
+/// Skips the interim answers (1xx) at the start of `input`, which say nothing about the document.
 fn behind_interim(mut input: &[u8]) -> &[u8] {
     while let Some([b'1', b'0'..=b'9', b'0'..=b'9', b' ' | b'\r' | b'\n']) = status(input) {
         let end = input.windows(4).position(|four| four == b"\r\n\r\n");
@@ -51,12 +51,12 @@ fn behind_interim(mut input: &[u8]) -> &[u8] {
     input
 }
 
-/// Puts an [`RequestTransport`] around the connection to the API; a connection to a proxy stays as it is.
+/// Wraps the connection to the API in a [`RequestTransport`]; leaves a connection to a proxy as it is.
 #[derive(Debug)]
 pub(super) struct RequestConnector {
     /// Shared with the client.
     pub(crate) progress: Arc<Progress>,
-    /// Host and port of the API.
+    /// The host and port of the API.
     pub(crate) authority: String,
 }
 
@@ -84,22 +84,22 @@ impl<In: Transport> Connector<In> for RequestConnector {
     }
 }
 
-/// How a TLS alert begins: its type, and the first byte of each version.
+/// The start of a TLS alert: its type, and the first byte of each version.
 const ALERT: &[u8] = &[21, 3];
 
-/// The connection as the request and its answer see it.
+/// The connection, as the layers for the request and its answer see it.
 #[derive(Debug)]
 pub(super) struct RequestTransport<T> {
     below: T,
     progress: Arc<Progress>,
-    /// The request's head, waiting for the first part of the body.
+    /// The head of the request, kept until the first part of the body is written.
     head: Vec<u8>,
-    /// Something of the answer came before all of the request was written.
+    /// Part of the answer arrived before all of the request was written.
     early: bool,
 }
 
 impl<T: Transport> RequestTransport<T> {
-    /// Writes what stands in the first `amount` bytes of the output, the head before it.
+    /// Writes the first `amount` bytes of the output, preceded by the head.
     fn send(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         if self.progress.phase() < Phase::Ready {
             self.progress.reach(Phase::Ready);
@@ -123,13 +123,13 @@ impl<T: Transport> RequestTransport<T> {
         Ok(())
     }
 
-    /// Takes note of what came in.
+    /// Examines the input that arrived.
     fn hear(&mut self) -> Result<(), Error> {
         let is_first = self.progress.phase() < Phase::Receiving;
         let is_tls = self.below.is_tls();
         let input = self.below.buffers().input();
         if is_first && !is_tls && input.starts_with(ALERT) {
-            // TLS cannot have made anything of the request.
+            // TLS cannot have processed any of the request.
             self.progress.reach(Phase::Ready);
             return Err(Error::Other(Box::new(SpeaksTls)));
         }
@@ -139,8 +139,8 @@ impl<T: Transport> RequestTransport<T> {
         Ok(())
     }
 
-    /// Looks whether the API has answered although it does not have all of the request yet. If it will not have it, the
-    /// rest is not written (RFC 9112, section 9.5).
+    /// Checks whether the API has answered before it has received the whole request. If it rejects the request, the rest is
+    /// not written (RFC 9112, section 9.5).
     fn look(&mut self) -> Result<(), Error> {
         let at_once = NextTimeout {
             after: Duration::ZERO.into(),
@@ -159,11 +159,11 @@ impl<T: Transport> RequestTransport<T> {
         }
         let answer = behind_interim(self.below.buffers().input());
         let code = status(answer);
-        // More of it is on its way.
+        // The rest of the status line is still to come.
         if code.is_none() && came && zip(answer, b"HTTP/1.").all(|(is, must)| is == must) {
             return Ok(());
         }
-        // It may accept the document and read on: then what was kept back is written before this ends.
+        // The API may accept the document early and continue to read: then the unsent rest is written before this returns.
         let reads_on = matches!(code, Some([b'2', ..]))
             && matches!(
                 self.below.await_input(at_once),
@@ -175,7 +175,7 @@ impl<T: Transport> RequestTransport<T> {
         Ok(())
     }
 
-    /// What the API has against us before it has seen a request; [`Ready`] when that is nothing.
+    /// What the API objects to before it has seen a request; [`Ready`] if nothing.
     fn objection(&mut self) -> Error {
         let soon = NextTimeout {
             after: OBJECTIONS.into(),
@@ -205,7 +205,7 @@ impl<T: Transport> Transport for RequestTransport<T> {
             self.progress.cut_short(true);
             return Ok(());
         }
-        // ureq hands over the head first and then the body, part by part.
+        // ureq writes the head first, then the body in parts.
         if self.progress.phase() < Phase::Ready && self.head.is_empty() {
             self.head = self.below.buffers().output()[..amount].to_vec();
             return Ok(());
@@ -217,11 +217,11 @@ impl<T: Transport> Transport for RequestTransport<T> {
         if !self.head.is_empty() {
             self.send(0, timeout)?;
         }
-        // What came early is not waited for once more.
+        // Input that arrived early is already in the buffer.
         if std::mem::take(&mut self.early) && !self.below.buffers().input().is_empty() {
             return Ok(true);
         }
-        // Reading into no room would look like the end of the connection.
+        // A read into an empty buffer would look like the end of the connection.
         if self.below.buffers().input_append_buf().is_empty() {
             let size = self.below.buffers().input().len();
             return Err(Error::LargeResponseHeader(size, size));
@@ -230,7 +230,7 @@ impl<T: Transport> Transport for RequestTransport<T> {
             self.progress.reach(Phase::Waiting);
         }
         let more = match self.below.await_input(timeout) {
-            // ureq takes these for the end of an answer that has no length. They are none: the rest is lost.
+            // ureq treats these as the end of an answer without a length. They are not: the rest is lost.
             Err(Error::Io(why))
                 if matches!(
                     why.kind(),

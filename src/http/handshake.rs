@@ -1,7 +1,8 @@
-//! Whether the API asked for a client certificate, and whether an alert refuses it: read off the TLS records.
+//! Reads from the TLS records whether the API requested a client certificate, and whether an alert rejects ours.
 //!
-//! ureq does not tell, and what rustls says of an alert is the same whenever it comes. [`Watch`] lies directly below TLS
-//! and reads the header of each record, which is never encrypted (RFC 8446, section 5), and the first byte in it. What always holds: only an alert that can mean nothing else counts as a refusal.
+//! ureq does not report this, and rustls's message for an alert is the same whenever the alert arrives. [`Watch`] sits
+//! directly below TLS and reads the header of each record, which is never encrypted (RFC 8446, section 5), and the
+//! first byte of the record's content. Invariant: an alert counts as a rejection only if it can mean nothing else.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 use super::error::Unsupported;
 use super::progress::{Phase, Progress};
 
-/// Puts a [`Watch`] around every connection.
+/// Wraps every connection in a [`Watch`].
 #[derive(Debug)]
 pub(super) struct WatchConnector(pub Arc<Progress>);
 
@@ -33,7 +34,7 @@ impl<In: Transport> Connector<In> for WatchConnector {
     }
 }
 
-/// A connection whose TLS records are counted until the answer comes.
+/// A connection whose TLS records are examined until the answer arrives.
 #[derive(Debug)]
 pub(super) struct Watch<T> {
     below: T,
@@ -42,19 +43,19 @@ pub(super) struct Watch<T> {
     received: Records,
 }
 
-/// A record of this type is encrypted: in the handshake that is TLS 1.3.
+/// The type of an encrypted record; in the handshake it means TLS 1.3.
 const ENCRYPTED: u8 = 23;
 
-/// A record of the handshake of TLS 1.2, in the clear until it is finished. After the request it can only ask for another
-/// one.
+/// The type of a handshake record in TLS 1.2, which is not encrypted until the handshake is complete. After the request
+/// it can only start a renegotiation.
 const HANDSHAKE: u8 = 22;
 
-/// The first byte of the message in which TLS 1.2 answers a request for a certificate, be it with none.
+/// The first byte of the message with which TLS 1.2 answers a certificate request, even with an empty list.
 const CERTIFICATE: u8 = 11;
 
-/// The length of an encrypted record that holds the Finished message alone: header, hash (SHA-256 or SHA-384), type and
-/// tag. The client's last flight is this and no more, unless the API asked for a certificate: then an answer to that,
-/// be it an empty one, stands before it.
+/// The length of an encrypted record that holds only the Finished message: header, hash (SHA-256 or SHA-384), type and
+/// tag. The client's last flight is exactly this, unless the API requested a certificate: then our answer, which may
+/// be an empty list, precedes it.
 const FINISHED: [usize; 2] = [4 + 32 + 1 + 16, 4 + 48 + 1 + 16];
 
 impl<T: Transport> Transport for Watch<T> {
@@ -108,21 +109,21 @@ impl<T: Transport> Transport for Watch<T> {
     }
 }
 
-/// The length of a record's header (type, version, length), and of the first byte in it.
+/// The length of a record's header (type, version, length) and of the first byte of its content.
 const HEADER: usize = 5 + 1;
 
-/// The records of one direction, which come in pieces of any size.
+/// The records of one direction, read in pieces of any size.
 #[derive(Debug, Default)]
 struct Records {
     header: [u8; HEADER],
-    /// How much of the header is there.
+    /// How many bytes of the header have been read.
     have: usize,
-    /// How much of the record is still to come.
+    /// How many bytes of the record are still to come.
     left: usize,
 }
 
 impl Records {
-    /// Passes over `bytes`, and tells `each` record's type, length and first byte once that is there.
+    /// Consumes `bytes`, and calls `each` with a record's type, length and first byte once that has arrived.
     fn pass(&mut self, mut bytes: &[u8], mut each: impl FnMut(u8, usize, u8)) {
         while let Some((&byte, rest)) = bytes.split_first() {
             if self.left > 0 {

@@ -1,7 +1,7 @@
-//! One attempt at a request: what went out, and what came back.
+//! One attempt at a request: what was sent, and what came back.
 //!
-//! The only room that names `ureq`, and where secrets go onto the wire. It follows no redirect, repeats nothing and
-//! judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request left.
+//! The only folder that uses `ureq`, and the only place where secrets are sent. It follows no redirect, repeats nothing
+//! and judges nothing: an [`Attempt`] says what happened, and above all whether a byte of the request was sent.
 
 mod buffers;
 mod challenge;
@@ -31,75 +31,75 @@ pub(crate) use tls::Origin as TrustOrigin;
 /// `authpost/VERSION`, as a User-Agent (RFC 9110, section 10.1.5).
 pub(crate) const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
 
-/// What goes out.
+/// The request to send.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
-    /// The method on the wire.
+    /// The method.
     pub(crate) method: &'a str,
-    /// Where to: the origin that the client was made for, whatever the path.
+    /// The URL. Its origin is the one that the client was made for; the path may be any.
     pub(crate) url: &'a Url,
-    /// Headers that anybody may see.
+    /// Headers that are not secret.
     pub(crate) headers: &'a [(&'a str, &'a str)],
-    /// Headers that nobody may see.
+    /// Headers that are secret.
     pub(crate) secrets: &'a [(String, Secret)],
     /// The body.
     pub(crate) body: Body<'a>,
 }
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Debug)]
 pub(crate) enum Body<'a> {
-    /// A JSON document, or nothing.
+    /// A JSON document, or no body.
     Json(&'a Document),
-    /// `application/x-www-form-urlencoded`, which holds secrets (RFC 6749).
+    /// `application/x-www-form-urlencoded`, with secrets in it (RFC 6749).
     Form(&'a Secret),
 }
 
-/// What one attempt came to.
+/// The result of one attempt.
 #[derive(Debug)]
 pub(crate) enum Attempt {
-    /// Not a byte of the request left.
+    /// No byte of the request was sent.
     Unsent(Error),
-    /// Some of the request left, and no answer came back: the API may have accepted it.
+    /// Some of the request was sent, and no answer came back: the API may have accepted it.
     Unanswered(Error),
     /// The API answered.
     Answered(Answer),
 }
 
-/// How far a connection gets when no request follows.
+/// How far a connection gets without a request.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    /// What was under way when it ended: [`Phase::Ready`] when the request could have followed.
+    /// The phase in which it ended: [`Phase::Ready`] if the next step would be the request.
     pub(crate) phase: Phase,
-    /// The addresses of the API's host, or of the proxy's.
+    /// The addresses of the API's host, or of the proxy.
     pub(crate) addresses: Vec<IpAddr>,
-    /// What is in the way.
+    /// Why it got no further.
     pub(crate) error: Option<Error>,
 }
 
-/// What the API said.
+/// The API's answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// `HTTP/1.1`, or what the API speaks.
+    /// `HTTP/1.1`, or whatever version the API speaks.
     pub(crate) version: &'static str,
     /// The status code.
     pub(crate) status: u16,
-    /// Its usual words; the API's own are not kept.
+    /// The standard reason phrase; the API's own is not kept.
     pub(crate) reason: &'static str,
-    /// All headers, in the order they came, fit to be seen: without the request's secrets.
+    /// All headers, in the order received, with the request's secrets redacted.
     pub(crate) headers: Vec<(String, String)>,
-    /// `Retry-After` (RFC 9110, section 10.2.3), as it came, to be acted upon and not to be seen.
+    /// `Retry-After` (RFC 9110, section 10.2.3), unredacted: for the retry logic, not for display.
     pub(crate) retry_after: Option<String>,
-    /// The body, as far as it was kept.
+    /// The part of the body that was read.
     pub(crate) body: Vec<u8>,
-    /// Whether that is all of it.
+    /// Whether that is the whole body.
     pub(crate) end: End,
-    /// Whether one of the request's secrets stands in the body.
+    /// Whether the body contains one of the request's secrets.
     pub(crate) repeats_secret: bool,
 }
 
 impl Answer {
-    /// The first value of the header `name`, given in small letters.
+    /// The first value of the header `name`, which is given in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -107,26 +107,26 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
-    /// What `WWW-Authenticate` says, in all its lines.
+    /// The challenges of all `WWW-Authenticate` headers.
     pub(crate) fn challenges(&self) -> impl Iterator<Item = Challenge> {
         let values = self.headers.iter();
         let values = values.filter(|(name, _)| name == "www-authenticate");
         values.flat_map(|(_, value)| Challenge::parse(value))
     }
 
-    /// `Retry-After`, as it came.
+    /// `Retry-After`, unredacted.
     pub(crate) fn retry_after(&self) -> Option<&str> {
         self.retry_after.as_deref()
     }
 }
 
-/// How an answer's body ended.
+/// How the body of an answer ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// As the API said it would.
+    /// Complete, as the API announced it.
     Whole,
     /// We stopped reading at the limit.
     OverLimit,
-    /// It broke off, for this reason.
+    /// It ended early, for this reason.
     Broken(String),
 }

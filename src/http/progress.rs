@@ -1,30 +1,30 @@
-//! How far an attempt has come: what the transports of one client share, and what decides whether sending again is safe.
+//! How far an attempt got: shared by the transports of one client, and the basis for deciding whether a retry is safe.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::Unsupported;
 use crate::system::time::Deadline;
 
-/// How far an attempt has come. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
+/// How far an attempt got. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// Asking for the addresses of the host.
+    /// Looking up the addresses of the host.
     Resolving,
-    /// Opening the connection, to the API or to a proxy.
+    /// Opening the TCP connection, to the API or to a proxy.
     Connecting,
-    /// Agreeing on keys.
+    /// Performing the TLS handshake.
     Securing,
-    /// The request comes next; not a byte of it has left.
+    /// The request comes next; no byte of it was sent.
     Ready,
     /// Writing the request.
     Sending,
-    /// The request is written; nothing has come back.
+    /// The request is written; nothing has been received.
     Waiting,
-    /// The answer is coming in.
+    /// Receiving the answer.
     Receiving,
 }
 
-/// What the transports of one client share: the deadline they obey, how far they came, and how far they may go.
+/// What the transports of one client share: the deadline, how far they got, and how far they may go.
 #[derive(Debug)]
 pub(super) struct Progress(Mutex<ProgressState>);
 
@@ -33,33 +33,33 @@ struct ProgressState {
     phase: Phase,
     deadline: Deadline,
     purpose: Purpose,
-    /// The connection is one of an earlier attempt.
+    /// The connection was opened by an earlier attempt.
     kept: bool,
-    /// Such a connection was closed before a byte of the request left.
+    /// A kept connection turned out to be closed before a byte of the request was sent.
     found_closed: bool,
-    /// Nothing more is written on this connection.
+    /// Nothing more may be written on this connection.
     stopped: bool,
     /// Not all of the request was written.
     cut_short: bool,
-    /// How many TLS records came since we answered the API's request for a client certificate; `None` when it made none.
+    /// How many TLS records arrived after we answered the API's certificate request; `None` if there was no request.
     since_certificate: Option<u32>,
-    /// What the peer said that does not belong there.
+    /// What the peer sent that is not supported.
     unsupported: Option<Unsupported>,
 }
 
-/// What an attempt is for.
+/// The purpose of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// To see how far it comes: it stops where the request would begin.
+    /// To see how far it gets: it stops where the request would begin.
     Probe,
-    /// A request that is in memory.
+    /// A request whose body is in memory.
     Request,
-    /// A request whose body is streamed, so that larger pieces pay.
+    /// A request whose body is streamed, so larger pieces are worthwhile.
     Stream,
 }
 
 impl Progress {
-    /// Before any attempt.
+    /// The state before the first attempt.
     pub(super) fn new() -> Arc<Progress> {
         Arc::new(Progress(Mutex::new(ProgressState {
             phase: Phase::Resolving,
@@ -78,7 +78,7 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new attempt begins, and ends with `deadline`.
+    /// Starts a new attempt, which ends with `deadline`.
     pub(super) fn begin(&self, deadline: Deadline, purpose: Purpose) {
         *self.lock() = ProgressState {
             phase: Phase::Resolving,
@@ -93,32 +93,32 @@ impl Progress {
         };
     }
 
-    /// How far the attempt has come.
+    /// How far the attempt got.
     pub(super) fn phase(&self) -> Phase {
         self.lock().phase
     }
 
-    /// The attempt has come this far.
+    /// Records that the attempt got this far.
     pub(super) fn reach(&self, phase: Phase) {
         self.lock().phase = phase;
     }
 
-    /// What the attempt may still take.
+    /// The deadline of the attempt.
     pub(super) fn deadline(&self) -> Deadline {
         self.lock().deadline
     }
 
-    /// Whether the API went away, or answered, before all of the request was written.
+    /// Whether the API closed the connection or answered before all of the request was written.
     pub(super) fn is_cut_short(&self) -> bool {
         self.lock().cut_short
     }
 
-    /// Whether some of the request is kept back, or will not be written at all.
+    /// Records whether part of the request is held back, or will never be written.
     pub(super) fn cut_short(&self, is_cut: bool) {
         self.lock().cut_short = is_cut;
     }
 
-    /// Nothing more is to be written: the peer is gone, or has answered and wants no more. What it said can be read.
+    /// Stops all writing: the peer has closed, or has answered and wants no more. What it sent can still be read.
     pub(super) fn stop(&self) {
         self.lock().stopped = true;
     }
@@ -127,7 +127,7 @@ impl Progress {
         self.lock().stopped
     }
 
-    /// A connection is new: no certificate was asked for on it, and nothing unsupported was said.
+    /// Records a new connection: no certificate was requested on it, and nothing unsupported was received.
     pub(super) fn connected(&self) {
         let mut state = self.lock();
         state.kept = false;
@@ -135,12 +135,12 @@ impl Progress {
         state.unsupported = None;
     }
 
-    /// The peer said what does not belong there.
+    /// Records that the peer sent something unsupported.
     pub(super) fn unsupported_came(&self, unsupported: Unsupported) {
         self.lock().unsupported = Some(unsupported);
     }
 
-    /// What the peer said that does not belong there.
+    /// What the peer sent that is not supported.
     pub(super) fn unsupported(&self) -> Option<Unsupported> {
         self.lock().unsupported
     }
@@ -149,30 +149,30 @@ impl Progress {
         self.lock().kept
     }
 
-    /// A connection of an earlier attempt was closed before a byte of the request left.
+    /// Records that a kept connection was closed before a byte of the request was sent.
     pub(super) fn found_closed(&self) {
         self.lock().found_closed = true;
     }
 
-    /// Whether the request can go out on a new connection at once.
+    /// Whether the request can be sent on a new connection at once.
     pub(super) fn needs_new_connection(&self) -> bool {
         self.lock().found_closed
     }
 
-    /// The API asked for a certificate, and we answered.
+    /// Records that the API requested a certificate and we answered.
     pub(super) fn certificate_sent(&self) {
         self.lock().since_certificate = Some(0);
     }
 
-    /// A TLS record came.
+    /// Records that a TLS record arrived.
     pub(super) fn record_came(&self) {
         if let Some(count) = &mut self.lock().since_certificate {
             *count += 1;
         }
     }
 
-    /// Whether an alert, if the last record was one, was all that the API answered to our certificate. What else came
-    /// before it (a ticket, for one) shows that the API had accepted the certificate.
+    /// Whether the alert, if the last record was one, was the API's only answer to our certificate. Any other record
+    /// before it (a session ticket, for example) shows that the API had accepted the certificate.
     pub(super) fn may_refuse_certificate(&self) -> bool {
         self.lock().since_certificate == Some(1)
     }

@@ -1,11 +1,11 @@
-//! Which proxy stands between us and the API, if any.
+//! Chooses the proxy between us and the API, if any.
 //!
-//! `--proxy`, else the environment as curl reads it: `https_proxy` or `http_proxy` by the URL's scheme, then
-//! `all_proxy`, in small letters or capitals; `no_proxy` names the hosts that are reached directly. `HTTP_PROXY` in
-//! capitals does not count under CGI, where a client sets it by the header `Proxy`. The variables do not
-//! concern this machine itself: behind a proxy `localhost` would be another machine, and a token may go there in the
-//! clear only because it does not leave this one. A proxy's password is never shown: errors name where the setting came
-//! from, and its host.
+//! `--proxy`, else the environment as curl reads it: `https_proxy` or `http_proxy` depending on the URL's scheme, then
+//! `all_proxy`, in lower or upper case; `no_proxy` lists the hosts that are reached directly. Upper-case `HTTP_PROXY` is
+//! ignored under CGI, where a client can set it with the header `Proxy`. The variables do not apply to this machine
+//! itself: behind a proxy `localhost` would be another machine, and a token may be sent to `localhost` unencrypted only
+//! because it does not leave this machine. A proxy's password is never shown: errors name the host of the proxy and
+//! where the setting came from.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use crate::system::error::{Error, Kind, Result};
 /// The proxy for `url`.
 ///
 /// # Errors
-/// [`Kind::Usage`] for a `--proxy`, [`Kind::Config`] for a variable that is not a proxy's URL.
+/// [`Kind::Usage`] for an invalid `--proxy`, [`Kind::Config`] for a variable that is not a proxy URL.
 pub(super) fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>> {
     let under_cgi = std::env::var_os("REQUEST_METHOD").is_some();
     let scheme_variables: &[&str] = match url.is_https() {
@@ -52,7 +52,7 @@ pub(super) fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>
         None => rest.to_owned(),
     };
     let proxy = Proxy::new(&format!("{scheme}://{rest}")).map_err(|_| not_a_url())?;
-    // ureq takes whatever stands behind the colon, and a password with a slash in it for a host.
+    // ureq accepts anything after the colon, and parses a password that contains a slash as a host.
     let authority = proxy.uri().authority().map_or("", |all| all.as_str());
     let authority = authority.rsplit('@').next().unwrap_or_default();
     let address = Url::parse(&format!("http://{authority}")).map_err(|_| not_a_url())?;
@@ -100,8 +100,8 @@ fn first_of(names: &[&'static str]) -> Result<Option<(&'static str, String)>> {
     Ok(Some((name, text)))
 }
 
-/// Whether the comma-separated `list` names the host of `url`: `*`, an address, a network such as `10.0.0.0/8`, or a
-/// domain, which means the names below it as well; each with an optional port.
+/// Whether the comma-separated `list` contains the host of `url`: `*`, an address, a network such as `10.0.0.0/8`, or a
+/// domain, which includes its subdomains; each with an optional port.
 fn is_excepted(list: &str, url: &Url) -> bool {
     let host = url.host().trim_end_matches('.').to_ascii_lowercase();
     let address = host.parse::<IpAddr>().ok();
@@ -136,7 +136,7 @@ fn is_excepted(list: &str, url: &Url) -> bool {
         })
 }
 
-/// Whether `address` is `network`, or lies within it when it is written as `ADDRESS/BITS`.
+/// Whether `address` equals `network`, or is in it if it is written as `ADDRESS/BITS`.
 fn is_within(address: IpAddr, network: &str) -> bool {
     let (base, bits) = match network.split_once('/') {
         Some((base, bits)) => (base, bits.parse::<u32>().ok()),

@@ -1,17 +1,17 @@
-//! What an answer repeats of its request's secrets.
+//! Redacts the request's secrets in the answer.
 //!
-//! Only what is meant to be seen is changed: the body stays as it came, and is marked.
+//! Only what is meant for display is changed: the body stays as it was received, and is marked.
 
 use ureq::http::header::LOCATION;
 
 use super::{Answer, End};
 use crate::system::secret::{self, Secret};
 
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const MASK: &str = "********";
 
-/// Takes `secrets` out of the headers, and the query out of the address among them, in which APIs are known to hide
-/// secrets of their own; and notes whether one stands in the body.
+/// Redacts `secrets` in the headers, and drops the query of `Location`, where APIs are known to put secrets of their
+/// own. Records whether the body contains one of `secrets`.
 pub(super) fn redact(answer: &mut Answer, secrets: &[(String, Secret)]) {
     let secrets = secrets.iter().map(|(_, secret)| secret);
     let repeats = |text: &[u8], is_cut| secret::are_repeated(secrets.clone(), text, is_cut);

@@ -1,4 +1,4 @@
-//! Our resolver, in the shape that ureq asks for, and the addresses that it remembers.
+//! Adapts our resolver to ureq's interface, and caches the last addresses.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use ureq::unversioned::transport::NextTimeout;
 use super::progress::{Phase, Progress};
 use crate::dns;
 
-/// The addresses of the host that was looked up last.
+/// The addresses of the last host that was looked up.
 pub(super) type KnownAddresses = Arc<Mutex<Option<(String, ResolvedSocketAddrs)>>>;
 
 pub(super) fn lock(
@@ -20,8 +20,8 @@ pub(super) fn lock(
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Our resolver, in the shape that ureq asks for. It remembers the addresses, so that the next document over a kept
-/// connection does not look them up again, until a connection fails.
+/// Our resolver behind ureq's interface. It caches the addresses, so that the next document on a kept connection does
+/// not look them up again. A failed connection clears the cache.
 pub(super) struct CachingResolver {
     pub(super) resolver: dns::Resolver,
     pub(super) progress: Arc<Progress>,

@@ -1,7 +1,7 @@
-//! Whom to trust, and who we are: certificates and keys from files, for ureq's TLS.
+//! Trusted certificates, and our own certificate and key, from files, for ureq's TLS.
 //!
-//! Trust comes from `--cacert`, else from what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, else from the system's bundle or
-//! directory, else from the roots built in. Nothing is read unless the URL is https.
+//! Trusted certificates come from `--cacert`, else from `SSL_CERT_FILE` and `SSL_CERT_DIR`, else from the system's
+//! bundle or directory, else from the built-in roots. Nothing is read unless the URL is https.
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConf
 use crate::request::Connection;
 use crate::system::error::{Error, Kind, Result};
 
-/// Where systems keep their bundle: Debian and Alpine; Fedora and RHEL; SUSE; the BSDs; older ones of each.
+/// Where systems keep their bundle: Debian and Alpine; Fedora and RHEL; SUSE; the BSDs; older versions of each.
 const BUNDLES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -30,19 +30,19 @@ const BUNDLES: &[&str] = &[
     "/etc/pki/tls/cacert.pem",
 ];
 
-/// Where systems without a bundle keep a file for each authority, under hashed names.
+/// Where systems without a bundle keep one file per authority, under hashed names.
 const DIRECTORIES: &[&str] = &["/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/openssl/certs"];
 
-/// Where a connection's trust comes from.
+/// The source of the trusted certificates.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// `--insecure`: everybody is believed.
+    /// `--insecure`: every certificate is accepted.
     Anyone,
-    /// What the user named, with how it was named.
+    /// Named by the user, each with the option or variable that named it.
     Named(Vec<(&'static str, Place)>),
-    /// What the system has.
+    /// The system's certificates.
     System(Place),
-    /// The roots that are part of the binary.
+    /// The roots in the binary.
     BuiltIn,
 }
 
@@ -51,7 +51,7 @@ pub(crate) enum Origin {
 pub(crate) enum Place {
     /// A bundle.
     File(PathBuf),
-    /// Directories, as in PATH, with a file for each authority.
+    /// Directories, separated as in PATH, with one file per authority.
     Directories(OsString),
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Place {
 }
 
 impl Origin {
-    /// Decides where trust comes from, without reading certificates.
+    /// Chooses the source, without reading certificates.
     pub(crate) fn of(connection: &Connection) -> Origin {
         if connection.insecure {
             return Origin::Anyone;
@@ -83,7 +83,7 @@ impl Origin {
         if !named.is_empty() {
             return Origin::Named(named);
         }
-        // What cannot even be looked at is taken for the bundle, so that reading it says why.
+        // A path that cannot be examined counts as the bundle, so that reading it reports the reason.
         let bundle = BUNDLES.iter().map(Path::new).find(|path| {
             let absent = [ErrorKind::NotFound, ErrorKind::NotADirectory];
             match path.metadata() {
@@ -104,10 +104,10 @@ impl Origin {
     }
 }
 
-/// The TLS settings for `connection`, with everything they need read and checked.
+/// The TLS settings for `connection`; all files that they need are read and checked.
 ///
 /// # Errors
-/// [`Kind::Config`] when a certificate or key file cannot be read or used.
+/// [`Kind::Config`] if a certificate or key file cannot be read or used.
 pub(super) fn settings(connection: &Connection) -> Result<TlsConfig> {
     let roots = match Origin::of(connection) {
         Origin::Anyone | Origin::BuiltIn => RootCerts::WebPki,
@@ -184,10 +184,10 @@ fn certificates(what: &str, path: &Path) -> Result<Vec<Certificate<'static>>> {
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----\n";
 const END: &[u8] = b"-----END CERTIFICATE-----";
 
-/// The certificates of a file in the form that all tools write: lines of 64 characters, and nothing but certificates
-/// and comments. `None` for anything else, which [`parse_pem`] is for: it takes every form, and so many instructions that
-/// a system's bundle is two thirds of a whole POST. Certificates are public, so the time that this takes may depend on
-/// them; private keys are never decoded here.
+/// Decodes a file in the form that all tools write: lines of 64 characters, and only certificates and comments.
+/// Returns `None` for anything else, which [`parse_pem`] then handles: it accepts every form, but so slowly that a
+/// system's bundle takes two thirds of the instructions of a whole POST. Certificates are public, so decoding need not
+/// take constant time; private keys are never decoded here.
 fn usual_certificates(mut pem: &[u8]) -> Option<Vec<Certificate<'static>>> {
     let mut found = Vec::new();
     let mut buffer = vec![0; pem.len()];
@@ -210,7 +210,7 @@ fn usual_certificates(mut pem: &[u8]) -> Option<Vec<Certificate<'static>>> {
     Some(found)
 }
 
-/// Decodes the lines up to [`END`] into `buffer`, and returns that and what follows.
+/// Decodes the lines up to [`END`] into `buffer`, and returns the decoded bytes and the rest of the text.
 fn decode<'a, 'b>(mut body: &'a [u8], buffer: &'b mut [u8]) -> Option<(&'b [u8], &'a [u8])> {
     let mut length = 0;
     while let Some((line, rest)) = body.split_first_chunk::<65>()
@@ -242,7 +242,7 @@ fn decode<'a, 'b>(mut body: &'a [u8], buffer: &'b mut [u8]) -> Option<(&'b [u8],
     }
 }
 
-/// Writes three bytes for each four digits.
+/// Decodes each four digits to three bytes.
 fn digits(text: &[u8], out: &mut [u8]) -> Option<()> {
     let mut all = 0;
     for (four, three) in text
@@ -259,7 +259,7 @@ fn digits(text: &[u8], out: &mut [u8]) -> Option<()> {
     (all < NO_DIGIT).then_some(())
 }
 
-/// Above all that digits add up to, even when it is shifted.
+/// Larger than any sum of digits, even after a shift.
 const NO_DIGIT: u64 = 1 << 24;
 
 /// The value of each digit of Base64 (RFC 4648, section 4).
@@ -274,7 +274,7 @@ const VALUES: [u64; 256] = {
     values
 };
 
-/// The certificates at `place`.
+/// Reads the certificates at `place`.
 fn trusted(what: &str, place: &Place) -> Result<Vec<Certificate<'static>>> {
     match place {
         Place::File(path) => certificates(what, path),
@@ -283,11 +283,11 @@ fn trusted(what: &str, place: &Place) -> Result<Vec<Certificate<'static>>> {
             for directory in std::env::split_paths(list) {
                 let files = match files_in(&directory) {
                     Ok(files) => files,
-                    // A list may name what only some systems have.
+                    // A list may contain directories that only some systems have.
                     Err(why) if why.kind() == ErrorKind::NotFound => continue,
                     Err(why) => return Err(unreadable(what, &directory, &why)),
                 };
-                // As in OpenSSL, links under hashed names tell which files are meant. Where there are none, all are.
+                // As in OpenSSL, the links with hashed names select the files. Without such links, all files count.
                 let all = !files.iter().any(|file| is_hashed(file));
                 for file in files.iter().filter(|file| all || is_hashed(file)) {
                     found.extend(certificates(what, file).unwrap_or_default());
@@ -307,7 +307,7 @@ fn files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// Whether the name is such as `openssl rehash` gives: the hash of the subject, and a number.
+/// Whether the name has the form that `openssl rehash` gives: the hash of the subject, and a number.
 fn is_hashed(file: &Path) -> bool {
     let name = file.file_name().and_then(OsStr::to_str);
     name.and_then(|name| name.split_once('.'))
@@ -318,7 +318,7 @@ fn is_hashed(file: &Path) -> bool {
         })
 }
 
-/// Whether `der` is one ASN.1 sequence from its first byte to its last: TLS would leave out what is not, silently.
+/// Whether `der` is exactly one ASN.1 sequence. If it were not, TLS would silently drop it.
 fn is_whole(der: &[u8]) -> bool {
     match der {
         [0x30, length, rest @ ..] if *length < 0x80 => rest.len() == usize::from(*length),

@@ -1,8 +1,8 @@
-//! The transport below TLS: the TCP socket, and the bytes on the wire.
+//! The transport below TLS: the TCP socket and its bytes.
 //!
-//! Each read and write of a [`TcpTransport`] ends with the deadline of the attempt, whatever ureq asks for and however slowly the
-//! peer drips, so nothing above it can outlive the deadline. Once the request comes next, the socket notes the moment when
-//! a byte of it leaves, which decides whether sending again is safe. It reports to [`Progress`].
+//! Each read and write of a [`TcpTransport`] ends with the deadline of the attempt, whatever ureq asks for and however
+//! slowly the peer sends, so no layer above can outlive the deadline. From [`Phase::Ready`] on, the socket records the
+//! moment when a byte of the request is sent, which decides whether a retry is safe. It reports to [`Progress`].
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +20,7 @@ use super::progress::{Phase, Progress, Purpose};
 use crate::system::error;
 use crate::system::time::{Clock, Deadline, SystemClock};
 
-/// Why a connection was lost, in words.
+/// Why a connection was lost, as a message.
 pub(super) fn reason(why: &io::Error) -> String {
     match why.kind() {
         ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
@@ -28,11 +28,11 @@ pub(super) fn reason(why: &io::Error) -> String {
     }
 }
 
-/// Opens the TCP connection, unless a proxy's tunnel stands already.
+/// Opens the TCP connection, unless a proxy's tunnel is already open.
 #[derive(Debug)]
 pub(super) struct TcpConnector {
     progress: Arc<Progress>,
-    /// The addresses that did not answer while another one was left.
+    /// The addresses that did not answer while there was another one to try.
     silent: Mutex<Vec<SocketAddr>>,
 }
 
@@ -45,7 +45,7 @@ impl TcpConnector {
     }
 }
 
-/// How long an address may take to answer while another one is left.
+/// How long an address may take to answer while there is another one to try.
 const SILENCE: Duration = Duration::from_secs(2);
 
 impl<In: Transport> Connector<In> for TcpConnector {
@@ -73,8 +73,8 @@ impl<In: Transport> Connector<In> for TcpConnector {
             if left.is_zero() {
                 return Err(Error::Timeout(Timeout::Connect));
             }
-            // The last address may take all that is left; one before it not so long, and once only, so that a dead
-            // address does not cost the whole deadline.
+            // The last address may use all the remaining time; each one before it less, and only once, so that an
+            // unreachable address does not use up the whole deadline.
             let is_last = index + 1 == addresses.len();
             let share = match is_last {
                 true => left,
@@ -115,54 +115,54 @@ impl<In: Transport> Connector<In> for TcpConnector {
     }
 }
 
-/// A TCP connection that obeys the deadline.
+/// A TCP connection that respects the deadline.
 #[derive(Debug)]
 pub(super) struct TcpTransport {
     stream: TcpStream,
     buffers: GrowingBuffers,
     progress: Arc<Progress>,
-    /// The socket's read and write time limits as they are set now.
+    /// The socket's current read and write timeouts.
     limits: [Option<Duration>; 2],
-    /// Whether reads and writes of the socket wait, as it is set now.
+    /// Whether the socket is in blocking mode.
     blocking: bool,
-    /// The last answer took at most [`PROMPT`].
+    /// The last answer arrived within [`PROMPT`].
     prompt: bool,
-    /// Until this is over, answers are slept for.
+    /// Until this is over, wait for answers without polling.
     pause: Deadline,
-    /// The rest of a write that stopped because something came in: it goes out before anything else.
+    /// The rest of a write that stopped because input arrived: it is written before anything else.
     unsent: Vec<u8>,
 }
 
-/// A streamed body is read and written in pieces of this size.
+/// The piece size for reading and writing a streamed body.
 const STREAMED: usize = 64 << 10;
 
-/// A write waits no longer than this before it looks whether an answer came meanwhile.
+/// A write blocks at most this long before it checks whether an answer has arrived.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// An API that has accepted the document before it read all of it, and then takes not a byte for so many times
-/// [`SLICE`], wants no more of it.
+/// If an API has accepted the document before reading all of it, and then reads no byte for this many times [`SLICE`],
+/// it does not want the rest.
 const PATIENCE: u32 = 7;
 
-/// How much may be left of writes that something unasked interrupted, again and again.
+/// The limit for unsent data that accumulates when unsolicited input interrupts writes again and again.
 const MAX_UNSENT: usize = 256 << 10;
 
-/// Time limits are rounded up to this, so that not every read and write costs a system call to set one; short ones are
-/// not.
+/// Longer timeouts are rounded up to a multiple of this, so that most reads and writes need no system call to set one.
+/// Short ones are exact.
 const GRAIN: Duration = Duration::from_millis(100);
 const FINE: Duration = Duration::from_secs(2);
 
-/// To fall asleep and be woken costs tens of microseconds, more on a virtual machine: for an answer that is there
-/// sooner, most of the time of a delivery. Where the last answer took no longer than this, the next one is looked for
-/// again and again for as long before it is slept for; each look yields the processor, for the API may need this core.
-/// The first answer of a connection is always slept for, and so are those of an API that takes longer.
+/// Blocking costs tens of microseconds for the sleep and the wake-up, and more on a virtual machine. For an answer that
+/// arrives sooner, that is most of the time of a delivery. So if the last answer took no longer than this, the next one
+/// is polled for this long before the read blocks. Each poll yields the processor, because the API may need this core.
+/// The first answer of a connection is never polled for, nor are the answers of a slower API.
 const PROMPT: Duration = Duration::from_micros(100);
 
-/// A look in vain is followed by so many times its length without one, so that looking costs a twentieth at most where
-/// it does not pay: on a busy core a yield comes back after milliseconds only.
+/// After an unsuccessful poll, do not poll for 20 times its duration, so that polling costs at most a twentieth of the
+/// time where it does not help: on a busy core a yield returns only after milliseconds.
 const PAUSE: u32 = 20;
 
 impl TcpTransport {
-    /// Lets reads and writes wait, or not.
+    /// Sets the socket's blocking mode.
     fn block(&mut self, blocking: bool) -> io::Result<()> {
         if self.blocking != blocking {
             self.stream.set_nonblocking(!blocking)?;
@@ -171,30 +171,30 @@ impl TcpTransport {
         Ok(())
     }
 
-    /// Whether the peer has neither closed the connection nor sent anything. The socket is left not to wait: reads and
-    /// writes set it as they need it.
+    /// Whether the peer has neither closed the connection nor sent anything. Leaves the socket non-blocking; reads and
+    /// writes set the mode that they need.
     fn says_nothing(&mut self) -> bool {
         self.block(false).is_ok()
             && (self.stream.peek(&mut [0])).is_err_and(|why| why.kind() == ErrorKind::WouldBlock)
     }
 
-    /// Whether a write that would have to wait is better put off, for what came may be the answer.
+    /// Whether a write that would block should be postponed, because the input that arrived may be the answer.
     fn is_interrupted(&mut self) -> bool {
         matches!(self.progress.phase(), Phase::Sending | Phase::Waiting)
             && self.unsent.len() < MAX_UNSENT
             && !self.says_nothing()
     }
 
-    /// Writes no more, and says whether that was part of the request.
+    /// Ends all writing, and records whether part of the request is lost by it.
     fn stop(&mut self, has_more: bool) {
-        // Once the answer is awaited, all that is written is TLS's goodbye.
+        // Once the request is written, the only thing left to write is TLS's close_notify.
         if has_more && self.progress.phase() <= Phase::Sending || !self.unsent.is_empty() {
             self.progress.cut_short(true);
         }
         self.progress.stop();
     }
 
-    /// Sets the socket's limit for what comes next to what is left.
+    /// Sets the socket's timeout for the next operation to the time that is left.
     fn limit(&mut self, writing: bool, timeout: NextTimeout) -> Result<(), Error> {
         let left = self.progress.deadline().left().min(*timeout.after);
         if left.is_zero() {
@@ -225,8 +225,8 @@ impl Transport for TcpTransport {
         &mut self.buffers
     }
 
-    /// Writes what is left of earlier writes, and then the output. Where the peer takes no more for now, but has said
-    /// something, the rest is kept for later, so that the layers above can look whether it is the answer.
+    /// Writes the rest of earlier writes, and then the output. If the peer accepts no more for now but has sent something,
+    /// the rest is kept for later, so that the layers above can check whether it is the answer.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let end = Deadline::UNLIMITED.at_most(*timeout.after);
         if self.progress.phase() == Phase::Ready && self.progress.is_kept() && !self.says_nothing()
@@ -234,7 +234,7 @@ impl Transport for TcpTransport {
             self.progress.found_closed();
             return Err(Error::Io(ErrorKind::ConnectionReset.into()));
         }
-        // Before a byte of the request has left, there is nothing to be answered.
+        // Before a byte of the request was sent, there can be no answer.
         let mut waits = self.progress.phase() < Phase::Sending;
         let is_rest = !self.unsent.is_empty();
         let mut slices = 0;
@@ -280,8 +280,8 @@ impl Transport for TcpTransport {
                         return Ok(());
                     }
                     ErrorKind::WouldBlock => waits = true,
-                    // An API that refuses early answers and closes while the body is still on its way: the answer
-                    // may be there to be read.
+                    // An API may reject early and close while the body is still being sent: its answer may be
+                    // available to read.
                     ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
                         if self.progress.phase() == Phase::Ready && self.progress.is_kept() {
                             self.progress.found_closed();
@@ -299,7 +299,7 @@ impl Transport for TcpTransport {
         Ok(())
     }
 
-    /// Waits for input; does not wait where there is no time for it.
+    /// Waits for input, but not if no time is left for it.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let end = Deadline::UNLIMITED.at_most(*timeout.after);
         let looks = timeout.after.is_zero();
@@ -347,7 +347,7 @@ impl Transport for TcpTransport {
         }
     }
 
-    /// Whether the connection may be kept. What the peer does until the next request is seen when that is written.
+    /// Whether the connection may be kept. A close by the peer before the next request is detected when that is written.
     fn is_open(&mut self) -> bool {
         !self.progress.is_stopped() && self.unsent.is_empty()
     }

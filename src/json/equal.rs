@@ -1,27 +1,27 @@
-//! Whether two JSON texts mean the same, with no recursion and no rounding.
+//! Compares two JSON texts by value, without recursion and without rounding.
 
 use std::collections::BTreeMap;
 
 use super::Text;
 use super::tokens::{TokenKind, Tokens};
 
-/// Whether the JSON text means the same value as the one `expected`.
+/// Whether `json` has the same value as `expected`.
 ///
-/// White space, the order of keys and the way in which a string is escaped do not count; of a key that is there twice
-/// the last one counts. Numbers are compared by their exact value, never a rounded one: `1`, `1.0` and `10e-1` are
-/// equal, `0.1` and `0.10000000000000001` are not. Beyond exponents of 64 bits they are compared as written.
+/// White space, the order of keys and the way a string is escaped do not count. If a key occurs twice, the last one
+/// counts. Numbers are compared by exact value: `1`, `1.0` and `10e-1` are equal, `0.1` and `0.10000000000000001` are
+/// not. Numbers with exponents beyond 64 bits are compared as written.
 ///
-/// It takes one pass over each text, ends where the answer is known, and holds no more than what is expected, whatever
-/// the text is: that may come from anybody.
+/// It passes over each text once and stops as soon as the result is known. Memory is bounded by the size of
+/// `expected`, because `json` comes from the network.
 pub(crate) fn equal(json: &str, expected: &str) -> bool {
     parts(expected).is_some_and(|parts| means(json, &parts).unwrap_or(false))
 }
 
-/// A part of a value. It names its own parts by their places in a list, so comparing needs no recursion.
+/// A part of a value. It refers to its own parts by their indexes in a list, so comparing needs no recursion.
 #[derive(PartialEq)]
 enum Part {
     String(Text),
-    /// Normalized, so that equal ones are the same text; also `true`, `false` and `null`.
+    /// In normal form, so that equal numbers have the same text; also `true`, `false` and `null`.
     Number(String),
     Array(Vec<usize>),
     Object(BTreeMap<Text, usize>),
@@ -36,7 +36,7 @@ impl Part {
     }
 }
 
-/// The parts of a JSON text, the whole last.
+/// The parts of a JSON text; the whole value is the last one.
 fn parts(json: &str) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
     let mut open: Vec<(Part, Option<Text>)> = Vec::new();
@@ -68,23 +68,23 @@ fn parts(json: &str) -> Option<Vec<Part>> {
     None
 }
 
-/// An array or object that is being compared with what is expected in its place.
+/// An array or object that is being compared with the expected one.
 enum Open<'a> {
-    /// With the elements still to come.
+    /// The expected elements that have not been compared yet.
     Array(std::slice::Iter<'a, usize>),
     Object {
         members: &'a BTreeMap<Text, usize>,
-        /// The key at hand.
+        /// The current key.
         key: Option<&'a Text>,
-        /// Whether the member of this key is as expected, the last one if there are several.
+        /// For each key, whether its member is as expected; the last one counts if there are several.
         same: BTreeMap<&'a Text, bool>,
     },
 }
 
-/// Whether the JSON text means the last of `parts`; `None` if it ends too early.
+/// Whether the JSON text has the value of the last of `parts`; `None` if it ends too early.
 fn means(json: &str, parts: &[Part]) -> Option<bool> {
     let mut open: Vec<Open> = Vec::new();
-    // How many brackets are open. Those that `open` does not hold belong to a value that is known to differ.
+    // How many brackets are open. Those that are not in `open` belong to a value that is already known to differ.
     let mut depth = 0_usize;
     for token in Tokens::of(json.as_bytes()) {
         let passed_over = depth > open.len();
@@ -140,7 +140,7 @@ fn means(json: &str, parts: &[Part]) -> Option<bool> {
                 }
             }
         };
-        // An array differs with its first element that does; an object may have the same key again.
+        // One different element makes an array differ; in an object the same key may come again.
         if !same {
             while let Some(Open::Array(_)) = open.last() {
                 open.pop();
@@ -155,7 +155,7 @@ fn means(json: &str, parts: &[Part]) -> Option<bool> {
     None
 }
 
-/// A number in the one form that equal numbers share: its digits without zeros around them, and a power of ten.
+/// A number in normal form: its digits without leading and trailing zeros, and a power of ten.
 fn normal(raw: &str) -> String {
     let (mantissa, power) = raw.split_once(['e', 'E']).unwrap_or((raw, "0"));
     let (sign, mantissa) = match mantissa.strip_prefix('-') {

@@ -1,13 +1,13 @@
 //! JSON, kept as text.
 //!
-//! Owns everything that is done with a JSON text without turning it into values: telling whether it is one
-//! ([`Scanner`], [`check`]), laying it out anew ([`pretty`]), finding a part of it ([`Pointer`], [`children`]), and
-//! telling whether two texts mean the same ([`equal()`]). It must not know files, HTTP or printing.
+//! Owns every operation on a JSON text that does not decode it into values: validate it ([`Scanner`], [`check`]),
+//! reformat it ([`pretty`]), find a part of it ([`Pointer`], [`children`]) and compare two texts ([`equal()`]). It must
+//! not know files, HTTP or printing.
 //!
-//! What always holds: numbers, key order, duplicate keys and escapes stay the bytes they were, and no function here
-//! recurses, so that no depth of nesting can exhaust the stack. All but the validator ask for a text that is known to
-//! be JSON; given another, they return something meaningless, but do not panic. `serde_json` bounds the depth, takes no
-//! text in pieces and does not keep it as it stands; so only decoding and encoding one string is left to it.
+//! Invariants: the bytes of numbers, keys and escapes, key order and duplicate keys stay as they were. No function
+//! recurses, so no depth of nesting can exhaust the stack. All functions but the validator require a valid JSON text;
+//! given anything else they return a meaningless result, but do not panic. `serde_json` limits the depth, does not
+//! accept a text in pieces and does not preserve it byte for byte, so it only decodes and encodes single strings here.
 //!
 //! RFC 8259 (JSON), RFC 6901 (JSON Pointer).
 
@@ -28,14 +28,14 @@ pub(crate) use pointer::Pointer;
 pub(crate) use scan::{Scanner, SyntaxError};
 use tokens::{TokenKind, Tokens};
 
-/// Whether `bytes` are one JSON text: the first flaw if they are not.
+/// Checks that `bytes` are exactly one JSON text; the first syntax error if not.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), SyntaxError> {
     let mut scanner = Scanner::new();
     scanner.push(bytes)?;
     scanner.finish()
 }
 
-/// Whether no object in the JSON text has a key twice, at any depth: the second one if there is one.
+/// Checks that no object in the JSON text has a key twice, at any depth; the error is at the second key.
 pub(crate) fn check_keys(json: &str) -> Result<(), SyntaxError> {
     let mut open: Vec<HashSet<Text>> = Vec::new();
     for token in Tokens::of(json.as_bytes()) {
@@ -62,10 +62,10 @@ pub(crate) fn check_keys(json: &str) -> Result<(), SyntaxError> {
     Ok(())
 }
 
-/// Writes the JSON text with one member or element a line, two spaces for each level, and no line break at the end.
+/// Writes the JSON text with one member or element per line, two spaces per level, and no line break at the end.
 ///
-/// Only the white space between the tokens changes; `{}` and `[]` stay short. From the 64th level on the indent stays as
-/// it is, lest a short text full of brackets grow to gigabytes.
+/// Only the white space between the tokens changes; `{}` and `[]` stay short. The indent stops growing at the 64th
+/// level, so that a short text full of brackets cannot grow to gigabytes.
 ///
 /// # Errors
 /// Those of `out`.
@@ -95,17 +95,17 @@ pub(crate) fn pretty(json: &[u8], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// What a JSON string says; `None` for any other value, and for a string that holds half of a surrogate pair.
+/// Decodes a JSON string; `None` for any other value, and for a string with an unpaired surrogate.
 pub(crate) fn text_of(raw: &str) -> Option<String> {
     serde_json::from_str(raw).ok()
 }
 
-/// The JSON string that says `text`.
+/// Encodes `text` as a JSON string.
 pub(crate) fn string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Writes the JSON string that says `text`, with a mark in the place of what is not UTF-8.
+/// Writes `text` as a JSON string; invalid UTF-8 becomes a replacement character.
 ///
 /// # Errors
 /// Those of `out`.
@@ -127,13 +127,13 @@ pub(crate) fn write_string(text: &[u8], out: &mut impl Write) -> io::Result<()> 
     out.write_all(b"\"")
 }
 
-/// The JSON text without the white space around it.
+/// The JSON text without surrounding white space.
 pub(crate) fn trim(json: &str) -> &str {
     json.trim_matches([' ', '\t', '\n', '\r'])
 }
 
-/// The members of an object, or the elements of an array, in their order: each key's text and each value's text, as
-/// they stand. Nothing for any other value. A search through all of it costs one pass over the text.
+/// The members of an object or the elements of an array, in order: the text of each key and of each value, unchanged.
+/// Empty for any other value. Iterating over all of them costs one pass over the text.
 pub(crate) fn children(json: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
     let mut tokens = Tokens::of(json.as_bytes());
     tokens.next();
@@ -160,7 +160,7 @@ pub(crate) fn children(json: &str) -> impl Iterator<Item = (Option<&str>, &str)>
     })
 }
 
-/// What a string says; or its text as it stands where it says nothing that Unicode knows (half a surrogate pair).
+/// A decoded string, or its raw text if it cannot be decoded (an unpaired surrogate).
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Text {
     Said(String),

@@ -1,16 +1,16 @@
-//! The open brackets of a JSON text, in one bit each: a word more for each 63 levels. To close more than was opened
-//! leaves it empty.
+//! The stack of open brackets of a JSON text, one bit per bracket: one more word for each 63 levels. Closing more
+//! brackets than were opened leaves the stack empty.
 
-/// Which brackets are open: one bit a level, set for an object.
+/// The open brackets: one bit per level, set for an object.
 pub(super) struct Nest {
     /// The outer levels, 63 to a word.
     outer: Vec<u64>,
-    /// The innermost levels, the last one in the lowest bit, and a one above the first.
+    /// The innermost levels: the last one in the lowest bit, and a sentinel bit above the first.
     inner: u64,
 }
 
 impl Nest {
-    /// No bracket is open.
+    /// An empty stack.
     pub(super) fn new() -> Nest {
         Nest {
             outer: Vec::new(),
@@ -18,7 +18,7 @@ impl Nest {
         }
     }
 
-    /// A bracket opens.
+    /// Pushes a bracket.
     #[inline(always)]
     pub(super) fn open(&mut self, object: bool) {
         if self.inner >> 63 == 1 {
@@ -33,7 +33,7 @@ impl Nest {
         self.inner = 1;
     }
 
-    /// The innermost bracket closes.
+    /// Pops the innermost bracket.
     #[inline(always)]
     pub(super) fn close(&mut self) {
         self.inner >>= 1;
@@ -47,13 +47,13 @@ impl Nest {
         self.inner == 1
     }
 
-    /// Whether the innermost open bracket is an object's.
+    /// Whether the innermost open bracket belongs to an object.
     #[inline(always)]
     pub(super) fn in_object(&self) -> bool {
         self.inner & 1 == 1 && !self.is_empty()
     }
 
-    /// Whether the innermost open bracket is an array's.
+    /// Whether the innermost open bracket belongs to an array.
     #[inline(always)]
     pub(super) fn in_array(&self) -> bool {
         self.inner & 1 == 0

@@ -1,10 +1,10 @@
-//! JSON Pointer: finding a part of a JSON text (RFC 6901).
+//! JSON Pointer: selects one value in a JSON text (RFC 6901).
 
 use std::fmt;
 
 use super::{children, text_of, trim};
 
-/// A JSON Pointer: the way from the whole document to one value in it (RFC 6901).
+/// A JSON Pointer: the path from the whole document to one value in it (RFC 6901).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pointer {
     written: String,
@@ -12,10 +12,10 @@ pub(crate) struct Pointer {
 }
 
 impl Pointer {
-    /// Reads a pointer such as `/items/0/id`; the empty one is the whole document.
+    /// Parses a pointer such as `/items/0/id`; the empty one is the whole document.
     ///
     /// # Errors
-    /// In words, when it does not begin with `/`, or when a `~` is not followed by `0` or `1`.
+    /// A message, if it does not begin with `/`, or if a `~` is not followed by `0` or `1`.
     pub(crate) fn parse(text: &str) -> Result<Pointer, String> {
         if !text.is_empty() && !text.starts_with('/') {
             return Err("a JSON Pointer begins with '/'".to_owned());
@@ -33,9 +33,9 @@ impl Pointer {
         })
     }
 
-    /// The text of the value that this points at in the JSON text, without the white space around it.
+    /// The text of the value that this selects in the JSON text, without surrounding white space.
     ///
-    /// Of a key that is there twice the last one counts. An index is written in plain digits without leading zeros.
+    /// If a key occurs twice, the last one counts. An index is written in decimal digits without leading zeros.
     pub(crate) fn pick<'a>(&self, json: &'a str) -> Option<&'a str> {
         self.steps.iter().try_fold(trim(json), |value, step| {
             match value.as_bytes().first()? {
@@ -58,7 +58,7 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// Whether the JSON string says `text`.
+/// Whether the JSON string decodes to `text`.
 fn says(raw: &str, text: &str) -> bool {
     if raw.contains('\\') {
         text_of(raw).as_deref() == Some(text)

@@ -1,15 +1,15 @@
-//! The validator: is this one JSON text, and if not, where not?
+//! The validator: is this one JSON text, and if not, where is the error?
 //!
-//! A [`Scanner`] takes the text in pieces of any size and keeps no piece: its memory is one bit for each level of
-//! nesting that is open. It is a state machine, so that it can stop between any two bytes; nothing in it recurses.
-//! The grammar is RFC 8259 to the letter (and UTF-8 by RFC 3629): numbers are judged by their form only, duplicate keys
-//! and unpaired surrogate *escapes* are allowed, a byte order mark is not. Where the pieces are cut changes neither
-//! the verdict nor the position that is told.
+//! A [`Scanner`] accepts the text in pieces of any size and keeps none of them: its memory is one bit per open bracket.
+//! It is a state machine, so that it can stop between any two bytes, and does not recurse. The grammar is RFC 8259 to
+//! the letter (with UTF-8 as in RFC 3629): only the form of numbers is checked, duplicate keys and unpaired surrogate
+//! *escapes* are allowed, a byte order mark is not. Where the pieces are split changes neither the verdict nor the
+//! reported position.
 //!
-//! The machine takes a byte a turn, and knows all the rules but where a string ends. Speed comes from looking ahead:
-//! [`Scanner::values`] passes over whole tokens of the usual sort, [`skip::string`] over the rest of a string that a
-//! piece has cut. What is wrong, rare or cut is left to the machine. Line breaks are counted only between tokens, for a
-//! valid text has them nowhere else.
+//! The state machine handles one byte at a time, and knows all the rules except where a string ends. Speed comes from
+//! a fast path: [`Scanner::values`] skips whole common tokens, and [`skip::string`] skips the rest of a string that was
+//! split between pieces. Errors, rare tokens and split tokens fall back to the state machine. Line breaks are counted
+//! only between tokens, because a valid text has them nowhere else.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -24,7 +24,7 @@ pub(crate) struct SyntaxError {
     pub(crate) line: u64,
     /// The column, from 1, counted in bytes.
     pub(crate) column: u64,
-    /// What is wrong there. It quotes one byte of the text at most.
+    /// What is wrong there. It quotes at most one byte of the text.
     pub(crate) what: String,
 }
 
@@ -38,14 +38,14 @@ impl fmt::Display for SyntaxError {
     }
 }
 
-/// Where in the grammar the next byte stands.
+/// The position in the grammar before the next byte.
 #[derive(Clone, Copy, PartialEq)]
 enum ScanState {
     /// A value must begin.
     Value,
-    /// A value, or the end of an array that has none yet.
+    /// A value must begin, or the empty array must end.
     FirstElement,
-    /// A key, or the end of an object that has none yet.
+    /// A key must begin, or the empty object must end.
     FirstKey,
     /// A key must begin.
     NextKey,
@@ -54,15 +54,15 @@ enum ScanState {
     After,
     /// Inside a string.
     Text,
-    /// Behind a backslash.
+    /// After a backslash.
     Escape,
-    /// So many digits of `\uXXXX` are to come.
+    /// Inside `\uXXXX`, with this many digits missing.
     Hex(u8),
-    /// Inside a character: so many bytes are to come, the next of them within these bounds.
+    /// Inside a UTF-8 character: how many bytes are missing, and the bounds of the next one.
     Tail(u8, u8, u8),
-    /// Behind the sign of a number.
+    /// After the sign of a number.
     Minus,
-    /// Behind a 0 that begins a number.
+    /// After a leading 0 of a number.
     Zero,
     Whole,
     Point,
@@ -70,29 +70,29 @@ enum ScanState {
     Exponent,
     ExponentSign,
     Power,
-    /// Inside this one of the [`WORDS`], of which so many bytes have come.
+    /// Inside one of the [`WORDS`] (by index), of which this many bytes have been read.
     Word(u8, u8),
 }
 
-/// What the state is where the quick look ahead stops, and what is left of the piece there.
+/// The state in which the fast path stopped, and what is left of the piece there.
 type Stop<'a> = (ScanState, &'a [u8]);
 
-/// The values that are names.
+/// The literal names.
 const WORDS: [&str; 3] = ["true", "false", "null"];
 
 /// An incremental validator of one JSON text.
 ///
-/// Feed it with [`push`](Scanner::push), then ask [`finish`](Scanner::finish). After a flaw it is of no further use.
+/// Call [`push`](Scanner::push) for each piece, then [`finish`](Scanner::finish). After an error it cannot be used again.
 pub(crate) struct Scanner {
     state: ScanState,
-    /// Whether the string at hand is a key.
+    /// Whether the current string is a key.
     key: bool,
     nest: Nest,
-    /// The offset at which the piece at hand ends.
+    /// The offset at which the current piece ends.
     end: u64,
-    /// Line breaks passed.
+    /// The number of line breaks so far.
     lines: u64,
-    /// The offset at which the line at hand begins.
+    /// The offset at which the current line begins.
     line_start: u64,
 }
 
@@ -109,7 +109,7 @@ impl Scanner {
         }
     }
 
-    /// Takes the next piece of the text: the first flaw in it, if there is one.
+    /// Validates the next piece of the text; the first error in it, if there is one.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), SyntaxError> {
         let mut state = self.state;
         let mut rest = chunk;
@@ -295,15 +295,15 @@ impl Scanner {
         Ok(())
     }
 
-    /// Passes over values until it must stop; never `Ok`, so that `?` is the way out.
+    /// Skips values until it must stop. It never returns `Ok`, so that `?` can leave it.
     fn values<'a>(&mut self, mut rest: &'a [u8]) -> Result<Infallible, Stop<'a>> {
-        // Whether the value is a string, of which the quote is passed: most are, and need no look at their first byte.
+        // Whether the value is a string whose quote has been skipped: most are, so their first byte is not examined again.
         let mut quoted = false;
         loop {
             if quoted {
                 quoted = false;
                 rest = self.text(skip::string(rest), false)?;
-                // In an object of strings the next one is not far.
+                // In an object of strings the next string is usually close.
                 if let [b',', b'"', name @ ..] = rest
                     && self.nest.in_object()
                 {
@@ -355,7 +355,7 @@ impl Scanner {
                 let Some(end) = end else { return stop };
                 rest = end;
             }
-            // What follows a value, up to the next one.
+            // Skip what follows a value, up to the next one.
             loop {
                 let stop = Err((ScanState::After, rest));
                 let Some((&byte, behind)) = rest.split_first() else {
@@ -385,8 +385,8 @@ impl Scanner {
         }
     }
 
-    /// Passes over a key and its colon, `state` being what holds here: whether a string begins behind them, and the
-    /// value, without the quote if it is one.
+    /// Skips a key and its colon; `state` is the state before them. Returns whether the value is a string, and the rest
+    /// from the value on, without the opening quote of a string.
     #[inline(always)]
     fn next_member<'a>(
         &mut self,
@@ -402,7 +402,7 @@ impl Scanner {
         }
     }
 
-    /// The same from behind the key's first quote on.
+    /// The same, starting after the opening quote of the key.
     #[inline(always)]
     fn member<'a>(&mut self, rest: &'a [u8]) -> Result<(bool, &'a [u8]), Stop<'a>> {
         match self.text(skip::key(rest), true)? {
@@ -412,7 +412,7 @@ impl Scanner {
         }
     }
 
-    /// What follows a string, or the state where its end could not be seen.
+    /// The rest after the string, or the state in which its end was not found.
     #[inline(always)]
     fn text<'a>(
         &mut self,
@@ -425,7 +425,7 @@ impl Scanner {
         })
     }
 
-    /// Says that the text is over: a flaw when it may not end here.
+    /// Ends the text; an error if it may not end here.
     pub(crate) fn finish(self) -> Result<(), SyntaxError> {
         match self.state {
             ScanState::After
@@ -445,7 +445,7 @@ impl Scanner {
         }
     }
 
-    /// What follows the white space at the start of `rest`.
+    /// Skips the white space at the start of `rest`.
     fn space<'a>(&mut self, mut rest: &'a [u8]) -> &'a [u8] {
         while let Some((byte, behind)) = rest.split_first() {
             rest = match byte {
@@ -461,7 +461,7 @@ impl Scanner {
         rest
     }
 
-    /// A flaw where `rest` begins.
+    /// An error at the start of `rest`.
     #[cold]
     fn flaw(&self, rest: &[u8], what: &str) -> SyntaxError {
         SyntaxError {
@@ -471,7 +471,7 @@ impl Scanner {
         }
     }
 
-    /// A flaw in the first byte of `rest`, which is `byte`.
+    /// An error at the first byte of `rest`, which is `byte`.
     #[cold]
     fn unexpected(&self, wanted: &str, byte: u8, rest: &[u8]) -> SyntaxError {
         let found = match byte {

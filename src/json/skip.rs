@@ -1,20 +1,20 @@
-//! How far plain text, a string or a number goes, eight bytes at a time: for the scanner and for `Tokens`.
+//! Finds where plain text, a string or a number ends, eight bytes at a time, for the scanner and for `Tokens`.
 //!
-//! Nothing here says that a text is wrong, only how far it is known to be right: from the rest of a piece to what is
-//! left behind. Pure functions of bytes.
+//! Nothing here reports an error. Each function takes the rest of a piece, skips what it knows to be valid, and returns
+//! what follows. Pure functions of bytes.
 
-/// The byte in each byte of a word.
+/// A word that has `byte` in each of its bytes.
 const fn each(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// The index of the lowest byte of the word that is not 0.
+/// The index of the lowest nonzero byte of the word.
 fn first(word: u64) -> usize {
     word.trailing_zeros() as usize / 8
 }
 
-/// The same of a word of which some byte has its top bit set, in branches: a processor foretells them where the index is
-/// the same again and again, and goes on without waiting for the word. Written out, for a loop takes twice as long.
+/// The same for a word in which some byte has its top bit set, with branches: a processor predicts them if the index is
+/// often the same, and continues without waiting for the word. It is unrolled because a loop takes twice as long.
 #[inline(always)]
 fn first_foretold(word: u64) -> usize {
     let (low, high) = (word as u32, (word >> 32) as u32);
@@ -37,7 +37,7 @@ fn first_foretold(word: u64) -> usize {
     }
 }
 
-/// What follows the spaces; the last few of them may be left.
+/// Skips spaces; may leave the last few of them.
 pub(super) fn behind_spaces(mut rest: &[u8]) -> &[u8] {
     while let Some(word) = rest.first_chunk() {
         let other = u64::from_le_bytes(*word) ^ each(b' ');
@@ -49,22 +49,22 @@ pub(super) fn behind_spaces(mut rest: &[u8]) -> &[u8] {
     rest
 }
 
-/// How many bytes at the start of `bytes` stand in a string for themselves: ASCII that is no quote, no backslash and no
-/// control character.
+/// How many bytes at the start of `bytes` stand for themselves in a string: ASCII except quotes, backslashes and
+/// control characters.
 pub(super) fn plain(bytes: &[u8]) -> usize {
     let rest = behind_plain(bytes, first);
     let plain = |byte: &&u8| matches!(byte, b' '..=0x7F) && !matches!(byte, b'"' | b'\\');
     bytes.len() - rest.len() + rest.iter().take_while(plain).count()
 }
 
-/// What follows the [`plain`] bytes; the last few of them may be left.
+/// Skips [`plain`] bytes; may leave the last few of them.
 #[inline(always)]
 fn behind_plain(mut rest: &[u8], first: fn(u64) -> usize) -> &[u8] {
     while let Some(word) = rest.first_chunk() {
         let word = u64::from_le_bytes(*word);
         // Each subtraction sets the top bit of the bytes below its bound: 0x22 ^ 2 and all control characters are below
-        // 0x21, a backslash ^ a backslash is below 1. A borrow can spoil only the bytes above the first that is hit,
-        // and the first is all we ask for.
+        // 0x21, a backslash ^ a backslash is below 1. A borrow can corrupt only the bytes above the first match, and only
+        // the first match is used.
         let quote = (word ^ each(0x02)).wrapping_sub(each(0x21));
         let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
         let hit = (quote | backslash | word) & each(0x80);
@@ -76,14 +76,14 @@ fn behind_plain(mut rest: &[u8], first: fn(u64) -> usize) -> &[u8] {
     rest
 }
 
-/// What follows the string that goes on here, behind its quote. Else what follows the part that is known to be right: an
-/// escape or a character of a rare sort, a flaw, or the last few bytes of the piece.
+/// Skips the rest of a string and its closing quote. If it cannot, skips the part that is known to be valid, up to a
+/// rare escape or character, an error, or the last few bytes of the piece.
 #[inline(always)]
 pub(super) fn string(rest: &[u8]) -> Result<&[u8], &[u8]> {
     string_by(rest, first)
 }
 
-/// The same of a key: record after record has the same ones.
+/// The same for a key. It is separate because consecutive records have the same keys.
 #[inline(always)]
 pub(super) fn key(rest: &[u8]) -> Result<&[u8], &[u8]> {
     string_by(rest, first_foretold)
@@ -116,7 +116,7 @@ macro_rules! hex {
     };
 }
 
-/// What follows the escapes and the characters of two or three bytes, of the usual sort.
+/// Skips common escapes and common characters of two or three bytes.
 fn behind_usual(mut rest: &[u8]) -> &[u8] {
     loop {
         rest = match rest {
@@ -129,8 +129,7 @@ fn behind_usual(mut rest: &[u8]) -> &[u8] {
     }
 }
 
-/// What follows the number of which the first digit stands here; `None` when it is none, or goes on to the end of the
-/// piece.
+/// Skips the number that begins here with a digit; `None` if it is invalid, or continues to the end of the piece.
 #[inline(always)]
 pub(super) fn number(bytes: &[u8]) -> Option<&[u8]> {
     let mut rest = behind_digits(bytes)?;
@@ -147,14 +146,14 @@ pub(super) fn number(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What follows the digits, of which there must be one; `None` as well when they go on to the end of the piece.
+/// Skips the digits, of which there must be at least one; `None` also if they continue to the end of the piece.
 #[inline(always)]
 fn behind_digits(mut rest: &[u8]) -> Option<&[u8]> {
     if !rest.first()?.is_ascii_digit() {
         return None;
     }
     loop {
-        // A digit ^ '0' is at most 9, and 9 + 0x76 is the last sum without the top bit. A carry spoils only bytes above.
+        // A digit ^ '0' is at most 9, and 9 + 0x76 is the last sum without the top bit. A carry corrupts only higher bytes.
         let word = u64::from_le_bytes(*rest.first_chunk()?) ^ each(b'0');
         let other = (word | word.wrapping_add(each(0x76))) & each(0x80);
         if other != 0 {

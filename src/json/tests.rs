@@ -1,9 +1,9 @@
-//! JSON text: the validator against `serde_json`, and every function against what a person would write down.
+//! JSON text: the validator against `serde_json`, and every function against hand-written results.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
 
-/// The flaw in `text`, in words; `fine` when there is none.
+/// The error in `text` as a message; `fine` if there is none.
 fn verdict(text: impl AsRef<[u8]>) -> String {
     check(text.as_ref()).map_or_else(|flaw| flaw.to_string(), |()| "fine".to_owned())
 }
@@ -180,7 +180,7 @@ fn nesting_costs_no_stack() {
         verdict(format!("{open}{close}]")),
         "line 1, column 200001: expected the end, found ']'"
     );
-    // Every kind of bracket closes as itself, across the words that hold 64 levels each.
+    // Every kind of bracket closes correctly across the boundaries of the words, which hold 63 levels each.
     for depth in [1, 63, 64, 65, 127, 128, 129, 1000] {
         for wrong in 0..depth {
             let object = |level: usize| level.is_multiple_of(3) || level.is_multiple_of(7);
@@ -201,7 +201,7 @@ fn nesting_costs_no_stack() {
     }
 }
 
-/// A simple generator of numbers (xorshift64*), so that a failure can be had again.
+/// A simple random number generator (xorshift64*), so that a failure can be reproduced.
 struct Dice(u64);
 
 impl Dice {
@@ -268,7 +268,7 @@ impl Dice {
         out.push_str(self.one_of(SPACES));
     }
 
-    /// A document in which, mostly, a few bytes went wrong.
+    /// A document in which usually a few bytes are damaged.
     fn damaged(&mut self) -> Vec<u8> {
         const BYTES: &[u8] =
             b"\"\\{}[],: \n\t01-+.eEtfnu/a\x00\x1f\x7f\x80\xbf\xc2\xe0\xed\xef\xf0\xf4\xff";
@@ -322,8 +322,8 @@ fn the_verdict_is_that_of_serde_json() {
 
 #[test]
 fn the_position_is_that_of_the_first_byte_too_many() {
-    // A prefix is wrong as soon as nothing can follow that makes it right: there the flaw must be, at the same byte
-    // however the text is cut.
+    // A prefix is invalid as soon as nothing that follows can make it valid. The error must be reported there, at the
+    // same byte wherever the text is split.
     let mut dice = Dice(0xB17E);
     for _ in 0..2_000 {
         let bytes = dice.damaged();
@@ -563,7 +563,7 @@ fn keys_that_are_there_twice() {
             r#"{"\ud800":1,"\ud800":2}"#,
             "line 1, column 13: duplicate key",
         ),
-        // The first one in the text, whichever object ends first.
+        // The first duplicate in the text, whichever object ends first.
         (
             r#"{"a":{},"a":{"k":1,"k":2}}"#,
             "line 1, column 9: duplicate key",

@@ -1,8 +1,8 @@
-//! The pieces of a text that is known to be JSON, one after the other.
+//! The tokens of a text that is known to be JSON.
 
 use super::skip;
 
-/// What a piece of a JSON text is.
+/// The kind of a token.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum TokenKind {
     /// `{` or `[`.
@@ -10,19 +10,19 @@ pub(super) enum TokenKind {
     /// `}` or `]`.
     End,
     Key,
-    /// A string that is no key, a number, or a name.
+    /// A string that is not a key, a number, or a literal name.
     Scalar,
 }
 
-/// A piece of a JSON text, from byte to byte.
+/// A token, as a range of bytes.
 pub(super) struct Token {
     pub(crate) kind: TokenKind,
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
 
-/// The pieces of a JSON text in their order, but for commas, colons and white space. Every piece begins and ends beside
-/// an ASCII byte or at an end of the text, so that a `&str` may be cut there.
+/// Iterates over the tokens of a JSON text, without commas, colons and white space. Each token begins and ends next to
+/// an ASCII byte or at an end of the text, so a `&str` may be split there.
 pub(super) struct Tokens<'a> {
     json: &'a [u8],
     at: usize,
@@ -33,7 +33,7 @@ impl Tokens<'_> {
         Tokens { json, at: 0 }
     }
 
-    /// The next byte that is none of `skipped`.
+    /// The next byte that is not one of `skipped`.
     fn peek(&mut self, skipped: &[u8]) -> Option<u8> {
         while skipped.contains(self.json.get(self.at)?) {
             self.at += 1;
@@ -41,7 +41,7 @@ impl Tokens<'_> {
         Some(self.json[self.at])
     }
 
-    /// Goes behind the string that begins here.
+    /// Skips the string that begins here.
     fn pass_string(&mut self) {
         self.at += 1;
         loop {

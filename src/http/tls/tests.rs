@@ -1,4 +1,4 @@
-//! The decoder of usual certificates against ureq's, which takes any: it finds the same ones, or leaves them to that.
+//! The fast decoder against ureq's, which accepts every form: it returns the same certificates or `None`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +6,7 @@ use super::{BUNDLES, usual_certificates};
 use std::fs;
 use ureq::tls::{PemItem, parse_pem};
 
-/// What ureq finds, where that is nothing but certificates.
+/// What ureq decodes, if the file holds only certificates.
 fn reference(pem: &[u8]) -> Option<Vec<Vec<u8>>> {
     parse_pem(pem)
         .map(|item| match item {
@@ -21,7 +21,7 @@ fn usual(pem: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(found.iter().map(|found| found.der().to_vec()).collect())
 }
 
-/// Whether it was decoded here; what is found must be what ureq finds.
+/// Whether the fast decoder accepted it; if so, the result must equal ureq's.
 fn is_usual(pem: &[u8]) -> bool {
     let found = usual(pem);
     if found.is_some() {
@@ -30,7 +30,7 @@ fn is_usual(pem: &[u8]) -> bool {
     found.is_some()
 }
 
-/// What could be so many certificates, of different lengths, so that their last lines are of every length and padding.
+/// A bundle of `count` fake certificates of different lengths, so that last lines of every length and padding occur.
 fn bundle(count: u16) -> String {
     let one = |number: u16| {
         let length = 256 + number;
