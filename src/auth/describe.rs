@@ -6,8 +6,8 @@ use crate::system::error::Result;
 use crate::system::secret::Secret;
 use crate::system::time::Deadline;
 
-/// The secret headers as they may be shown: where each comes from, and how long it is. Files and variables are read and
-/// checked as for a request; what would have to be fetched, or can be read only once, is not.
+/// The secret headers in a form that may be shown: the source of each, and its length. Files and variables are read and
+/// checked as for a request; anything that would have to be fetched, or can be read only once, is not.
 ///
 /// # Errors
 /// As for [`Credentials::obtain`].

@@ -1,10 +1,10 @@
-//! When a token ends, where it says so itself: the `exp` of a JSON Web Token (RFC 7519, section 4.1.4).
+//! When a token expires, if it says so itself: the `exp` of a JSON Web Token (RFC 7519, section 4.1.4).
 //!
-//! Nothing is verified and nothing but the one number is taken out: the API decides, this only tells people why.
+//! Nothing is verified, and only this number is read. The API decides; the number is for messages.
 
 use serde_json::Value;
 
-/// When `token` ends, in seconds since 1970; `None` for what is not a JWT or does not say.
+/// When `token` expires, in seconds since 1970; `None` if it is not a JWT or has no such claim.
 pub(super) fn expiry(token: &str) -> Option<u64> {
     let mut parts = token.split('.');
     let (Some(_), Some(claims), Some(_), None) =

@@ -1,8 +1,8 @@
-//! Where a token comes from, and the headers that carry secrets.
+//! Gets the token, and builds the headers that carry secrets.
 //!
-//! Errors name the file, the variable or the command, and what is wrong with what was found there by its kind and
-//! place, never the thing itself. Everything is bounded by the deadline of the delivery, a FIFO that nobody writes and a
-//! command that never ends included.
+//! Errors name the file, the variable or the command, and say what kind of thing is wrong and where, but never quote
+//! the content. Everything ends with the deadline of the delivery, including a FIFO that has no writer and a command
+//! that does not exit.
 
 mod describe;
 mod jwt;
@@ -25,19 +25,19 @@ use crate::system::time::{self, Deadline};
 pub(crate) use describe::describe;
 use oauth2::{AccessToken, Tell};
 
-/// The headers that prove who sends a request.
+/// The headers that authenticate a request.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    /// The token's header comes first.
+    /// The header with the token comes first.
     headers: Vec<(String, Secret)>,
     token: Option<AccessToken>,
 }
 
 impl Credentials {
-    /// Fetches the token of `target` and reads its files of headers.
+    /// Gets the token of `target` and reads its files of headers.
     ///
     /// # Errors
-    /// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time; and
+    /// [`Kind::Config`] if something is missing, empty or malformed; [`Kind::Unreached`] if it did not arrive in time; and
     /// those of [`oauth2::token`].
     pub(crate) fn obtain(target: &Target, deadline: Deadline, tell: Tell) -> Result<Credentials> {
         let mut headers = Vec::new();
@@ -74,7 +74,7 @@ impl Credentials {
         Ok(Credentials { headers, token })
     }
 
-    /// Fetches the token again, for an API that refused the one at hand. Whether it differs.
+    /// Gets the token again, after the API refused the current one. Returns whether the new one differs.
     ///
     /// # Errors
     /// As for [`Credentials::obtain`].
@@ -104,28 +104,28 @@ impl Credentials {
         Ok(differs)
     }
 
-    /// Whether the token is about to end, so that another one should be fetched before it is used.
+    /// Whether the token expires soon, so that a new one should be fetched before it is used.
     pub(crate) fn are_stale(&self) -> bool {
         let token = self.token.as_ref();
         token.is_some_and(|token| token.fresh.is_over())
     }
 
-    /// What the user should know about the token, once.
+    /// A message for the user about the token, returned only once.
     pub(crate) fn note(&mut self) -> Option<String> {
         self.token.as_mut()?.note.take()
     }
 
-    /// How the token was come by, where there is more than one way.
+    /// How the token was obtained, if there is more than one way.
     pub(crate) fn story(&self) -> Option<&'static str> {
         self.token.as_ref()?.story
     }
 
-    /// The headers, to be sent.
+    /// The headers to send.
     pub(crate) fn headers(&self) -> &[(String, Secret)] {
         &self.headers
     }
 
-    /// When the token ends, in seconds since 1970, where it says so itself (a JWT).
+    /// When the token expires, in seconds since 1970, if it says so itself (a JWT).
     pub(crate) fn expiry(&self) -> Option<u64> {
         let word =
             |(_, secret): &(String, Secret)| jwt::expiry(secret.expose().rsplit(' ').next()?);
@@ -133,19 +133,19 @@ impl Credentials {
     }
 }
 
-/// The permissions of a file that should be its owner's alone, where others have any.
+/// The mode of a file that should be accessible only to its owner, if others have any access.
 pub(crate) fn exposed_mode(path: &Path) -> Option<u32> {
     let metadata = fs::metadata(path).ok()?;
     let mode = metadata.permissions().mode() & 0o777;
     (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
 }
 
-/// Whether a file can be read more than once: a pipe cannot; one that is missing is worth the error.
+/// Whether a file can be read more than once: a pipe cannot. A missing file counts as one, so that reading it fails.
 fn can_be_read_again(path: &Path) -> bool {
     path.metadata().map_or(true, |metadata| metadata.is_file())
 }
 
-/// The files of `target` that should be their owner's alone.
+/// The files of `target` that should be accessible only to their owner.
 ///
 /// # Errors
 /// As for [`oauth2::secret_files`].
@@ -164,17 +164,17 @@ pub(crate) fn secret_files(target: &Target, deadline: Deadline) -> Result<Vec<Pa
     Ok(files)
 }
 
-/// Whether what was given for a token file is likely to be the token itself.
+/// Whether the value given as a token file is probably the token itself.
 pub(crate) fn is_pasted(path: &Path) -> bool {
     let text = path.to_string_lossy();
     let is_word = !text.contains(['/', ' ']) && fs::symlink_metadata(path).is_err();
     is_word && (text.len() >= LONG_WORD || secret::is_jwt(&text))
 }
 
-/// Hardly a token is shorter, and hardly a file's name in the current directory is longer.
+/// Few tokens are shorter, and few file names in the current directory are longer.
 const LONG_WORD: usize = 20;
 
-/// The error of such a token file.
+/// The error for such a token file.
 pub(crate) fn pasted() -> Error {
     Error::new(
         Kind::Config,
@@ -183,7 +183,7 @@ pub(crate) fn pasted() -> Error {
     .hint("put the token into a file, and give its path; every user of this machine could read it here, so replace it")
 }
 
-/// The token, but not the one that was `refused` where there is a choice; `None` where the user wants none.
+/// The token, but not the `refused` one if there is a choice; `None` if the user wants none.
 fn token(
     target: &Target,
     refused: Option<&Secret>,
@@ -198,7 +198,7 @@ fn token(
     }
 }
 
-/// How messages call the place that a token comes from.
+/// What messages call the source of a token.
 pub(crate) fn origin(source: &TokenSource) -> String {
     match source {
         TokenSource::File(path) => format!("the token file '{}'", path.display()),
@@ -209,8 +209,8 @@ pub(crate) fn origin(source: &TokenSource) -> String {
     }
 }
 
-/// The error of a variable that is not set. What was given for its name may be the token itself, so only the usual name
-/// is told.
+/// The error for a variable that is not set. The user may have given the token itself instead of a name, so the message
+/// names only the default variable.
 pub(crate) fn unset(name: &str) -> Error {
     let (variable, remedy) = match name {
         request::DEFAULT_TOKEN => (
@@ -226,7 +226,7 @@ pub(crate) fn unset(name: &str) -> Error {
     Error::new(Kind::Config, text).hint(remedy)
 }
 
-/// The text of a token that only has to be read, with white space at its ends dropped; `None` where there is none.
+/// The text of a token that only has to be read, without surrounding white space; `None` for other sources.
 fn at_hand(source: &TokenSource, deadline: Deadline) -> Result<Option<Secret>> {
     let origin = origin(source);
     let bytes = match source {
@@ -291,13 +291,13 @@ fn header(target: &Target, token: &Secret) -> Result<(String, Secret)> {
     }
 }
 
-/// What a token is wrapped in, where that is plainly a file format's and not the token's own. RFC 6750 allows fewer
-/// characters than APIs use, so no others are refused.
+/// The file format or notation that plainly surrounds a token and is not part of it. RFC 6750 allows fewer characters
+/// than APIs use, so no others are refused.
 fn form_of_file(text: &str, form: &Form) -> Option<&'static str> {
     let is_bearer = matches!(form, Form::Scheme(word) if word.eq_ignore_ascii_case("bearer"));
     let assigned = text.strip_prefix("export ").unwrap_or(text);
     let (name, value) = assigned.split_once('=').unwrap_or_default();
-    // What pads a token is not followed by anything.
+    // Padding at the end of a token is not an assignment.
     let is_assigned = !value.trim_start_matches('=').is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
@@ -306,13 +306,13 @@ fn form_of_file(text: &str, form: &Form) -> Option<&'static str> {
     match ends {
         ('"', '"') | ('\'', '\'') => Some("the token stands in quotes"),
         ('{', '}') | ('[', ']') => Some("it is JSON"),
-        // Elsewhere a token may be one, as key=… is for some APIs.
+        // With another form the token may look like this, for example key=… for some APIs.
         _ if is_bearer && is_assigned => Some("it assigns the token to a variable, as NAME=TOKEN"),
         _ => None,
     }
 }
 
-/// `Name: value` lines; blank lines and lines that start with `#` are passed over.
+/// Reads `Name: value` lines; skips blank lines and lines that start with `#`.
 fn header_file(path: &Path, deadline: Deadline) -> Result<Vec<(String, Secret)>> {
     let doing = format!("reading the header file '{}'", path.display());
     const HINT: &str = "write one 'Name: value' a line";
@@ -350,8 +350,8 @@ fn header_file(path: &Path, deadline: Deadline) -> Result<Vec<(String, Secret)>>
     Ok(headers)
 }
 
-/// What `sh -c command` prints, killed with all its children when the deadline is over. That it fails is temporary: what
-/// keeps the token may be locked, or down.
+/// The output of `sh -c command`. At the deadline, the command is killed with all its children. Its failure counts as
+/// temporary: the store that keeps the token may be locked, or down.
 fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
     const DOING: &str = "running --token-command";
     let failed = |why: &io::Error| {
@@ -364,10 +364,10 @@ fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
         )
         .hint("run it by hand to see what it is waiting for, or raise --timeout")
     };
-    // A socket and not a pipe: reading from a socket can be given a time limit.
+    // A socket, not a pipe: a read from a socket can have a timeout.
     let (mut ours, theirs) = UnixStream::pair().map_err(|why| failed(&why))?;
-    // In a process group of its own, all of it can be stopped; at a terminal it must stay in ours to ask for a
-    // passphrase.
+    // In its own process group, the command can be killed with its children. At a terminal it must stay in ours, so that
+    // it can ask for a passphrase.
     let own_group = !io::stdin().is_terminal();
     let mut shell = Command::new("sh");
     shell
@@ -381,7 +381,7 @@ fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
     let mut child = shell.spawn().map_err(|why| {
         let starting = format_args!("{DOING}: starting sh");
         match why.kind() {
-            // There are too many processes, or too little memory, for now.
+            // Temporarily too many processes, or too little memory.
             ErrorKind::WouldBlock | ErrorKind::OutOfMemory => {
                 Error::io(Kind::Unreached, starting, &why)
                     .hint("raise the limit of processes of this user, or run fewer at a time")
@@ -406,7 +406,7 @@ fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
     };
     let kind = match status.code() {
         Some(0) => return Ok(bytes),
-        // The shell found no such command, or could not run it: that does not pass by itself.
+        // The shell found no such command, or could not execute it: a retry will not help.
         Some(126 | 127) => Kind::Config,
         _ => Kind::Unreached,
     };
@@ -436,7 +436,7 @@ fn read_socket(socket: &mut UnixStream, deadline: Deadline) -> io::Result<Vec<u8
     }
 }
 
-/// Waits for a child that has closed its output, which is about to end.
+/// Waits for a child that has closed its output and so is about to exit.
 fn wait(child: &mut Child, deadline: Deadline) -> io::Result<ExitStatus> {
     loop {
         if let Some(status) = child.try_wait()? {
@@ -451,7 +451,7 @@ fn wait(child: &mut Child, deadline: Deadline) -> io::Result<ExitStatus> {
 
 fn stop(child: &mut Child, own_group: bool) {
     if own_group {
-        // The standard library can signal one process, not a group of them; the shell can.
+        // The standard library can signal only a single process; the shell can signal a group.
         let _ = Command::new("sh")
             .args(["-c", "kill -KILL \"-$0\"", &child.id().to_string()])
             .stderr(Stdio::null())

@@ -1,4 +1,4 @@
-//! Addresses: from text, and in the order in which they are worth trying.
+//! Addresses: parsed from text, and ordered by which one to try first.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 
 use super::message::MAX_ADDRESSES;
 
-/// A UDP socket on a fresh random port that takes datagrams from `peer` alone. Nothing is sent.
+/// A UDP socket on a random port that accepts datagrams only from `peer`. Sends nothing.
 pub(super) fn connected(peer: SocketAddr) -> io::Result<UdpSocket> {
     let any: IpAddr = match peer {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -17,8 +17,8 @@ pub(super) fn connected(peer: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Best first, each address once, at most [`MAX_ADDRESSES`]. The order is kept among equals. What has no route from here
-/// is left out, unless nothing else is there: its error would hide the one that matters.
+/// The best ones first, without duplicates, at most [`MAX_ADDRESSES`]. The order among equals is kept. Addresses without
+/// a route are dropped if there are others, because their errors would hide the one that matters.
 pub(super) fn ordered(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let mut ranked: Vec<(u8, SocketAddr)> = Vec::with_capacity(addresses.len());
     let alone = addresses.len() == 1;
@@ -40,12 +40,13 @@ pub(super) fn ordered(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 pub(super) const NO_ROUTE: u8 = 3;
 
-/// How good `address` looks from here, 0 being best. Connecting a UDP socket asks the kernel for a route and a source.
+/// The rank of `address` as seen from this machine; 0 is best. Connecting a UDP socket makes the kernel choose a route
+/// and a source address.
 pub(super) fn rank(address: SocketAddr) -> u8 {
     let source = connected(address).and_then(|socket| socket.local_addr());
     match (source, address) {
         (Err(_), _) => NO_ROUTE,
-        // A private source (RFC 4193) does not reach the world, whatever the route says; RFC 6724 rule 5.
+        // A private source address (RFC 4193) cannot reach the Internet, whatever the route says; RFC 6724 rule 5.
         (Ok(SocketAddr::V6(source)), SocketAddr::V6(target))
             if source.ip().is_unique_local() != target.ip().is_unique_local() =>
         {
@@ -56,7 +57,7 @@ pub(super) fn rank(address: SocketAddr) -> u8 {
     }
 }
 
-/// `host` as an address: IPv4, or IPv6, that one also in brackets or with a scope (`fe80::1%eth0`, `fe80::1%2`).
+/// Parses `host` as an address: IPv4, or IPv6, also in brackets or with a scope (`fe80::1%eth0`, `fe80::1%2`).
 pub(super) fn literal(host: &str, port: u16) -> Option<SocketAddr> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Some(SocketAddr::new(ip, port));
@@ -73,7 +74,7 @@ pub(super) fn literal(host: &str, port: u16) -> Option<SocketAddr> {
     Some(SocketAddrV6::new(ip, port, 0, scope).into())
 }
 
-/// The number of a network interface, given by number or by name.
+/// The index of a network interface, which is given by index or by name.
 fn interface(scope: &str) -> Option<u32> {
     if let Ok(index) = scope.parse() {
         return Some(index);
@@ -81,12 +82,12 @@ fn interface(scope: &str) -> Option<u32> {
     if scope.contains('/') || scope.starts_with('.') {
         return None;
     }
-    // What if_nametoindex(3) returns, without libc.
+    // The same number as if_nametoindex(3) returns, without libc.
     let index = fs::read_to_string(format!("/sys/class/net/{scope}/ifindex")).ok()?;
     index.trim().parse().ok()
 }
 
-/// RFC 6761 section 6.3: these never leave the machine, and nothing may say otherwise.
+/// RFC 6761 section 6.3: these names always mean this machine, whatever a file or server says.
 pub(super) fn is_localhost(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name);
     last.eq_ignore_ascii_case("localhost")

@@ -1,4 +1,4 @@
-//! resolv.conf(5): which name servers to ask, for which names, how often and how long.
+//! resolv.conf(5): which name servers to ask, for which names, how often, and with which timeout.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,27 +12,27 @@ use crate::system::error::reason;
 
 const MAX_SERVERS: usize = 3;
 
-/// What resolv.conf(5) says.
+/// The content of resolv.conf(5).
 #[derive(Debug)]
 pub(super) struct Conf {
-    /// At least one, at most [`MAX_SERVERS`] when read from the file.
+    /// At least one; at most [`MAX_SERVERS`] when read from the file.
     pub(super) servers: Vec<SocketAddr>,
     /// Suffixes to try, without dots at either end.
     pub(super) search: Vec<String>,
-    /// A name with at least so many dots is first tried as it is.
+    /// A name with at least this many dots is first looked up as it is.
     pub(super) ndots: usize,
-    /// How long one server is waited for.
+    /// The timeout for one server.
     pub(super) timeout: Duration,
     /// How often each server is asked. At least 1.
     pub(super) attempts: usize,
-    /// Whether servers are asked over TCP from the start (`use-vc`).
+    /// Whether to use TCP from the start (`use-vc`).
     pub(super) use_tcp: bool,
-    /// Why `servers` is not what the file says.
+    /// Why `servers` differs from the file.
     pub(super) note: Option<String>,
 }
 
 impl Conf {
-    /// Reads the file; without it, or without a name server in it, the server is this machine.
+    /// Reads the file. If it is missing or names no server, the server is this machine.
     pub(super) fn read(files: &Files) -> Conf {
         let mut note = None;
         let text = fs::read(&files.resolv_conf).unwrap_or_else(|error| {
@@ -58,7 +58,7 @@ impl Conf {
                     let server = words.next().and_then(|word| literal(word, DNS_PORT));
                     conf.servers.extend(server);
                 }
-                // The last of the two wins. A lone "." is how systemd-resolved says "no suffix".
+                // The last one counts. A single "." is how systemd-resolved writes "no suffix".
                 Some(keyword @ ("search" | "domain")) => {
                     let limit = if keyword == "domain" { 1 } else { usize::MAX };
                     let list: Vec<&str> = words.take(limit).collect();
@@ -85,7 +85,7 @@ impl Conf {
         conf
     }
 
-    /// One word of an `options` line, within the limits of the manual. What we do not know, or cannot read, is skipped.
+    /// One word of an `options` line, within the limits of the manual. Unknown and malformed options are skipped.
     pub(super) fn option(&mut self, word: &str) {
         let Some((key, value)) = word.split_once(':') else {
             self.use_tcp |= word == "use-vc";
@@ -102,7 +102,7 @@ impl Conf {
         }
     }
 
-    /// The names to try for `host`, in order, and whether each is `host` as it was given.
+    /// The names to look up for `host`, in order, and whether each is `host` as it was given.
     pub(super) fn names(&self, host: &str) -> Vec<(String, bool)> {
         if let Some(absolute) = host.strip_suffix('.') {
             return vec![(absolute.to_owned(), true)];
@@ -118,7 +118,7 @@ impl Conf {
         names
     }
 
-    /// What the troubles with the servers come to.
+    /// The overall error from the errors of the servers.
     pub(super) fn failure(&self, troubles: &[(SocketAddr, ServerError)]) -> ResolveError {
         let said: Vec<String> = troubles
             .iter()
@@ -140,7 +140,7 @@ impl Conf {
     }
 }
 
-/// Search suffixes as we keep them. The root alone adds nothing to the name as given.
+/// Normalizes search suffixes. The root is dropped, because it adds nothing to the name as given.
 fn suffixes<'a>(list: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     list.into_iter()
         .map(|suffix| suffix.trim_matches('.').to_owned())

@@ -1,4 +1,4 @@
-//! Why a name has no address, in words, and what to do about it.
+//! Why a name has no address, as a message with a remedy.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,24 +6,24 @@ use std::net::SocketAddr;
 use super::DNS_PORT;
 use crate::request::Family;
 
-/// Why there is no address. Displayed, it reads after "looking up 'host': ".
+/// Why there is no address. Its `Display` text continues "looking up 'host': ".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ResolveError {
-    /// The name does not exist, says this server.
+    /// This server says that the name does not exist.
     NoSuchName(SocketAddr),
-    /// The name exists, says this server, but has no address of the wanted family. Without a server: the host is an
+    /// This server says that the name exists, but has no address of the wanted family. Without a server: the host is an
     /// address of the other family.
     NoAddress(Family, Option<SocketAddr>),
-    /// No server answered in time; the text names each.
+    /// No server answered in time; the text lists them.
     TimedOut(String),
-    /// The servers cannot be reached, or answer that they cannot tell; the text names each, and why.
+    /// The servers cannot be reached, or answer that they cannot resolve the name; the text lists each with the reason.
     Servers(String),
-    /// Not a host name; the text says why, and reads after "the name".
+    /// Not a host name; the text says why, and continues "the name".
     BadName(&'static str),
 }
 
 impl ResolveError {
-    /// What to do about it, in the imperative.
+    /// The remedy, in the imperative.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             ResolveError::NoSuchName(_) => {
@@ -41,7 +41,7 @@ impl ResolveError {
         }
     }
 
-    /// ServerError with the servers that came up with `name`, which is not the one that the reader knows.
+    /// Adds `name` to an error of the servers, if it is not the name that the user gave.
     pub(super) fn about(self, name: &str) -> ResolveError {
         match self {
             ResolveError::TimedOut(what) => ResolveError::TimedOut(format!("{what}, for '{name}'")),
@@ -50,8 +50,8 @@ impl ResolveError {
         }
     }
 
-    /// Of several names that were tried, the one with the weightiest failure is reported: trouble with the servers must
-    /// not pass for "no such name".
+    /// If several names were tried, the error with the highest weight is reported: a server problem must not be reported
+    /// as "no such name".
     pub(super) fn weight(&self) -> u8 {
         match self {
             ResolveError::NoSuchName(_) => 0,
@@ -81,7 +81,7 @@ impl fmt::Display for ResolveError {
     }
 }
 
-/// A name server in words: its port is shown only when it is not the usual one.
+/// A name server for a message: its port is shown only if it is not the default one.
 pub(super) struct Shown(pub(super) SocketAddr);
 
 impl fmt::Display for Shown {

@@ -1,5 +1,5 @@
-//! The exchange with one name server: questions out, the answers that belong to them in, over UDP and, where an answer
-//! is truncated, over TCP.
+//! The exchange with one name server: sends questions and receives the matching answers, over UDP and, if an answer is
+//! truncated, over TCP.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,13 +11,13 @@ use super::message::{Query, Reply};
 use crate::system::error::reason;
 use crate::system::time::Deadline;
 
-/// We offer no EDNS, so answers have 512 bytes; some servers do not care.
+/// We do not offer EDNS, so answers should have at most 512 bytes; some servers send more.
 const MAX_DATAGRAM: usize = 4096;
-/// With addresses of one family in hand, how long the other family's are waited for. Some firewalls let through only one
-/// of two answers; the time that this would cost belongs to the connection.
+/// How long to wait for the addresses of the second family once those of the first have arrived. Some firewalls drop
+/// one of the two answers, and the connection needs the time that waiting longer would cost.
 pub(super) const STRAGGLER: Duration = Duration::from_secs(1);
 
-/// Why a server was of no use. Displayed, it reads after the server's name.
+/// Why a server gave no result. Its `Display` text continues the server's name.
 pub(super) enum ServerError {
     Silent,
     Unreachable(String),
@@ -49,8 +49,8 @@ pub(super) struct Question<'a> {
     pub(super) reply: Option<Reply>,
 }
 
-/// Gives a message that came in to the question that it answers. Others are dropped, so that a forger has to guess
-/// right rather than only be early. Returns how long the rest is worth waiting for.
+/// Assigns a received message to the question that it answers. Other messages are dropped, so that a forger has to
+/// guess correctly, not only be early. Returns how long to wait for the remaining answers.
 fn sort_in(questions: &mut [Question<'_>], message: &[u8], deadline: Deadline) -> Deadline {
     for question in questions {
         if question.reply.is_none() {
@@ -67,7 +67,7 @@ fn all_answered(questions: &[Question<'_>]) -> bool {
     questions.iter().all(|question| question.reply.is_some())
 }
 
-/// Sends all questions to `server` at once from a fresh port, and gathers the answers; over TCP where one is truncated.
+/// Sends all questions to `server` at once from a new port, and collects the answers; uses TCP if one is truncated.
 pub(super) fn over_udp(
     server: SocketAddr,
     questions: &mut [Question<'_>],
@@ -96,7 +96,7 @@ pub(super) fn over_udp(
     Ok(())
 }
 
-/// Asks what is unanswered or truncated, on one connection.
+/// Sends the unanswered and truncated questions on one connection.
 pub(super) fn over_tcp(
     server: SocketAddr,
     questions: &mut [Question<'_>],
@@ -107,7 +107,7 @@ pub(super) fn over_tcp(
         question.reply.take_if(|reply| *reply == Reply::Truncated);
         if question.reply.is_none() {
             let message = question.query.message();
-            // A question is far shorter than 64 KiB.
+            // A question is much shorter than 64 KiB.
             request.extend_from_slice(&(message.len() as u16).to_be_bytes());
             request.extend_from_slice(&message);
         }
@@ -126,7 +126,7 @@ pub(super) fn over_tcp(
     Ok(())
 }
 
-/// A stream that ends with its deadline, even when it delivers byte by byte.
+/// A stream that ends with its deadline, even if the peer sends byte by byte.
 struct Bounded<'a>(&'a TcpStream, Deadline);
 
 impl Read for Bounded<'_> {
@@ -136,7 +136,7 @@ impl Read for Bounded<'_> {
     }
 }
 
-/// What is left, as sockets want it: they read zero as "for ever".
+/// The remaining time as a socket timeout, where zero would mean "no timeout".
 fn left(deadline: Deadline) -> io::Result<Duration> {
     match deadline.left() {
         Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),

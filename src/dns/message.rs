@@ -1,18 +1,19 @@
-//! The wire format of DNS: a question into bytes, an answer's bytes into a [`Reply`]. No sockets, no clock, no policy.
+//! The DNS message format: encodes a question, and parses the bytes of an answer into a [`Reply`]. No sockets, no clock,
+//! no policy.
 //!
-//! The bytes come from whoever can send us a datagram, so they are only ever read by checked indexing. A message that is
-//! not the answer to our question is nobody's business (`None`); one that is, but does not parse, is
-//! [`Reply::Failed`]. Compression pointers go strictly backwards and steps are counted, so every name ends.
+//! The bytes may come from anyone who can send us a datagram, so they are only read with checked indexing. A message
+//! that does not answer our question is ignored (`None`); one that does, but is malformed, is [`Reply::Failed`].
+//! Compression pointers must point strictly backwards and steps are counted, so parsing a name always ends.
 //!
 //! RFC 1035 section 4 (messages, compression), RFC 3596 (AAAA).
 
 use std::net::IpAddr;
 
-/// Record types that we ask for.
+/// The record types that we ask for.
 pub(super) const A: u16 = 1;
 pub(super) const AAAA: u16 = 28;
 
-/// More addresses than this are of no use to anybody who has to try them in turn.
+/// More addresses than this are useless to a caller that has to try them one by one.
 pub(super) const MAX_ADDRESSES: usize = 16;
 
 const CNAME: u16 = 5;
@@ -31,17 +32,17 @@ const RECURSION_DESIRED: u16 = 0x0100;
 const RECURSION_AVAILABLE: u16 = 0x0080;
 const RCODE: u16 = 0x000F;
 
-/// One question: the addresses of one family of one name.
+/// One question: the addresses of one family for one name.
 pub(super) struct Query<'a> {
-    /// What tells our answer from others', together with the port and the question itself.
+    /// Identifies our answer, together with the port and the question itself.
     pub(crate) id: u16,
-    /// The name, as [`encode`] makes it.
+    /// The name, encoded by [`encode`].
     pub(crate) name: &'a [u8],
     /// [`A`] or [`AAAA`].
     pub(crate) kind: u16,
 }
 
-/// What an answer says.
+/// The content of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     /// At least one address, at most [`MAX_ADDRESSES`], in the server's order, without duplicates.
@@ -50,16 +51,16 @@ pub(super) enum Reply {
     NoAddress,
     /// The name does not exist (NXDOMAIN).
     NoSuchName,
-    /// The answer did not fit: ask again over TCP.
+    /// The answer did not fit: repeat the question over TCP.
     Truncated,
-    /// The server cannot or will not say. Reads after the server's name: `answered SERVFAIL`.
+    /// The server cannot or will not answer. The text continues the server's name: `answered SERVFAIL`.
     Failed(&'static str),
 }
 
-/// A host name as it goes over the wire: labels that each carry their length, then the root. The name has no trailing
+/// Encodes a host name for a DNS message: labels that each carry their length, then the root. The name has no trailing
 /// dot.
 ///
-/// Returns why it cannot be a host name, to be read after "the name".
+/// Returns why it cannot be a host name; the text continues "the name".
 pub(super) fn encode(name: &str) -> Result<Vec<u8>, &'static str> {
     if !name.is_ascii() {
         return Err("is not ASCII; DNS needs its punycode form (xn--...)");
@@ -71,7 +72,7 @@ pub(super) fn encode(name: &str) -> Result<Vec<u8>, &'static str> {
             Ok(len) if usize::from(len) <= MAX_LABEL => wire.push(len),
             _ => return Err("has a part of more than 63 characters"),
         }
-        // The underscore is no host name's by RFC 952, yet is in use.
+        // RFC 952 allows no underscore, but it is in use.
         if !label
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
@@ -88,7 +89,7 @@ pub(super) fn encode(name: &str) -> Result<Vec<u8>, &'static str> {
 }
 
 impl Query<'_> {
-    /// The question as a message.
+    /// Encodes the question as a message.
     pub(super) fn message(&self) -> Vec<u8> {
         let mut message = Vec::with_capacity(HEADER + self.name.len() + 4);
         for field in [self.id, RECURSION_DESIRED, 1, 0, 0, 0] {
@@ -100,7 +101,7 @@ impl Query<'_> {
         message
     }
 
-    /// What `message` says in answer to this question; `None` when it answers another, or is no answer at all.
+    /// The reply in `message` to this question; `None` if it answers another one, or is not an answer.
     pub(super) fn reply(&self, message: &[u8]) -> Option<Reply> {
         let flags = u16_at(message, 2)?;
         if u16_at(message, 0)? != self.id || flags & (RESPONSE | OPCODE) != RESPONSE {
@@ -124,7 +125,7 @@ impl Query<'_> {
 
         let mut name = Vec::with_capacity(MAX_NAME);
         let at = name_at(message, HEADER, &mut name)?;
-        // Lengths are below 64 and letters above, so that comparing the wire form without case is exact.
+        // Lengths are below 64 and letters above, so a comparison of the encoded names that ignores case is exact.
         if questions != 1
             || !name.eq_ignore_ascii_case(self.name)
             || u16_at(message, at)? != self.kind
@@ -143,7 +144,7 @@ impl Query<'_> {
             && additional == 0
             && flags & (AUTHORITATIVE | RECURSION_AVAILABLE) == 0
         {
-            // glibc and Go read a referral by the same signs.
+            // glibc and Go recognize a referral in the same way.
             Reply::Failed("only refers to other servers (it does not recurse)")
         } else {
             self.addresses(message, at + 4, answers)
@@ -151,8 +152,8 @@ impl Query<'_> {
         })
     }
 
-    /// Follows the aliases from our name to addresses, through records in any order. Each alias takes a pass over the
-    /// records, which needs no memory and bounds what a loop can do. `None`: malformed.
+    /// Follows the aliases from our name to addresses, through records in any order. Each alias takes one pass over the
+    /// records, which needs no memory and bounds a loop of aliases. `None`: malformed.
     fn addresses(&self, message: &[u8], start: usize, count: u16) -> Option<Reply> {
         let mut wanted = self.name.to_vec();
         let mut owner = Vec::with_capacity(MAX_NAME);
@@ -211,14 +212,14 @@ fn u16_at(message: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*bytes))
 }
 
-/// Reads the name at `start` into `name`, uncompressed; returns where it ends in the message.
+/// Decompresses the name at `start` into `name`; returns its end in the message.
 fn name_at(message: &[u8], start: usize, name: &mut Vec<u8>) -> Option<usize> {
     name.clear();
     let mut at = start;
     let mut end = None;
-    // Where the run of labels that we are in began. A pointer has to go before it, which rules out loops.
+    // The start of the current run of labels. A pointer must point before it, which excludes loops.
     let mut run = start;
-    // A name has at most 127 labels, and no honest writer needs more pointers than labels.
+    // A name has at most 127 labels, and a correct encoder needs no more pointers than labels.
     for _ in 0..MAX_NAME {
         let len = *message.get(at)?;
         match len >> 6 {

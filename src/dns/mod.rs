@@ -1,20 +1,21 @@
-//! CachingResolver to addresses: a blocking stub resolver in plain std, within a [`Deadline`].
+//! Resolves host names to addresses: a blocking stub resolver in plain std, bounded by a [`Deadline`].
 //!
-//! It exists so that nothing calls `getaddrinfo`, which in a static binary loads the machine's NSS modules and dies when
-//! they were built for another libc, and which cannot be bounded without a thread. Musl and Go do as we do. It owns
-//! `UdpSocket`, `/etc/hosts` and `/etc/resolv.conf`; it must not know who asks, or what for. The bytes of messages are
-//! `dns/message.rs`'s.
+//! It exists so that nothing calls `getaddrinfo`. In a static binary that function loads the machine's NSS modules and
+//! crashes if they were built for another libc, and its duration cannot be bounded without a thread. Musl and Go resolve
+//! as we do. This module owns `UdpSocket`, `/etc/hosts` and `/etc/resolv.conf`; it must not know who asks, or why. The
+//! message format is in `dns/message.rs`.
 //!
-//! What always holds:
-//! - No answer later than the deadline, whatever a server sends or does not send.
-//! - Only an answer from the server asked, to the port and id of the question, repeating the question, is looked at.
-//! - "No such name" is said only when every name that was tried was denied by a server; a server that failed is named.
-//! - The files are read afresh for each lookup, and only when the name needs them.
+//! Invariants:
+//! - No lookup takes longer than the deadline, whatever a server sends or does not send.
+//! - An answer counts only if it comes from the server that was asked, to the port and id of the question, and repeats
+//!   the question.
+//! - "No such name" is reported only if a server denied every name that was tried; a server that failed is named.
+//! - The files are read again for each lookup, and only if the name requires them.
 //!
-//! Not taken from glibc: the variables `LOCALDOMAIN` and `RES_OPTIONS`, the options beyond `ndots`, `timeout`,
-//! `attempts` and `use-vc`, and gai.conf.
+//! Not implemented, unlike in glibc: the variables `LOCALDOMAIN` and `RES_OPTIONS`, options other than `ndots`,
+//! `timeout`, `attempts` and `use-vc`, and gai.conf.
 //!
-//! RFC 1035 (messages, resolvers), RFC 6761 (localhost), RFC 6724 (the order, in spirit), hosts(5), resolv.conf(5).
+//! RFC 1035 (messages, resolvers), RFC 6761 (localhost), RFC 6724 (the order, simplified), hosts(5), resolv.conf(5).
 
 mod address;
 mod conf;
@@ -48,7 +49,7 @@ impl Family {
         }
     }
 
-    /// The record types to ask for.
+    /// The record types to query.
     fn kinds(self) -> &'static [u16] {
         match self {
             Family::Any => &[AAAA, A],
@@ -66,16 +67,16 @@ impl Family {
     }
 }
 
-/// Where the machine says what it knows of names.
+/// The machine's configuration files for names.
 #[derive(Debug)]
 struct Files {
     hosts: PathBuf,
     resolv_conf: PathBuf,
-    /// Holds what gethostname(2) returns.
+    /// Holds the result of gethostname(2).
     hostname: PathBuf,
 }
 
-/// Finds the addresses of hosts. Holds no connection and no cache.
+/// Looks up the addresses of hosts. Holds no connection and no cache.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     family: Family,
@@ -83,7 +84,7 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver set up as the machine is.
+    /// A resolver with this machine's configuration.
     pub(crate) fn system(family: Family) -> Resolver {
         Resolver {
             family,
@@ -95,10 +96,10 @@ impl Resolver {
         }
     }
 
-    /// The addresses of `host`, best first, with `port`: at least one, at most 16, no duplicates.
+    /// The addresses of `host` with `port`, best first: at least one, at most 16, no duplicates.
     ///
-    /// `host` is an address (IPv6 also in brackets, or with a `%scope`) or a name; a trailing dot keeps the search list
-    /// of resolv.conf(5) out. Ends within `deadline`.
+    /// `host` is an address (IPv6 also in brackets, or with a `%scope`) or a name. A trailing dot disables the search list
+    /// of resolv.conf(5). Ends within `deadline`.
     pub(crate) fn lookup(
         &self,
         host: &str,
@@ -134,7 +135,7 @@ impl Resolver {
         self.ask(&Conf::read(&self.files), host, port, deadline)
     }
 
-    /// What hosts(5) says of `name`; several lines add up. A file that cannot be read says nothing.
+    /// The addresses of `name` in hosts(5), from all matching lines. A file that cannot be read has none.
     fn hosts(&self, name: &str, port: u16) -> Vec<SocketAddr> {
         let text = fs::read(&self.files.hosts).unwrap_or_default();
         let mut found = Vec::new();
@@ -153,7 +154,7 @@ impl Resolver {
         found
     }
 
-    /// Asks the name servers for `host`, and for `host` below each name in the search list.
+    /// Asks the name servers for `host`, and for `host` with each suffix of the search list.
     fn ask(
         &self,
         conf: &Conf,
@@ -163,10 +164,10 @@ impl Resolver {
     ) -> Result<Vec<SocketAddr>, ResolveError> {
         let mut silent = false;
         let mut worst: Option<ResolveError> = None;
-        // Where the next name starts: at the server that has proved to be alive.
+        // The index of the server that answered last; the next name starts with it.
         let mut first = 0;
         for (name, as_given) in conf.names(host) {
-            // Where nobody answers, the name as given gets its chance, and the rest would only take time; as glibc.
+            // If no server answers, try only the name as given: the other names would only take time. glibc does the same.
             if silent && !as_given {
                 continue;
             }
@@ -192,7 +193,7 @@ impl Resolver {
         Err(worst.unwrap_or(ResolveError::BadName("is too long")))
     }
 
-    /// Asks one server after the other for one name, until one knows.
+    /// Asks one server after the other for one name, until one gives a definite answer.
     fn ask_servers(
         &self,
         conf: &Conf,
@@ -207,7 +208,7 @@ impl Resolver {
             let Some(&server) = conf.servers.get(index) else {
                 break;
             };
-            // A dead server must leave time for the ones after it, however short the deadline.
+            // A server that does not answer must leave time for those after it, however short the deadline.
             let waiting = u32::try_from(count - turn % count).unwrap_or(1);
             let share = deadline.at_most((deadline.left() / waiting).min(conf.timeout));
             if share.is_over() {
@@ -226,14 +227,14 @@ impl Resolver {
                 }
                 Err(trouble) => trouble,
             };
-            // The latest trouble with each server is the one to report.
+            // Report the latest error of each server.
             troubles.retain(|(other, _)| *other != server);
             troubles.push((server, trouble));
         }
         Err(conf.failure(&troubles))
     }
 
-    /// Asks one server for the addresses of one name, of both families at once.
+    /// Asks one server for the addresses of one name, both families at once.
     fn ask_server(
         &self,
         conf: &Conf,
@@ -241,7 +242,7 @@ impl Resolver {
         name: &[u8],
         deadline: Deadline,
     ) -> Result<Verdict, ServerError> {
-        // The only randomness in std. Its keys come from the system; what it makes of them cannot be foretold.
+        // The only source of randomness in std. The system seeds its keys; its output is unpredictable.
         let random = RandomState::new().hash_one(name).to_be_bytes();
         let [a, b, c, d, ..] = random;
         let mut id = u16::from_be_bytes([a, b]);
@@ -252,7 +253,7 @@ impl Resolver {
             questions.push(Question { query, reply: None });
             id = id.wrapping_add(step);
         }
-        // An error that strikes once one of two questions was answered does not undo the answer.
+        // If one of two questions was answered, an error on the other does not discard the answer.
         let outcome = match conf.use_tcp {
             true => over_tcp(server, &mut questions, deadline),
             false => over_udp(server, &mut questions, deadline),
@@ -284,7 +285,7 @@ impl Resolver {
     }
 }
 
-/// What a server says of a name, all questions taken together.
+/// The result of one server for a name, from all its questions.
 enum Verdict {
     Found(Vec<IpAddr>),
     NoAddress,

@@ -1,7 +1,7 @@
-//! The resolver against scripted name servers on loopback, and against dnsmasq, which somebody else wrote.
+//! The resolver against scripted name servers on loopback, and against dnsmasq, an independent implementation.
 //!
-//! A script gets each question as it arrives and sends what it likes, from a real socket. Servers are injected by
-//! address, since resolv.conf cannot carry a port.
+//! A script receives each question and sends anything it wants, from a real socket. Servers are injected by address,
+//! because resolv.conf cannot specify a port.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout)] // a skipped test says so
 
@@ -27,12 +27,12 @@ const NOERROR: u16 = 0x8180;
 const NXDOMAIN: u16 = 0x8183;
 const SERVFAIL: u16 = 0x8182;
 const TRUNCATED: u16 = 0x8380;
-/// Long enough that a test which depends on it has failed.
+/// A deadline so long that a test which reaches it has failed.
 const LONG: Duration = Duration::from_secs(20);
 
-// ---- what a script works with ----
+// ---- helpers for scripts ----
 
-/// A question as it came in.
+/// A question as it was received.
 struct Asked {
     bytes: Vec<u8>,
     name: String,
@@ -89,7 +89,7 @@ impl Asked {
         message
     }
 
-    /// One address of the kind asked for.
+    /// One address of the type that was asked for.
     fn ip(&self, last: u8) -> Record {
         record(&self.name, self.kind, &rdata(self.kind, last))
     }
@@ -214,7 +214,7 @@ impl Server {
         }));
     }
 
-    /// Waits until all that came in is read, and returns what was asked.
+    /// Waits until every received question was read, and returns them.
     fn asked(mut self) -> Vec<String> {
         self.shut_down();
         std::mem::take(&mut *self.log.lock().unwrap())
@@ -240,7 +240,7 @@ impl Drop for Server {
     }
 }
 
-/// Answers `A` and `AAAA` with these last bytes; none means no address.
+/// Answers `A` and `AAAA` with addresses that end in these bytes; no bytes mean no address.
 fn known(a: &'static [u8], aaaa: &'static [u8]) -> impl FnMut(&Asked) + Send + 'static {
     move |asked| {
         let lasts = if asked.kind == A { a } else { aaaa };
@@ -257,7 +257,7 @@ fn silent() -> Server {
     Server::udp(|_| {})
 }
 
-/// One message off a TCP stream; `None` at its end.
+/// Reads one message from a TCP stream; `None` at its end.
 fn tcp_question(stream: &mut TcpStream) -> Option<Asked> {
     let mut len = [0; 2];
     stream.read_exact(&mut len).ok()?;
@@ -303,7 +303,7 @@ fn ask_v4(server: &Server) -> Result<Vec<SocketAddr>, ResolveError> {
     ask(Family::V4, &conf(&[server]), "api.example")
 }
 
-/// What a failure says, ports taken out.
+/// The message of a failure, without ports.
 fn says(result: Result<Vec<SocketAddr>, ResolveError>) -> String {
     let text = result.expect_err("a failure").to_string();
     let mut shown = String::new();
@@ -316,7 +316,7 @@ fn says(result: Result<Vec<SocketAddr>, ResolveError>) -> String {
     shown + rest
 }
 
-/// A port of 127.0.0.1 where nothing listens: it is held by a socket that is connected elsewhere.
+/// A port of 127.0.0.1 that refuses connections: a socket that is connected elsewhere holds it.
 fn refusing() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect("127.0.0.1:9").unwrap();
@@ -324,7 +324,7 @@ fn refusing() -> (UdpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// A directory of one test's own, gone when it ends.
+/// A temporary directory for one test, removed at its end.
 struct Dir(PathBuf);
 
 impl Dir {
@@ -485,7 +485,7 @@ fn bad_names_are_refused_before_anything_is_read() {
         assert!(matches!(failure, Err(ResolveError::BadName(_))), "{host}");
         assert_eq!(says(failure), why, "{host}");
     }
-    // At the limits, and with what is in use.
+    // At the limits, and in common forms.
     assert!(message::encode(&"a".repeat(63)).is_ok());
     assert!(message::encode(&("a.".repeat(126) + "a")).is_ok());
     assert!(message::encode("_x.xn--bcher-kva.example").is_ok());
@@ -519,7 +519,7 @@ fn hosts_file() {
     let scoped = "[fe80::1%1]:443".parse().unwrap();
     assert_eq!(found(Family::Any, "scoped.example"), Ok(vec![scoped]));
     assert_eq!(found(Family::Any, "dotted.example"), Ok(vec![v4(3)]));
-    // What the file does not know for this family is the name servers' to know.
+    // If the file has no address of this family, the name servers are asked.
     let resolver = dir.resolver(Family::V6);
     assert!(resolver.hosts("api.remark", 443).is_empty());
     let over = resolver.lookup("first", 443, Deadline::after(Duration::ZERO));
@@ -617,7 +617,7 @@ fn names_to_try() {
 
 #[test]
 fn addresses_without_a_route_are_left_out_and_each_comes_once() {
-    // Linux lets no plain socket connect to the broadcast address: it stands for "no route".
+    // Linux lets no plain socket connect to the broadcast address, so it works as "no route".
     let nowhere: SocketAddr = "255.255.255.255:443".parse().unwrap();
     assert_eq!(rank(nowhere), NO_ROUTE);
     assert_eq!(
@@ -658,7 +658,7 @@ fn both_families_are_asked_at_once_on_one_port_with_two_ids() {
     let server = Server::udp({
         let seen = Arc::clone(&seen);
         let mut first: Option<(Vec<u8>, SocketAddr)> = None;
-        // Nothing is answered before both have come: a resolver that asks one after the other would time out.
+        // Answers only after both questions arrived: a resolver that asks them one after the other would time out.
         move |asked| {
             seen.lock().unwrap().push((asked.from, asked.id()));
             let answer = asked.answer(NOERROR, &[asked.ip(1)]);
@@ -753,7 +753,7 @@ fn the_other_family_staying_out_costs_little() {
 
 #[test]
 fn no_address_is_not_concluded_from_half_an_answer() {
-    // A says "none", AAAA says nothing: whether there is an address is not known.
+    // A says "none", AAAA is not answered: whether there is an address is unknown.
     let server = Server::udp(|asked| {
         if asked.kind == A {
             asked.send(&asked.answer(NOERROR, &[]));
@@ -820,7 +820,7 @@ fn the_next_server_is_asked_when_one_is_no_use() {
         asked.send(&answer[..answer.len() - 1]);
     };
     let headless = |asked: &Asked| {
-        // FORMERR as some servers send it: the header alone.
+        // FORMERR in the form of some servers: only the header.
         let [a, b] = asked.id().to_be_bytes();
         asked.send(&[a, b, 0x80, 0x01, 0, 0, 0, 0, 0, 0, 0, 0]);
     };
@@ -947,7 +947,7 @@ fn every_server_is_named_with_its_trouble() {
 
 // ---- the search list ----
 
-/// Answers each name as `script` says; others do not exist.
+/// Answers each name as `script` says; other names do not exist.
 fn names(script: &'static [(&'static str, u16)]) -> impl FnMut(&Asked) + Send + 'static {
     move |asked| {
         let flags = script.iter().find(|(name, _)| *name == asked.name);
@@ -960,7 +960,7 @@ fn names(script: &'static [(&'static str, u16)]) -> impl FnMut(&Asked) + Send + 
     }
 }
 
-/// Looks `host` up with the search list `a b c`: the result, and the names asked for.
+/// Looks up `host` with the search list `a b c`; returns the result and the names that were asked for.
 fn search(
     host: &str,
     script: &'static [(&'static str, u16)],
@@ -978,7 +978,7 @@ fn search(
 fn the_search_list_is_gone_through() {
     let (result, asked) = search("h", &[("h.b", 1)]);
     assert_eq!((result, asked.as_str()), (Ok(vec![v4(1)]), "h.a h.b"));
-    // NODATA goes on as NXDOMAIN does.
+    // After NODATA the search continues, as after NXDOMAIN.
     let (result, asked) = search("h", &[("h.a", NOERROR), ("h", 1)]);
     assert_eq!((result, asked.as_str()), (Ok(vec![v4(1)]), "h.a h.b h.c h"));
     let (result, asked) = search("h.x", &[("h.x.a", 1)]);
@@ -1006,7 +1006,7 @@ fn the_end_of_the_search_says_the_weightiest_thing() {
         says(result),
         "no usable answer: 127.0.0.1 answered SERVFAIL (it could not find out)"
     );
-    // Found all the same: what failed on the way does not matter.
+    // The name was found, so earlier failures do not matter.
     let (result, _) = search("h", &[("h.a", SERVFAIL), ("h", 1)]);
     assert_eq!(result, Ok(vec![v4(1)]));
 }
@@ -1176,7 +1176,7 @@ fn another_sender_is_not_heard() {
 
 #[test]
 fn the_answer_to_one_question_is_not_taken_for_the_other() {
-    // Swapped ids: each answer names the other question.
+    // Swapped ids: each answer is for the other question.
     let server = Server::udp({
         let mut first: Option<u16> = None;
         move |asked| match first.take() {
@@ -1195,7 +1195,7 @@ fn the_answer_to_one_question_is_not_taken_for_the_other() {
 
 // ---- TCP ----
 
-/// Truncates over UDP, has `tcp` answer on the stream.
+/// Sends truncated answers over UDP; `tcp` answers on the stream.
 fn truncating(tcp: impl FnMut(TcpStream) + Send + 'static) -> Server {
     let udp = |asked: &Asked| asked.send(&asked.answer(TRUNCATED, &[asked.ip(66)]));
     Server::udp_and_tcp(udp, tcp)
@@ -1240,7 +1240,7 @@ fn what_udp_answered_is_not_asked_again_over_tcp() {
     let server = Server::udp_and_tcp(
         {
             let mut held: Option<Vec<u8>> = None;
-            // AAAA in full, then A truncated.
+            // AAAA complete, then A truncated.
             move |asked| match asked.kind {
                 AAAA => held = Some(asked.answer(NOERROR, &[asked.ip(1)])),
                 _ => {
@@ -1293,7 +1293,7 @@ fn tcp_answers_may_come_in_any_order_among_others_and_in_pieces() {
 fn an_answer_of_64_kib() {
     let server = truncating(|mut stream| {
         let asked = tcp_question(&mut stream).unwrap();
-        // The owner compressed, 16 bytes for each record; two addresses by turns.
+        // A compressed owner, 16 bytes per record; two alternating addresses.
         let count = (65535 - asked.bytes.len()) / 16;
         let records: Vec<Record> = (0..count)
             .map(|n| raw_record(&[0xc0, 12], A, 1, &rdata(A, 1 + (n % 2) as u8)))
@@ -1310,7 +1310,7 @@ fn tcp_that_drips_ends_with_the_budget() {
     let server = truncating(|mut stream| {
         let asked = tcp_question(&mut stream).unwrap();
         let answer = framed(&asked.answer(NOERROR, &vec![asked.ip(1); 500]));
-        // A byte every 20 ms would take minutes; a timeout for each read would never strike.
+        // One byte per 20 ms takes minutes in total, so a timeout per read would never expire.
         for byte in answer {
             thread::sleep(Duration::from_millis(20));
             if stream.write_all(&[byte]).is_err() {
@@ -1380,7 +1380,7 @@ fn tcp_that_ends_early_is_no_answer() {
 
 #[test]
 fn half_of_the_tcp_answers_will_do() {
-    // Old servers answer one question for each connection.
+    // Old servers answer one question per connection.
     let server = truncating(|mut stream| {
         let _ = tcp_question(&mut stream).unwrap();
         let second = tcp_question(&mut stream).unwrap();
@@ -1394,7 +1394,7 @@ fn half_of_the_tcp_answers_will_do() {
 #[test]
 fn truncated_without_tcp_is_told() {
     let server = loop {
-        // A port that only UDP listens on.
+        // A port on which only UDP is open.
         let server = Server::udp(|asked| asked.send(&asked.answer(TRUNCATED, &[])));
         if TcpListener::bind(server.address).is_ok() {
             break server;
@@ -1406,9 +1406,9 @@ fn truncated_without_tcp_is_told() {
     );
 }
 
-// ---- the wire format, without a network ----
+// ---- the message format, without a network ----
 
-/// Reads `records` as the answer to a question for the A records of `api.example`.
+/// Parses `records` as the answer to a question for the A records of `api.example`.
 fn read(records: &[Record]) -> Option<Reply> {
     let (name, asked) = api_example();
     let query = Query {
@@ -1500,7 +1500,7 @@ fn records_of_others_are_not_taken() {
         a("c.example", 2),
     ];
     assert_eq!(read(&mixed), found(&[1, 2]));
-    // An address at the name itself wins over an alias beside it.
+    // An address of the name itself takes precedence over an alias beside it.
     let both = [alias("api.example", "evil.example"), a("api.example", 1)];
     assert_eq!(read(&both), found(&[1]));
 }
@@ -1514,7 +1514,7 @@ fn at_most_16_addresses_are_kept() {
 
 #[test]
 fn compression() {
-    // The name begins at 12, its "example" at 16, the first record at 29.
+    // The name begins at offset 12, its "example" at 16, the first record at 29.
     let compressed = [
         raw_record(&[0xc0, 12], CNAME, 1, &[1, b'b', 0xc0, 16]),
         raw_record(&[1, b'b', 0xc0, 16], A, 1, &rdata(A, 1)),
@@ -1538,7 +1538,7 @@ fn compression() {
         assert_eq!(read(&[record]), MALFORMED, "{why}");
     }
 
-    // Pointers that each go to the one before: backwards, yet without end in sight.
+    // Each pointer points to the previous one: backwards, but many of them.
     let mut data = vec![0xc0, 12];
     for n in 0..5000_u16 {
         data.extend((0xc000 | (41 + 2 * n)).to_be_bytes());
@@ -1550,7 +1550,7 @@ fn compression() {
     ];
     assert_eq!(read(&chain), MALFORMED);
 
-    // A name over 255 bytes, put together from two halves.
+    // A name over 255 bytes, composed of two halves.
     let half = "abcdefg.".repeat(16);
     let half = message::encode(half.trim_end_matches('.')).unwrap();
     let mut long = half[..half.len() - 1].to_vec();
@@ -1582,12 +1582,12 @@ fn lengths_that_lie() {
     for rdata in [&[][..], &[1, 2, 3], &[1, 2, 3, 4, 5], &[1; 16]] {
         assert_eq!(read(&[record("api.example", A, rdata)]), MALFORMED);
     }
-    // An alias whose target ends before or after its data does.
+    // An alias whose name ends before or after its data does.
     let name = message::encode("b.example").unwrap();
     for rdata in [&name[..name.len() - 1], &[&name[..], &[0]].concat(), &[]] {
         assert_eq!(read(&[record("api.example", CNAME, rdata)]), MALFORMED);
     }
-    // Counts that promise more, or less, than there is.
+    // Counts that are higher or lower than the number of records.
     let (name, asked) = api_example();
     let query = Query {
         id: asked.id(),
@@ -1624,7 +1624,7 @@ fn rcodes() {
     }
 }
 
-/// A good answer with an alias, compression and two addresses.
+/// A valid answer with an alias, compression and two addresses.
 fn good_answer() -> (Vec<u8>, Vec<u8>) {
     let (name, asked) = api_example();
     let records = [
@@ -1681,7 +1681,7 @@ fn noise_does_no_harm() {
         name: &name,
         kind: A,
     };
-    // Knuth's MMIX generator: the same noise on each run.
+    // Knuth's MMIX generator: the same noise in each run.
     let mut state: u64 = 1;
     let mut random = move || {
         state = state
@@ -1697,7 +1697,7 @@ fn noise_does_no_harm() {
         }
         noisy[7] = random() as u8 % 6;
         noisy.truncate(noisy.len() - random() % 8);
-        // What comes out is never more than can be used.
+        // The result is never more than can be used.
         match query.reply(&noisy) {
             Some(Reply::Addresses(ips)) => assert!((1..=MAX_ADDRESSES).contains(&ips.len())),
             Some(Reply::NoAddress | Reply::Failed(_)) => {}
@@ -1708,7 +1708,8 @@ fn noise_does_no_harm() {
 
 #[test]
 fn the_worst_answer_is_read_fast() {
-    // 64 KiB of records, each with an owner as costly as can be, and an alias loop that has them read 17 times.
+    // 64 KiB of records, each with an owner that is as expensive as possible, and an alias loop that makes the parser read
+    // them 17 times.
     let (name, asked) = api_example();
     let query = Query {
         id: asked.id(),
@@ -1730,11 +1731,11 @@ fn the_worst_answer_is_read_fast() {
     let begun = Instant::now();
     assert_eq!(query.reply(&message), ENDLESS);
     let took = begun.elapsed();
-    // Most of a second, unoptimised; half a minute if pointers were not counted.
+    // It takes most of a second, unoptimized; it would take half a minute if pointers were not counted.
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
-// ---- a server that somebody else wrote ----
+// ---- an independent server ----
 
 struct Dnsmasq {
     child: Child,
@@ -1748,7 +1749,7 @@ impl Drop for Dnsmasq {
     }
 }
 
-/// Starts dnsmasq on a free port; `None` when it is not installed.
+/// Starts dnsmasq on a free port; `None` if it is not installed.
 fn dnsmasq() -> Option<Dnsmasq> {
     let program = [
         "/usr/sbin/dnsmasq",
@@ -1762,7 +1763,7 @@ fn dnsmasq() -> Option<Dnsmasq> {
         return None;
     };
     let mut said = String::new();
-    // The port may be taken between our letting go of it and dnsmasq's taking it.
+    // Another process may take the port between our releasing it and dnsmasq's binding it.
     for _ in 0..10 {
         let port = UdpSocket::bind("127.0.0.1:0")
             .unwrap()
@@ -1789,7 +1790,7 @@ fn dnsmasq() -> Option<Dnsmasq> {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It says "started" once its sockets are open.
+        // dnsmasq prints "started" once its sockets are open.
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         said = String::new();
         let started = lines.any(|line| {
@@ -1797,7 +1798,7 @@ fn dnsmasq() -> Option<Dnsmasq> {
             said = format!("{said}{line}\n");
             line.contains(" started, ")
         });
-        // Nobody reads on; a full pipe would stop it.
+        // Read the rest, because a full pipe would block dnsmasq.
         thread::spawn(move || lines.for_each(drop));
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
         let server = Dnsmasq { child, address };
@@ -1834,7 +1835,7 @@ fn an_independent_server() {
         ask(Family::Any, &conf, "none.example."),
         Err(ResolveError::NoSuchName(server.address))
     );
-    // 60 addresses do not fit 512 bytes: this goes over TCP.
+    // 60 addresses do not fit into 512 bytes, so this uses TCP.
     let big = ask(Family::V4, &conf, "big.example").unwrap();
     assert_eq!(big.len(), MAX_ADDRESSES);
 }

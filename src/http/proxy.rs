@@ -69,7 +69,7 @@ pub(super) fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>
     Ok(Some(proxy))
 }
 
-/// User and password with what no URL may hold percent-encoded, as curl takes them.
+/// Percent-encodes the characters of user and password that a URL may not contain, because curl accepts them too.
 fn encoded(credentials: &str) -> String {
     let encode = |byte: u8| match byte {
         byte if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) => {

@@ -1,8 +1,8 @@
-//! Files that survive a power cut.
+//! Files that survive a power failure.
 //!
-//! The room that calls `fsync` and `rename` for everything but the spool's messages and the file of failed lines.
-//! Whoever reads a file written here finds the old content or the new one, whole, whenever the writer or the machine
-//! stopped; and once [`replace`] has returned, the new one.
+//! The only place that calls `fsync` and `rename`, except for the spool's messages and the file of failed lines. A
+//! reader of a file written here finds either the old content or the new one, complete, whenever the writer or the
+//! machine stopped. Once [`replace`] has returned, it finds the new one.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -12,10 +12,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Puts a file of `bytes` with this `mode` in the place of whatever stands at `path`. A failure leaves that untouched.
+/// Replaces whatever is at `path` by a file of `bytes` with this `mode`. If it fails, `path` is unchanged.
 ///
 /// # Errors
-/// Those of the file system. None is ignored and none tried again: what an `fsync` that failed has lost stays lost.
+/// Those of the file system. None is ignored and none is retried: data that a failed `fsync` lost stays lost.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let (dir, mut name) = hidden(path)?;
     name.push(format!("{:016x}", RandomState::new().hash_one(0u8)));
@@ -29,22 +29,22 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         .write_all(bytes)
         .and_then(|()| put(&file, &temporary, path, mode));
     if replaced.is_err() {
-        // It failed already, and this is all that can be done about it.
+        // The operation failed already, and nothing more can be done about the temporary file.
         let _ = fs::remove_file(&temporary);
     }
     replaced?;
     File::open(dir)?.sync_all()
 }
 
-/// Puts the `file` called `temporary`, which is written, in the place of what stands at `path`.
+/// Moves the `file` called `temporary`, which has been written, to `path`.
 fn put(file: &File, temporary: &Path, path: &Path, mode: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))?;
     file.sync_all()?;
     fs::rename(temporary, path)
 }
 
-/// What runs of this `owner` left beside `path` that were stopped within [`replace`], the newest first. None of them may
-/// be at work: whoever calls this holds a lock.
+/// The temporary files beside `path` that runs of this `owner` left when they were stopped within [`replace`], newest
+/// first. No such run may be active: the caller holds a lock.
 ///
 /// # Errors
 /// Those of the file system.
@@ -67,7 +67,7 @@ pub(crate) fn interrupted(path: &Path, owner: u32) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Ends the replacement of `path` that left the file called `temporary`, as [`replace`] would have.
+/// Completes the replacement of `path` that left the file called `temporary`, as [`replace`] would have.
 ///
 /// # Errors
 /// As for [`replace`].
@@ -77,7 +77,7 @@ pub(crate) fn complete(temporary: &Path, path: &Path, mode: u32) -> io::Result<(
     File::open(dir)?.sync_all()
 }
 
-/// The directory of `path`, and what the names of the temporary files for it begin with.
+/// The directory of `path`, and the prefix of the names of its temporary files.
 fn hidden(path: &Path) -> io::Result<(&Path, OsString)> {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());

@@ -1,16 +1,16 @@
-//! What stopped us from doing our own part.
+//! The errors of our own part.
 //!
-//! An [`Error`] reads *doing what, on what: why*, and then, where there is one, *what to do about it*. It never holds a
-//! secret: whoever builds one names a file, a variable or a host, never what was found there. A request that the API
-//! refused is not an error; that is an `Outcome`. Exit codes are not known here: `delivery/exit.rs` maps a [`Kind`] to one.
+//! An [`Error`] reads *doing what, on what: why*, optionally followed by *what to do about it*. It never contains a
+//! secret: it names a file, a variable or a host, never the content. A request that the API refused is not an error,
+//! but an `Outcome`. Exit codes are not known here: `delivery/exit.rs` maps a [`Kind`] to one.
 
 use std::fmt;
 use std::io;
 
-/// Who is at fault, and so what a person would have to mend.
+/// Who is at fault, and so what the user has to fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The command line asks for something that cannot be.
+    /// The command line asks for something impossible.
     Usage,
     /// The document is not JSON.
     Data,
@@ -18,17 +18,17 @@ pub(crate) enum Kind {
     Input,
     /// The spool, the cache, a lock or the output cannot be written.
     Output,
-    /// The API, or what stands before it, was never reached; or another run holds the lock.
+    /// The API, or a proxy or token endpoint before it, was not reached; or another run holds the lock.
     Unreached,
-    /// What was reached cannot prove who it is, and will not in a moment either.
+    /// The peer cannot prove its identity, and a retry will not help.
     Untrusted,
-    /// The token is refused by whoever hands out or checks tokens.
+    /// The issuer or the checker of tokens refuses the credentials.
     Denied,
-    /// A token, a certificate or a configuration file cannot be used as it is.
+    /// A token, a certificate or a configuration file cannot be used.
     Config,
 }
 
-/// What stopped us, in words for the person who reads the log.
+/// What stopped us, as a message for the reader of the log.
 #[derive(Debug)]
 pub(crate) struct Error {
     kind: Kind,
@@ -37,11 +37,11 @@ pub(crate) struct Error {
     is_after_acceptance: bool,
 }
 
-/// What our own part came to.
+/// The result of our own part.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// `what` reads *doing what, on what: why*, in one line without a full stop.
+    /// `what` reads *doing what, on what: why*, on one line without a full stop.
     pub(crate) fn new(kind: Kind, what: impl Into<String>) -> Error {
         Error {
             kind,
@@ -51,7 +51,7 @@ impl Error {
         }
     }
 
-    /// A failed system call: `doing` names the act and its object (`reading the token file 'x'`).
+    /// A failed system call: `doing` names the action and its object (`reading the token file 'x'`).
     pub(crate) fn io(kind: Kind, doing: impl fmt::Display, why: &io::Error) -> Error {
         Error::new(kind, format!("{doing}: {}", reason(why)))
     }
@@ -62,13 +62,13 @@ impl Error {
         self
     }
 
-    /// Notes that the API had accepted the document before this happened.
+    /// Records that the API had accepted the document before this happened.
     pub(crate) fn after_acceptance(mut self) -> Error {
         self.is_after_acceptance = true;
         self
     }
 
-    /// Whether the API had accepted the document before this happened. Of all other errors nothing was sent.
+    /// Whether the API had accepted the document before this happened. For all other errors, nothing was sent.
     pub(crate) fn is_after_acceptance(&self) -> bool {
         self.is_after_acceptance
     }
@@ -78,7 +78,7 @@ impl Error {
         self.kind
     }
 
-    /// The remedy, where there is one.
+    /// The remedy, if there is one.
     pub(crate) fn remedy(&self) -> Option<&str> {
         self.hint.as_deref()
     }
@@ -90,7 +90,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// An [`io::Error`] in words: `No such file or directory`, without Rust's `(os error 2)`.
+/// An [`io::Error`] as a message: `No such file or directory`, without Rust's `(os error 2)`.
 pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {

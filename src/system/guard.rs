@@ -1,8 +1,8 @@
-//! Files and directories that others could have put in our way.
+//! Protection against files and directories that another user could have placed.
 //!
-//! What we keep is used only where nobody but us could have put it: in a directory that is ours alone. Before anything
-//! is opened as a lock, a cache entry or a message it is seen to be a regular file, because opening a FIFO would hang,
-//! and a link could lead anywhere. It knows neither what the files are for nor how messages name them.
+//! Our files are used only if no other user could have placed them: in a directory that only we can write to. Before
+//! anything is opened as a lock, a cache entry or a message, it must be a regular file, because opening a FIFO would
+//! block, and a link could lead anywhere. This module knows neither what the files are for nor how messages name them.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -10,26 +10,26 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// What a lock, a cache entry or a message has to be.
+/// Why something cannot be a lock, a cache entry or a message.
 pub(crate) const NO_FILE: &str = "it is not a file";
 
-/// The user that this process acts as. The owner of a pipe that it makes: the standard library has no other word for it.
+/// The user that this process runs as, which owns any pipe that it creates: std has no direct way to ask.
 pub(crate) fn user() -> io::Result<u32> {
     let (pipe, _) = io::pipe()?;
     Ok(File::from(OwnedFd::from(pipe)).metadata()?.uid())
 }
 
-/// Why a directory must not be used, and the remedy.
+/// Why a directory must not be used, with a remedy.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    /// Reads after the directory's name.
+    /// Continues the directory's name.
     pub(crate) why: &'static str,
-    /// What to do about it, in the imperative.
+    /// The remedy, in the imperative.
     pub(crate) remedy: String,
 }
 
-/// Why others than `owner` could put a file or a link into `dir`, if they could. The `metadata` is that of `dir` itself,
-/// not of what a link points to.
+/// Why users other than `owner` could place a file or a link in `dir`, if they could. `metadata` is that of `dir`
+/// itself, not that of a link's target.
 pub(crate) fn refusal(dir: &Path, metadata: &Metadata, owner: u32) -> Option<Refusal> {
     let (why, remedy) = if metadata.is_symlink() {
         ("it is a symbolic link", "use the directory itself".into())
@@ -54,12 +54,12 @@ pub(crate) fn refusal(dir: &Path, metadata: &Metadata, owner: u32) -> Option<Ref
     Some(Refusal { why, remedy })
 }
 
-/// Whether others may write to it.
+/// Whether other users may write to it.
 pub(crate) fn is_exposed(metadata: &Metadata) -> bool {
     metadata.mode() & 0o022 != 0
 }
 
-/// Opens the file at `path` for reading, and tells its metadata; or says why it cannot be one of ours.
+/// Opens the file at `path` for reading, and returns it with its metadata, or why it cannot be one of ours.
 ///
 /// # Errors
 /// Those of the file system.
@@ -79,15 +79,15 @@ pub(crate) fn open_own(
     Ok(Ok((file, metadata)))
 }
 
-/// Opens the lock file at `path`, which is made if it is missing, for this user alone. What counts is the kernel's lock
-/// on it.
+/// Opens the lock file at `path`. A missing file is created, accessible only to this user. What counts is the kernel's
+/// lock on it.
 ///
 /// # Errors
-/// Those of the file system, and [`io::ErrorKind::InvalidInput`] for what is not a file.
+/// Those of the file system, and [`io::ErrorKind::InvalidInput`] if it is not a file.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => Err(io::Error::new(io::ErrorKind::InvalidInput, NO_FILE)),
-        // Reading too, because to open for writing alone a FIFO that came meanwhile would wait for a reader.
+        // Opened for reading too: opening only for writing would block if a FIFO had replaced the file.
         _ => OpenOptions::new()
             .read(true)
             .write(true)

@@ -1,4 +1,4 @@
-//! What every layer stands on: errors, time, secrets, locks and files.
+//! The lowest layer: errors, time, secrets, locks and files.
 
 pub(crate) mod atomic_file;
 pub(crate) mod error;

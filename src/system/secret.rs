@@ -1,8 +1,8 @@
-//! Text that must not be seen, and the small files that hold it.
+//! Secret text, and the small files that contain it.
 //!
-//! A [`Secret`] has no `Display` and no `Clone`, and its `Debug` says nothing. It is exposed by `auth`, which makes
-//! headers, forms and files of it, and by `http`, which sends it; nobody else.
-//! Errors name the file and what is wrong with it, never what was found there.
+//! A [`Secret`] has no `Display` and no `Clone`, and its `Debug` shows nothing. Only `auth`, which builds headers, forms
+//! and files from it, and `http`, which sends it, expose its text. Errors name the file and what is wrong with it, never
+//! its content.
 
 mod forms;
 
@@ -18,29 +18,29 @@ use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Deadline};
 use forms::{Forms, Trace};
 
-/// More than any secret: whoever names a larger file named the wrong one.
+/// Larger than any secret: a larger file is the wrong one.
 pub(crate) const TOO_LARGE: u64 = 64 * 1024;
 
-/// A piece of a secret below this many characters gives nothing away, and would be found in innocent text.
+/// A part of a secret with fewer characters than this reveals nothing, and would match harmless text.
 const TELLING: usize = 6;
 
-/// Text that must not be seen.
+/// Text that must not be shown.
 pub(crate) struct Secret {
     text: String,
-    /// What would give it away, the longest first.
+    /// The texts that reveal it, longest first.
     traces: Vec<Trace>,
-    /// All that these may look like, made when it is first looked for.
+    /// All the forms that these may have, computed at the first search.
     forms: OnceCell<Forms>,
 }
 
 impl Secret {
-    /// Takes `text` in. Each of its words, and the value of each `name=value`, gives it away as well.
+    /// A secret of `text`. Each of its words, and the value of each `name=value`, reveals it as well.
     pub(crate) fn new(text: String) -> Secret {
         let traces = traces(&text);
         Secret::traced(text, traces)
     }
 
-    /// The `text` behind a `word` that is none, such as Bearer.
+    /// A secret `text` after a `word` that is not secret, such as Bearer.
     pub(crate) fn with_scheme(word: &str, text: &str) -> Secret {
         let mut traces = traces(text);
         let text = format!("{word} {text}");
@@ -48,12 +48,12 @@ impl Secret {
         Secret::traced(text, traces)
     }
 
-    /// A user and a password behind the `word` Basic (RFC 7617).
+    /// A user and a password after the `word` Basic (RFC 7617).
     pub(crate) fn basic(word: &str, user: &str, password: &str) -> Secret {
         let pair = format!("{user}:{password}");
         let code = base64(pair.as_bytes());
         let text = format!("{word} {code}");
-        // The user alone is no secret, and often told.
+        // The user name alone is not secret, and is often shown.
         Secret::traced(
             text,
             vec![part(code), whole(pair), part(password.to_owned())],
@@ -72,13 +72,12 @@ impl Secret {
         }
     }
 
-    /// The text itself: whoever calls this gives it away.
+    /// The text itself. The caller must not show it.
     pub(crate) fn expose(&self) -> &str {
         &self.text
     }
 
-    /// The texts that give the secret away where they are found, for whoever keeps them out of sight; the longest
-    /// first.
+    /// The texts that reveal the secret, longest first, for code that redacts them.
     pub(crate) fn traces(&self) -> impl Iterator<Item = &str> {
         self.traces.iter().map(|trace| trace.text.as_str())
     }
@@ -88,7 +87,7 @@ impl Secret {
     }
 }
 
-/// Whether what is called `name`, a header or a parameter, is a secret by its name.
+/// Whether the name of a header or parameter says that its value is a secret.
 pub(crate) fn is_named(name: &str) -> bool {
     const WORDS: [&str; 24] = [
         "apikey",
@@ -118,7 +117,7 @@ pub(crate) fn is_named(name: &str) -> bool {
     ];
     let name = name.to_ascii_lowercase();
     let mut words = name.split(['-', '_', '.']);
-    // Their word for what tells two requests apart is no secret.
+    // An idempotency key is not a secret, whatever an API calls it.
     words.any(|word| WORDS.contains(&word)) && !name.contains("idempotency")
 }
 
@@ -131,7 +130,7 @@ pub(crate) fn is_jwt(word: &str) -> bool {
     word.starts_with("eyJ") && word.split('.').count() >= 3 && word.split('.').all(part)
 }
 
-/// Whether one of `secrets` stands in `text`, in whatever form; `text` may have been cut off in the middle of it.
+/// Whether `text` contains one of `secrets`, in any form; `text` may have been cut off in the middle of one.
 pub(crate) fn are_repeated<'a>(
     secrets: impl Iterator<Item = &'a Secret> + Clone,
     text: &[u8],
@@ -140,7 +139,7 @@ pub(crate) fn are_repeated<'a>(
     forms::are_in(secrets.map(Secret::forms), text, is_cut)
 }
 
-/// `text`, its words, and the values among them.
+/// `text`, its words, and the values in them.
 fn traces(text: &str) -> Vec<Trace> {
     let words = text.split([' ', ';', ',']);
     let values = words.clone().filter_map(|word| word.split_once('='));
@@ -149,7 +148,7 @@ fn traces(text: &str) -> Vec<Trace> {
     all.map(|text| part(text.to_owned())).collect()
 }
 
-/// A text of which each part gives away as much.
+/// A text of which every part is secret.
 fn part(text: String) -> Trace {
     Trace {
         text,
@@ -157,7 +156,7 @@ fn part(text: String) -> Trace {
     }
 }
 
-/// A text that is none without the secret in it.
+/// A text that is secret only as a whole.
 fn whole(text: String) -> Trace {
     Trace {
         text,
@@ -190,7 +189,8 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// The text of `bytes`, found in `origin`, with white space at its ends dropped; the `remedy` is for what is none.
+/// The text of `bytes`, which were read from `origin`, without surrounding white space. `remedy` is the advice if they
+/// are not text.
 ///
 /// # Errors
 /// [`Kind::Config`].
@@ -204,10 +204,10 @@ pub(crate) fn from_bytes(bytes: Vec<u8>, origin: &str, remedy: &str) -> Result<S
     }
 }
 
-/// The text of the file at `path`, which messages call `what`, and which must hold `content`.
+/// The text of the file at `path`. Messages call the file `what`, and say that it must hold `content`.
 ///
 /// # Errors
-/// [`Kind::Config`] for what is missing, empty or malformed; [`Kind::Unreached`] for what did not come in time.
+/// [`Kind::Config`] if it is missing, empty or malformed; [`Kind::Unreached`] if it did not arrive in time.
 pub(crate) fn from_file(
     what: &str,
     content: &str,
@@ -222,7 +222,7 @@ pub(crate) fn from_file(
     from_bytes(bytes, &origin, &remedy)
 }
 
-/// Why [`read_file`] failed; a pipe that nobody wrote to has a remedy of its own.
+/// The error for a failure of [`read_file`]; a pipe without a writer has a remedy of its own.
 pub(crate) fn unreadable(doing: &str, why: &io::Error, remedy: &str) -> Error {
     match why.kind() {
         ErrorKind::TimedOut => {
@@ -242,24 +242,25 @@ const O_NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64"
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const O_NONBLOCK: i32 = 0x4;
 
-/// How often to look again at a pipe that has nothing yet: only pipes and terminals ever wait.
+/// The interval for polling a pipe that has no data yet: only pipes and terminals ever block.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// The whole of a small file. A FIFO is waited for, within `deadline`: opening one the usual way would wait for ever.
+/// Reads the whole of a small file. Waits for the writer of a FIFO until `deadline`: opening it the usual way could
+/// block forever.
 ///
 /// # Errors
-/// [`ErrorKind::TimedOut`] when the deadline is over; another when the file cannot be read or is not small.
+/// [`ErrorKind::TimedOut`] if the deadline is over; another kind if the file cannot be read or is not small.
 pub(crate) fn read_file(path: &Path, deadline: Deadline) -> io::Result<Vec<u8>> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(O_NONBLOCK)
         .open(path)?;
-    // Not so the pipe behind /dev/stdin, which has no name: its writer was there before us.
+    // This does not apply to the pipe behind /dev/stdin, which has no name: its writer existed before us.
     let awaits_writer = file.metadata()?.file_type().is_fifo() && path.canonicalize().is_ok();
     let mut bytes = Vec::new();
     loop {
         match (&file).take(TOO_LARGE + 1).read_to_end(&mut bytes) {
-            // Without a writer yet, a FIFO reads as if it had ended.
+            // Without a writer, a FIFO reads as if it had ended.
             Ok(_) if awaits_writer && bytes.is_empty() => {}
             Ok(_) if bytes.len() as u64 > TOO_LARGE => {
                 return Err(io::Error::other(

@@ -1,20 +1,20 @@
-//! Time: the deadline that every step draws from, and the only place that reads a clock or sleeps.
+//! Time: the deadline that every step shares, and the only place that reads a clock or sleeps.
 //!
-//! A [`Deadline`] is an end on the monotonic clock. It is copied down to whoever has to wait, and only ever shrinks:
-//! nothing below can wait longer than what is left of it, however often it asks. Dates are for people and for
-//! `Retry-After`; nothing that must be right depends on the wall clock.
+//! A [`Deadline`] is a point in time on the monotonic clock. It is copied down to every function that waits, and only
+//! ever shrinks: nothing below can wait longer than the remaining time, however often it waits. Dates are for display
+//! and for `Retry-After`; nothing whose correctness matters depends on the wall clock.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How long something may still take, as a fixed end on the monotonic clock.
+/// How long an operation may still take, as a fixed point in time on the monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deadline {
     end: Option<Instant>,
 }
 
 impl Deadline {
-    /// No end at all.
+    /// No deadline.
     pub(crate) const UNLIMITED: Deadline = Deadline { end: None };
 
     /// Ends `limit` from now.
@@ -24,7 +24,7 @@ impl Deadline {
         }
     }
 
-    /// The part of this deadline that ends at most `limit` from now.
+    /// The earlier of this deadline and `limit` from now.
     pub(crate) fn at_most(self, limit: Duration) -> Deadline {
         match (self.end, Instant::now().checked_add(limit)) {
             (Some(end), Some(cap)) => Deadline {
@@ -34,32 +34,32 @@ impl Deadline {
         }
     }
 
-    /// What is left: zero once it is over, [`Duration::MAX`] when there is no end.
+    /// The remaining time: zero once it is over, [`Duration::MAX`] if there is no deadline.
     pub(crate) fn left(self) -> Duration {
         self.end.map_or(Duration::MAX, |end| {
             end.saturating_duration_since(Instant::now())
         })
     }
 
-    /// Whether nothing is left.
+    /// Whether no time is left.
     pub(crate) fn is_over(self) -> bool {
         self.left().is_zero()
     }
 }
 
-/// What the delivery loop needs to know of time and chance, so that its tests need neither.
+/// Time and randomness for the delivery loop, so that its tests need neither.
 pub(crate) trait Clock {
-    /// How long ago this clock was started.
+    /// The time since this clock was started.
     fn elapsed(&self) -> Duration;
     /// Seconds since 1970, by the wall clock.
     fn unix(&self) -> u64;
     /// Waits.
     fn sleep(&self, time: Duration);
-    /// A number from 0 up to, but not including, 1.
+    /// A random number in the range [0, 1).
     fn chance(&self) -> f64;
 }
 
-/// The machine's own clocks.
+/// The machine's clocks.
 #[derive(Debug)]
 pub(crate) struct SystemClock {
     start: Instant,
@@ -88,7 +88,7 @@ impl Clock for SystemClock {
     }
 
     fn chance(&self) -> f64 {
-        // The upper 53 bits of a keyed hash: as many as the fraction of an f64 holds.
+        // The upper 53 bits of a keyed hash: an f64's fraction holds no more.
         (RandomState::new().hash_one(0u8) >> 11) as f64 / (1u64 << 53) as f64
     }
 }
@@ -98,7 +98,7 @@ pub(crate) fn unix() -> u64 {
     micros() / 1_000_000
 }
 
-/// Microseconds since 1970, by the wall clock: for names that sort by time of arrival.
+/// Microseconds since 1970, by the wall clock: for names that sort by arrival.
 pub(crate) fn micros() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -110,8 +110,8 @@ pub(crate) fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// `Retry-After` (RFC 9110, section 10.2.3): how long to wait, seen from `now` in seconds since 1970. A date in the
-/// past is no wait at all; what is neither seconds nor a date is `None`.
+/// `Retry-After` (RFC 9110, section 10.2.3): how long to wait from `now`, in seconds since 1970. A date in the past gives
+/// zero; anything but seconds or a date gives `None`.
 pub(crate) fn retry_after(text: &str, now: u64) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -146,7 +146,7 @@ fn http_date(text: &str, now: u64) -> Option<u64> {
     let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
     let year = match (year.len(), number(year)?) {
         (4, year) => year,
-        // Two digits mean the year that is at most 50 years ahead.
+        // A two-digit year is the one that is at most 50 years ahead.
         (2, year) => {
             let this = civil_from_days(now / 86_400).0;
             let year = this - this % 100 + year;
@@ -163,9 +163,9 @@ fn http_date(text: &str, now: u64) -> Option<u64> {
     }
 }
 
-/// Days since 1970 of a date in the Gregorian calendar, from 1970 on.
+/// The days from 1970 to a date in the Gregorian calendar, from 1970 on.
 fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
-    // Years that begin in March, so that the leap day comes last.
+    // Let years begin in March, so that the leap day comes last.
     let year = if month > 2 { year } else { year - 1 };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719_468
@@ -183,7 +183,7 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
-/// A moment in seconds since 1970, as people write it: `2026-11-20 03:00:00 UTC`.
+/// A time in seconds since 1970, for display: `2026-11-20 03:00:00 UTC`.
 pub(crate) fn utc(unix: u64) -> String {
     let (year, month, day) = civil_from_days(unix / 86_400);
     let second = unix % 86_400;
@@ -195,13 +195,13 @@ pub(crate) fn utc(unix: u64) -> String {
     )
 }
 
-/// A moment in the past: `2 h ago (2026-11-20 03:00:00 UTC)`.
+/// A time in the past, for display: `2 h ago (2026-11-20 03:00:00 UTC)`.
 pub(crate) fn ago(unix: u64, now: u64) -> String {
     let since = Duration::from_secs(now.saturating_sub(unix));
     format!("{} ago ({})", spoken(since), utc(unix))
 }
 
-/// A length of time as people say it: `250 ms`, `1.5 s`, `90 s`, `5 min`, `2 h`, `3 d`.
+/// A duration for display: `250 ms`, `1.5 s`, `90 s`, `5 min`, `2 h`, `3 d`.
 pub(crate) fn spoken(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {

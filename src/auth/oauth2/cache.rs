@@ -1,13 +1,13 @@
-//! The access token at rest, and the turns that runs take to fetch a new one.
+//! The access token on disk, and the lock that lets only one run at a time fetch a new one.
 //!
-//! One file for each grant, named by a hash of what identifies the grant and may be read. The name only spreads the
-//! grants over files: what a file holds is used when the identity in it is the same, text by text, and when its
-//! fingerprint of the client's secret and the refresh token is that of the secrets at hand. The fingerprint is a salted
-//! keyed hash (128 bits of SipHash). It is no vault for a weak secret, and need not be one: the file is its owner's
-//! alone, and holds the access token itself.
+//! Each grant has one file, named by a hash of the parts of the grant that are not secret. The name only distributes the
+//! grants over files: an entry is used if the identity in it is equal text by text, and if its fingerprint of the
+//! client's secret and the refresh token matches the current secrets. The fingerprint is a salted keyed hash (128 bits
+//! of SipHash). It would not protect a weak secret, and need not: only the owner can read the file, and it contains the
+//! access token itself.
 //!
-//! The directory is guarded as a spool is. The cache is a help and not a need: whatever is wrong with it is a miss, and
-//! worth a note. Only a lock that is not a file is an error.
+//! The directory is protected in the same way as a spool. The cache is optional: any problem with it is a miss, and is
+//! reported as an info. Only a lock that is not a regular file is an error.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
@@ -26,24 +26,24 @@ use crate::system::guard;
 use crate::system::secret::Secret;
 use crate::system::time::{self, Deadline};
 
-/// A token is used until so many seconds before its end: the request has to arrive, and clocks differ.
+/// A token is not used in the last seconds before it expires: the request has to arrive, and clocks differ.
 pub(super) const MARGIN: u64 = 30;
 
-/// Where the access token of one grant is kept.
+/// The cache entry of one grant.
 #[derive(Debug)]
 pub(super) struct Cache {
-    /// `None` where there is no place for it.
+    /// `None` if there is no place for it.
     file: Option<PathBuf>,
-    /// The user whose cache it is: us.
+    /// The user whose cache it is: ours.
     owner: u32,
-    /// Why it cannot be kept, for a note.
+    /// Why the token cannot be cached, for an info.
     trouble: Option<String>,
-    /// The OAuth2 file, for that note.
+    /// The OAuth2 file, for that info.
     config: PathBuf,
 }
 
 impl Cache {
-    /// The place for the tokens of `grant`, made if it is missing.
+    /// The cache entry for the tokens of `grant`; its directory is created if it is missing.
     pub(super) fn of(grant: &Grant) -> Cache {
         let mut cache = Cache {
             file: None,
@@ -67,14 +67,14 @@ impl Cache {
         cache
     }
 
-    /// Makes the directory if it is missing, and refuses one in which somebody else could have put a token of theirs.
+    /// Creates the directory if it is missing, and refuses one in which another user could have placed a token.
     fn prepare(&mut self, dir: &Path, grant: &Grant) -> io::Result<()> {
-        // Without a slash at its end, behind which a link would go unseen.
+        // Drop a trailing slash, because with it a link would not be detected.
         let mut dir: PathBuf = dir.components().collect();
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let owner = guard::user()?;
         let mut metadata = fs::symlink_metadata(&dir)?;
-        // With DynamicUser, systemd's directory is a link of root's.
+        // With DynamicUser, systemd's directory is a link that root owns.
         if metadata.is_symlink() && [0, owner].contains(&metadata.uid()) {
             dir = fs::canonicalize(dir)?;
             metadata = fs::symlink_metadata(&dir)?;
@@ -89,7 +89,7 @@ impl Cache {
         Ok(())
     }
 
-    /// The token in it, if it is one for these very secrets, lasts long enough and is not the one that was `refused`.
+    /// The cached token, if it was issued for these secrets, is valid long enough and is not the `refused` one.
     pub(super) fn find(
         &self,
         grant: &Grant,
@@ -106,7 +106,7 @@ impl Cache {
         {
             return None;
         }
-        // A clock that was set back makes a token look younger than nothing: then it counts as over.
+        // If the clock was set back, the token's age is negative: then it counts as expired.
         let age = time::unix().checked_sub(entry["obtained"].as_u64()?)?;
         let left = entry["lifetime"].as_u64()?.checked_sub(age)?;
         let left = left.checked_sub(MARGIN).filter(|left| *left > 0)?;
@@ -122,25 +122,25 @@ impl Cache {
         })
     }
 
-    /// Forgets what it holds, which [`Cache::find`] has found to be of no use. To be called when it is our turn.
+    /// Removes the entry, which [`Cache::find`] did not accept. The caller holds the lock.
     pub(super) fn clear(&self) {
         if let Some(file) = &self.file {
-            // There may be nothing; and what cannot be removed cannot be replaced either, which is noted then.
+            // There may be no file. If it cannot be removed, it cannot be replaced either, and that is reported then.
             let _ = fs::remove_file(file);
         }
     }
 
-    /// Removes what runs that were stopped left half written. No other run may be at work.
+    /// Removes the partial files of runs that were stopped. No other run may be active.
     pub(super) fn sweep(&self) {
         let file = self.file.as_deref();
         let left = file.map(|file| atomic_file::interrupted(file, self.owner));
         for file in left.into_iter().flatten().flatten() {
-            // What stays is found again by the next run.
+            // The next run finds what could not be removed.
             let _ = fs::remove_file(file);
         }
     }
 
-    /// Keeps a token that was `obtained` then, in seconds since 1970, for a `lifetime` in seconds.
+    /// Stores a token that was `obtained` then, in seconds since 1970, with a `lifetime` in seconds.
     pub(super) fn store(
         &mut self,
         grant: &Grant,
@@ -166,11 +166,12 @@ impl Cache {
         }
     }
 
-    /// Stands in line for a new token. Runs that share a refresh token meet at the lock beside it, wherever their caches
-    /// are, because an endpoint may take one that is used twice for stolen, and revoke it. Others meet in the cache.
+    /// Queues for a new token. Runs that share a refresh token use the lock beside it, even with different cache
+    /// directories, because an endpoint may consider a refresh token that is used twice stolen, and revoke it. Other runs
+    /// use a lock in the cache.
     ///
     /// # Errors
-    /// [`Kind::Output`] where the lock is not a file. Where it only cannot be opened, runs do not wait for each other.
+    /// [`Kind::Output`] if the lock is not a regular file. If it cannot be opened, runs do not wait for each other.
     pub(super) fn turn(&self, grant: &Grant) -> Result<RefreshLock> {
         let places = [
             grant.lock_path(),
@@ -190,7 +191,7 @@ impl Cache {
         Ok(RefreshLock::new(None))
     }
 
-    /// Why the token cannot be kept.
+    /// Why the token cannot be cached.
     pub(super) fn trouble(self) -> Option<String> {
         self.trouble
     }
@@ -208,7 +209,7 @@ impl Cache {
     }
 }
 
-/// A place in the line of runs that want a new token; whose turn it is holds the kernel's lock, which ends with the run.
+/// The lock of the run that may fetch a new token. It is a kernel lock, so it ends with the run.
 #[derive(Debug)]
 pub(super) struct RefreshLock {
     file: Option<File>,
@@ -221,24 +222,24 @@ impl RefreshLock {
         RefreshLock { file, is_locked }
     }
 
-    /// Whether it is ours. It is as well where no lock can be had: then runs do not wait for each other.
+    /// Whether this run may go on: it has the lock, or no lock is available and runs do not wait for each other.
     pub(super) fn is_ours(&mut self) -> bool {
         let locked = self.file.as_ref().map(File::try_lock);
         self.is_locked = matches!(locked, Some(Ok(())));
         !matches!(locked, Some(Err(TryLockError::WouldBlock)))
     }
 
-    /// Whether it is ours alone, because there is a lock.
+    /// Whether this run really holds a lock.
     pub(super) fn is_locked(&self) -> bool {
         self.is_locked
     }
 }
 
-/// Where a cache is by custom: what systemd gives a service, else the user's own (XDG Base Directory Specification).
+/// The default cache directory: systemd's for a service, else the user's (XDG Base Directory Specification).
 fn usual_dir() -> Option<PathBuf> {
     let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let path = |name| Some(PathBuf::from(value(name)?)).filter(|path| path.is_absolute());
-    // systemd lists several directories as in PATH.
+    // systemd separates several directories as in PATH.
     value("CACHE_DIRECTORY")
         .and_then(|list| std::env::split_paths(&list).next())
         .or_else(|| Some(path("XDG_CACHE_HOME")?.join("authpost")))
@@ -254,7 +255,7 @@ fn fingerprint(salt: &str, grant: &Grant, refresh_token: Option<&Secret>) -> Str
     )
 }
 
-/// The same in every run of one build; another build may have another, and then starts with an empty cache.
+/// Equal in every run of one build. Another build may hash differently, and then starts with an empty cache.
 fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

@@ -1,9 +1,9 @@
-//! The OAuth2 file: which grant, of which client, at which token endpoint.
+//! The OAuth2 file: which grant, for which client, at which token endpoint.
 //!
-//! A [`Grant`] is the file as it was meant: it has been checked whole, and holds the client's secret but not the refresh
-//! token, which other runs may replace at any time. It must not know HTTP or the cache.
+//! A [`Grant`] is the parsed and fully checked file. It holds the client's secret but not the refresh token, which other
+//! runs may replace at any time. It must not know HTTP or the cache.
 //!
-//! RFC 6749, sections 2.3.1 (how the client proves who it is), 4.4 (client credentials), 6 (refresh tokens).
+//! RFC 6749, sections 2.3.1 (client authentication), 4.4 (client credentials), 6 (refresh tokens).
 
 use std::ffi::OsString;
 use std::fs;
@@ -21,44 +21,44 @@ use crate::system::guard;
 use crate::system::secret::{self, Secret};
 use crate::system::time::Deadline;
 
-/// What to ask a token endpoint for.
+/// What to request from a token endpoint.
 #[derive(Debug)]
 pub(crate) struct Grant {
     /// The OAuth2 file, for messages.
     pub(crate) file: PathBuf,
-    /// The token endpoint: https, or this machine.
+    /// The token endpoint: https, or on this machine.
     pub(crate) token_url: Url,
-    /// Which grant.
+    /// The type of the grant.
     pub(crate) flow: Flow,
-    /// What the client proves itself with; `None` for a public client, or one with a certificate.
+    /// The client's secret; `None` for a public client, or for one that has a certificate.
     pub(crate) client_secret: Option<Secret>,
-    /// The file that the secret stands in.
+    /// The file that contains the secret.
     pub(crate) secret_file: Option<PathBuf>,
-    /// The directory of the cache, where the file names one.
+    /// The cache directory, if the file names one.
     pub(crate) cache: Option<PathBuf>,
     client_id: String,
     basic: bool,
     scope: Option<String>,
     audience: Option<String>,
     insecure: bool,
-    /// What else the endpoint is told.
+    /// Additional parameters for the endpoint.
     parameters: Vec<(String, String)>,
 }
 
-/// The grants of RFC 6749 that need nobody at a browser.
+/// The grants of RFC 6749 that need no user at a browser.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     /// The client acts for itself.
     ClientCredentials,
-    /// The client acts for whoever once authorized it; the refresh token is in this file, whose path is the real one.
+    /// The client acts for the user who once authorized it. The refresh token is in this file, given by its real path.
     RefreshToken(PathBuf),
 }
 
 impl Grant {
-    /// Reads the OAuth2 file and the client's secret, for an endpoint that is reached by `connection`.
+    /// Reads the OAuth2 file and the client's secret, for an endpoint that is reached through `connection`.
     ///
     /// # Errors
-    /// [`Kind::Config`] for what is missing or malformed; [`Kind::Unreached`] for what did not come in time.
+    /// [`Kind::Config`] if something is missing or malformed; [`Kind::Unreached`] if it did not arrive in time.
     pub(crate) fn read(file: &Path, connection: &Connection, deadline: Deadline) -> Result<Grant> {
         let text = secret::from_file(
             "the OAuth2 file",
@@ -105,7 +105,7 @@ impl Grant {
                 }
                 Flow::ClientCredentials
             }
-            // The real path, so that runs that know it by different names still take turns.
+            // The real path, so that runs that use different paths to the file still share one lock.
             (Some("refresh_token"), Some(path)) => {
                 Flow::RefreshToken(file_at(&path).map_err(|why| {
                     Error::io(
@@ -157,7 +157,7 @@ impl Grant {
         })
     }
 
-    /// The refresh token as it is now, where the grant needs one.
+    /// The current refresh token, if the grant needs one.
     ///
     /// # Errors
     /// As for [`Grant::read`].
@@ -174,8 +174,8 @@ impl Grant {
         }
     }
 
-    /// Proves that a new refresh token could be kept, before the one at hand is spent: with a full disk both would be
-    /// lost. A place that is never writable is all right as long as the endpoint hands out no new ones.
+    /// Checks that a new refresh token could be stored, before the current one is used up: with a full disk both would be
+    /// lost. A directory that is never writable is accepted as long as the endpoint issues no new refresh token.
     ///
     /// # Errors
     /// [`Kind::Output`].
@@ -202,7 +202,7 @@ impl Grant {
         }
     }
 
-    /// Puts a new refresh token in the place of the old one, which is worth nothing from now on.
+    /// Replaces the refresh token by a new one; the old one is invalid from now on.
     ///
     /// # Errors
     /// [`Kind::Output`].
@@ -223,8 +223,8 @@ impl Grant {
             })
     }
 
-    /// Puts in place the refresh token of a run that was stopped before it could, and removes what else such runs left.
-    /// No other run may be at work.
+    /// Stores the refresh token of a run that was stopped before it could, and removes the other files of such runs. No
+    /// other run may be active.
     ///
     /// # Errors
     /// [`Kind::Output`].
@@ -232,13 +232,13 @@ impl Grant {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
-        // Where nothing can be looked for, nothing can have been left.
+        // If the directory cannot be read, no run can have left anything in it.
         let left = |path: &Path| {
             let owner = guard::user()?;
             atomic_file::interrupted(path, owner)
         };
         let tokens = left(path).unwrap_or_default();
-        // What somebody put into the file afterwards is newer.
+        // If the user changed the file afterwards, its content is newer.
         let modified = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
         let is_newer = |token: &PathBuf| matches!((modified(token), modified(path)), (Ok(token), Ok(kept)) if token >= kept);
         let newest = tokens
@@ -264,13 +264,13 @@ impl Grant {
         }
         let probes = left(&probe(path)).unwrap_or_default();
         for useless in tokens.iter().chain(&probes) {
-            // What stays is found again by the next run.
+            // The next run finds what could not be removed.
             let _ = fs::remove_file(useless);
         }
         Ok(())
     }
 
-    /// The file whose lock is held by the run that uses the refresh token.
+    /// The lock file for the refresh token.
     pub(crate) fn lock_path(&self) -> Option<PathBuf> {
         match &self.flow {
             Flow::ClientCredentials => None,
@@ -278,8 +278,8 @@ impl Grant {
         }
     }
 
-    /// All that tells this grant from others and may be read by anybody. A token that came without a check of the
-    /// endpoint's certificate is not for runs that want one.
+    /// Everything that identifies this grant and is not secret. It includes whether the endpoint's certificate was checked,
+    /// so that a run that checks does not use a token from one that did not.
     pub(crate) fn identity(&self) -> Value {
         json!({
             "token_url": self.token_url.as_str(),
@@ -295,8 +295,8 @@ impl Grant {
         })
     }
 
-    /// The header that proves who the client is, where one does. Both halves are form-encoded before they are joined,
-    /// which is what keeps a colon in the id apart from the one between them (RFC 6749, section 2.3.1).
+    /// The header that authenticates the client, if one does. Id and secret are form-encoded before they are joined, so a
+    /// colon in the id cannot be confused with the separator (RFC 6749, section 2.3.1).
     pub(crate) fn authorization(&self) -> Option<(String, Secret)> {
         let secret = self.client_secret.as_ref().filter(|_| self.basic)?;
         let (id, secret) = (encoded(&self.client_id), encoded(secret.expose()));
@@ -304,12 +304,12 @@ impl Grant {
         Some(("Authorization".to_owned(), header))
     }
 
-    /// The body of the request for a token.
+    /// The body of the token request.
     pub(crate) fn form(&self, refresh_token: Option<&Secret>) -> Secret {
         Secret::new(self.form_with(refresh_token, |_, value| encoded(value)))
     }
 
-    /// The same with a `mask` in the place of each secret.
+    /// The same with each secret replaced by `mask`.
     pub(crate) fn shown_form(&self, refresh_token: Option<&Secret>, mask: &str) -> String {
         self.form_with(refresh_token, |name, value| {
             match secret::is_named(name) || self.is_given_away(value, refresh_token) {
@@ -349,13 +349,13 @@ impl Grant {
         fields.join("&")
     }
 
-    /// Whether `text` gives away the client's secret or the refresh token, in whatever form.
+    /// Whether `text` reveals the client's secret or the refresh token, in any form.
     pub(crate) fn is_given_away(&self, text: &str, refresh_token: Option<&Secret>) -> bool {
         let basic = self.authorization();
         let basic = basic.iter().map(|(_, header)| header);
         let mut secrets = self.client_secret.iter().chain(refresh_token);
         secret::are_repeated(basic.chain(secrets.clone()), text.as_bytes(), false)
-            // Too short to be looked for in any form, but as it is and as it was sent.
+            // Too short to be searched for in every form, so only as it is and as it was sent.
             || secrets.any(|secret| {
                 let secret = secret.expose();
                 text.contains(secret) || text.contains(&encoded(secret))
@@ -363,7 +363,7 @@ impl Grant {
     }
 }
 
-/// The real path of a file. A FIFO could be read only once, and a new refresh token could not take its place.
+/// The real path of a file. A FIFO is refused: it can be read only once, and cannot be replaced.
 fn file_at(path: &Path) -> io::Result<PathBuf> {
     match fs::metadata(path)?.is_file() {
         true => fs::canonicalize(path),
@@ -371,26 +371,26 @@ fn file_at(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Whether all of a refresh token stands in a file that [`Grant::keep`] wrote: its line has an end.
+/// Whether a file written by [`Grant::keep`] is complete: its line has an end.
 fn is_whole(file: &Path) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let token = text.strip_suffix('\n').unwrap_or_default();
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The file that proves that there is room beside another one.
+/// The file that is written to check that another one could be stored beside it.
 fn probe(path: &Path) -> PathBuf {
     beside(path, ".probe")
 }
 
-/// `x.lock` for `x` and `.lock`: a file beside another one.
+/// A file beside another one: `x.lock` for `x` and `.lock`.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
 }
 
-/// As in `application/x-www-form-urlencoded` (RFC 6749, appendix B).
+/// Encodes as `application/x-www-form-urlencoded` (RFC 6749, appendix B).
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,6 +1,6 @@
-//! The members of the OAuth2 file, one by one.
+//! Reads the members of the OAuth2 file one by one.
 //!
-//! It knows that the file is a JSON object of strings, and not what they mean.
+//! It knows that the file is a JSON object of strings, but not what they mean.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use serde_json::{Map, Value};
 use crate::json;
 use crate::system::error::{Error, Kind, Result};
 
-/// The members of the file that have not been looked at yet.
+/// The members of the file that have not been read yet.
 pub(super) struct FileMembers<'a> {
     file: &'a Path,
     left: Map<String, Value>,
 }
 
 impl FileMembers<'_> {
-    /// Takes the file apart.
+    /// Parses the file.
     ///
     /// # Errors
-    /// [`Kind::Config`] for what is not a JSON object.
+    /// [`Kind::Config`] if it is not a JSON object.
     pub(super) fn of<'a>(file: &'a Path, text: &str) -> Result<FileMembers<'a>> {
         let mut members = FileMembers {
             file,
@@ -35,7 +35,7 @@ impl FileMembers<'_> {
         Ok(members)
     }
 
-    /// The error of a file that cannot be used, for this reason.
+    /// The error for a file that cannot be used, with the reason.
     pub(super) fn unusable(&self, why: impl std::fmt::Display) -> Error {
         Error::new(
             Kind::Config,
@@ -44,10 +44,10 @@ impl FileMembers<'_> {
         .hint("'authpost --help' lists its members and shows one, under --oauth2-file")
     }
 
-    /// The text called `name`, where there is one.
+    /// The text of the member `name`, if it exists.
     ///
     /// # Errors
-    /// [`Kind::Config`] for what is empty or no text.
+    /// [`Kind::Config`] if it is empty or not a string.
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>> {
         match self.left.remove(name) {
             None => Ok(None),
@@ -68,10 +68,10 @@ impl FileMembers<'_> {
             .ok_or_else(|| self.unusable(format!("'{name}' is missing")))
     }
 
-    /// All that is left, which goes into the request as it is.
+    /// The remaining members, which are sent unchanged.
     ///
     /// # Errors
-    /// [`Kind::Config`] for what is no text, and for what other members say.
+    /// [`Kind::Config`] if one is not a string, or repeats what another member sets.
     pub(super) fn rest(mut self) -> Result<Vec<(String, String)>> {
         let names: Vec<_> = self.left.keys().cloned().collect();
         let mut rest = Vec::new();

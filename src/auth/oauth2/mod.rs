@@ -1,11 +1,11 @@
 //! Access tokens from a token endpoint (RFC 6749): by client credentials, or by a refresh token.
 //!
-//! A token is used for as long as it lasts, by all runs of a user: it waits in the cache, and of many runs that need a
-//! new one, one fetches it and the others wait for that. A new refresh token is on disk before the access token that
-//! came with it is used, for it cannot be had again. Everything is within the deadline of the delivery.
+//! All runs of a user share a token until it expires, through the cache. If several runs need a new one, one of them
+//! fetches it and the others wait for the result. A new refresh token is on disk before the access token that came with
+//! it is used, because it cannot be requested again. Everything ends with the deadline of the delivery.
 //!
-//! What the endpoint says of a refusal is passed on, without what a terminal would obey, and not at all where it
-//! repeats a secret.
+//! The endpoint's own explanation of a refusal is shown, without terminal escape sequences, and not at all if it
+//! contains a secret.
 
 mod cache;
 mod grant;
@@ -31,15 +31,15 @@ pub(crate) use shown::TokenExchange;
 pub(super) struct AccessToken {
     /// The token itself: visible ASCII.
     pub(crate) secret: Secret,
-    /// How long to use it.
+    /// How long it may be used.
     pub(crate) fresh: Deadline,
-    /// What the user should know about it.
+    /// A message for the user about it.
     pub(crate) note: Option<String>,
-    /// How it was come by, where there is more than one way.
+    /// How it was obtained, if there is more than one way.
     pub(crate) story: Option<&'static str>,
 }
 
-/// A token that somebody else fetched, and of which nothing more is known.
+/// A token that was obtained elsewhere, and about which nothing more is known.
 impl From<Secret> for AccessToken {
     fn from(secret: Secret) -> AccessToken {
         AccessToken {
@@ -51,26 +51,25 @@ impl From<Secret> for AccessToken {
     }
 }
 
-/// Whom to tell of each request to a token endpoint.
+/// The callback for each request to a token endpoint.
 pub(crate) type Tell<'a> = &'a mut dyn FnMut(&TokenExchange);
 
-/// How much of a token endpoint's answer is read; far more than any has.
+/// How much of a token endpoint's answer is read; much more than any needs.
 const MAX_ANSWER: u64 = 1 << 20;
 
-/// How long other runs use a token that does not say how long it lives, in seconds. `expires_in` is optional (RFC 6749,
-/// section 5.1).
+/// How long other runs use a token without a known lifetime, in seconds. `expires_in` is optional (RFC 6749, section
+/// 5.1).
 const UNKNOWN: u64 = 60;
 
-/// How often a run that waits for its turn looks again.
+/// The polling interval of a run that waits for the lock.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The access token that the OAuth2 `file` describes, from the cache or from the endpoint; never the one that the API
-/// has `refused`. The endpoint is reached by the same `connection` as the API.
+/// The access token that the OAuth2 `file` describes, from the cache or from the endpoint; never the `refused` one. The
+/// endpoint is reached through the same `connection` as the API.
 ///
 /// # Errors
-/// [`Kind::Config`] for a file that cannot be used, [`Kind::Denied`] when the endpoint hands out no token,
-/// [`Kind::Unreached`] or [`Kind::Untrusted`] when it was not reached, [`Kind::Output`] when a new refresh token cannot
-/// be kept.
+/// [`Kind::Config`] if a file cannot be used, [`Kind::Denied`] if the endpoint issues no token, [`Kind::Unreached`] or
+/// [`Kind::Untrusted`] if it was not reached, [`Kind::Output`] if a new refresh token cannot be stored.
 pub(super) fn token(
     file: &Path,
     connection: &Connection,
@@ -83,7 +82,7 @@ pub(super) fn token(
     let mut turn = cache.turn(&grant)?;
     let mut ours = false;
     let refresh_token = loop {
-        // Both may have changed while another run had its turn.
+        // Another run may have changed both while it held the lock.
         let refresh_token = grant.refresh_token(deadline)?;
         if let Some(token) = cache.find(&grant, refresh_token.as_ref(), refused) {
             return Ok(token);
@@ -138,8 +137,8 @@ pub(super) fn token(
     );
     Ok(AccessToken {
         secret: issued.access_token,
-        // A token that lives no longer than the margin is used for what it is worth, by this run alone; and one that
-        // does not say how long it lives by this run until the API refuses it.
+        // A token that expires within the margin is used by this run alone, until it expires. A token without a lifetime
+        // is used by this run until the API refuses it.
         fresh: match issued.lifetime {
             None => Deadline::UNLIMITED,
             Some(short @ ..=MARGIN) => Deadline::after(Duration::from_secs(short)),
@@ -150,10 +149,10 @@ pub(super) fn token(
     })
 }
 
-/// The files that should be their owner's alone: the one with the client's secret, and the one with the refresh token.
+/// The files that should be accessible only to their owner: those with the client's secret and the refresh token.
 ///
 /// # Errors
-/// [`Kind::Config`] or [`Kind::Unreached`] when the OAuth2 `file` cannot be read.
+/// [`Kind::Config`] or [`Kind::Unreached`] if the OAuth2 `file` cannot be read.
 pub(crate) fn secret_files(
     file: &Path,
     connection: &Connection,
@@ -173,7 +172,7 @@ pub(crate) fn secret_files(
 
 const LATER: &str = "try later, it is safe: the document was not sent";
 
-/// What the endpoint hands out (RFC 6749, section 5.1).
+/// A successful token response (RFC 6749, section 5.1).
 struct Issued {
     access_token: Secret,
     lifetime: Option<u64>,
@@ -214,7 +213,7 @@ impl TokenRequest<'_> {
         }
     }
 
-    /// What a good answer says.
+    /// Parses a successful response.
     fn issued(&self, answer: &Answer) -> Result<Issued> {
         let said = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
         if !(200..300).contains(&answer.status) || said["error"].is_string() {
@@ -236,7 +235,7 @@ impl TokenRequest<'_> {
             return Err(useless("is not JSON"));
         }
         let text = |name: &str| match said[name].as_str() {
-            // Nothing else could go into a header, or come back from a file as it was.
+            // No other text can be a header's value, and be read back from a file unchanged.
             Some(text) if text.bytes().any(|byte| !byte.is_ascii_graphic()) => Err(useless(
                 &format!("has characters in {name} that none can have"),
             )),
@@ -260,7 +259,7 @@ impl TokenRequest<'_> {
         })
     }
 
-    /// What a refusal says (RFC 6749, section 5.2).
+    /// Parses an error response (RFC 6749, section 5.2).
     fn refusal(&self, answer: &Answer, said: &Value) -> Error {
         let file = self.grant.file.display();
         let code = said["error"].as_str();
@@ -323,7 +322,7 @@ impl TokenRequest<'_> {
         )
     }
 
-    /// The start of what the endpoint says, in one line; `None` where it repeats a secret.
+    /// The start of the endpoint's text, on one line; `None` if it contains a secret.
     fn quoted(&self, text: &str) -> Option<String> {
         let line: String = text.chars().filter(|c| !c.is_control()).collect();
         let given_away = self.grant.is_given_away(&line, self.refresh_token);
@@ -331,13 +330,13 @@ impl TokenRequest<'_> {
     }
 }
 
-/// In seconds: a number, which some write as a string, and some with a fraction.
+/// In seconds: a number, which some endpoints send as a string, and some with a fraction.
 fn lifetime(said: &Value) -> Option<u64> {
     let seconds: f64 = match said {
         Value::String(text) => text.parse().ok()?,
         number => number.as_f64()?,
     };
-    // What is below zero is over, and what is too large is as good as the largest.
+    // A negative number means expired, and a number that is too large is limited to the maximum.
     seconds.is_finite().then_some(seconds as u64)
 }
 

@@ -1,4 +1,4 @@
-//! A request for a token and its answer, fit to be seen.
+//! A token request and its answer, with their secrets redacted for display.
 
 use serde_json::{Map, Value, json};
 
@@ -7,10 +7,10 @@ use crate::http::Answer;
 use crate::request::Url;
 use crate::system::secret::Secret;
 
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const MASK: &str = "********";
 
-/// Members of an answer that are no secrets (RFC 6749, sections 5.1 and 5.2; RFC 8693).
+/// The members of an answer that are not secret (RFC 6749, sections 5.1 and 5.2; RFC 8693).
 const PLAIN: [&str; 7] = [
     "error",
     "error_description",
@@ -21,16 +21,16 @@ const PLAIN: [&str; 7] = [
     "token_type",
 ];
 
-/// One request for a token, and its answer, without their secrets.
+/// One token request and its answer, without their secrets.
 #[derive(Debug)]
 pub(crate) struct TokenExchange<'a> {
     /// The token endpoint.
     pub(crate) url: &'a Url,
-    /// Whether a header proves who the client is.
+    /// Whether a header authenticates the client.
     pub(crate) has_header: bool,
-    /// The form that is the request's body.
+    /// The form in the request's body.
     pub(crate) form: String,
-    /// The answer, where there was one. What matters of its body is in `said`.
+    /// The answer, if there was one. The relevant part of its body is in `said`.
     pub(crate) answer: Option<&'a Answer>,
     /// The body of the answer.
     pub(crate) said: String,
@@ -53,7 +53,7 @@ impl TokenExchange<'_> {
     }
 }
 
-/// The JSON of an answer, with a mask for each text that may be a secret.
+/// The JSON of an answer, with each string that may be a secret redacted.
 fn shown_body(answer: &Answer, is_plain: impl Fn(&str) -> bool) -> String {
     let Ok(Value::Object(members)) = serde_json::from_slice(&answer.body) else {
         return format!("({} bytes that are no JSON object)", answer.body.len());

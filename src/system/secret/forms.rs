@@ -1,42 +1,42 @@
 //! The forms in which a text may repeat a secret.
 //!
-//! A text gives a secret away when it holds 16 characters of it in a row, or all of it where it is shorter: as they are,
-//! in hexadecimal, or in Base64 behind any prefix; in any case, wrapped over lines, and escaped once or more as URLs,
-//! JSON and HTML do. Text and secret are folded to one shape before they are compared.
+//! A text reveals a secret if it contains 16 consecutive characters of it, or all of it if it is shorter: unchanged, in
+//! hexadecimal, or in Base64 after any prefix; in upper or lower case, wrapped over lines, and escaped once or more for
+//! URLs, JSON or HTML. Text and secret are normalized ("folded") before they are compared.
 
 use super::TELLING;
 
-/// So many characters of a secret in a row give it away.
+/// This many consecutive characters of a secret reveal it.
 const RUN: usize = 16;
 
-/// This much of a secret, at the end of a text that broke off, is taken for its beginning.
+/// If a text that was cut off ends with this many first characters of a secret, it counts as a match.
 const BEGINNING: usize = 8;
 
-/// How often escapes are resolved, one in the other.
+/// How many layers of nested escapes are resolved.
 const LAYERS: usize = 4;
 
-/// What is looked up first: so many folded characters.
+/// The length of the blocks in the index, in folded characters.
 const BLOCK: usize = TELLING;
 const BLOCK_MASK: u64 = (1 << (8 * BLOCK)) - 1;
 
-/// A piece of a secret.
+/// A part of a secret.
 #[derive(Debug)]
 pub(super) struct Trace {
     pub(super) text: String,
-    /// Whether all of it has to be found, because a part may be no secret.
+    /// Whether only the whole text is secret, because a part of it may not be.
     pub(super) is_whole: bool,
 }
 
-/// All forms of one secret, to be looked for in one pass.
+/// All forms of one secret, searched for in one pass.
 pub(super) struct Forms {
     needles: Vec<Needle>,
-    /// Where in a needle a block begins: in its order.
+    /// For each block, its key, its needle and its position there, sorted by key.
     blocks: Vec<(u64, usize, usize)>,
-    /// A bit for the hash of each block, so that most of a text needs no search.
+    /// A bit for the hash of each block, so that most of a text needs no lookup.
     filter: Vec<u64>,
 }
 
-/// One form of a trace, folded, and how much of it gives it away.
+/// One form of a trace, folded, and how many characters of it reveal it.
 struct Needle {
     text: Vec<u8>,
     run: usize,
@@ -61,7 +61,7 @@ impl Forms {
         }
         let mut blocks = Vec::new();
         for (number, needle) in needles.iter().enumerate() {
-            // Any run holds one of these blocks whole.
+            // Every run contains at least one whole block.
             let starts = 0..=needle.text.len() - BLOCK;
             for start in starts.step_by(needle.run + 1 - BLOCK) {
                 blocks.push((key(&needle.text[start..start + BLOCK]), number, start));
@@ -80,7 +80,7 @@ impl Forms {
         }
     }
 
-    /// Whether one of them stands in the folded `text`, which may have been cut off in the middle of one.
+    /// Whether the folded `text` contains one of them; it may have been cut off in the middle of one.
     fn stand_in(&self, text: &[u8], is_cut: bool) -> bool {
         let mut window = 0;
         let is_found = text.iter().enumerate().any(|(end, byte)| {
@@ -93,7 +93,7 @@ impl Forms {
         is_found || is_cut && self.needles.iter().any(|needle| needle.begins_at_end(text))
     }
 
-    /// Whether the block at `at`, whose key this is, is part of a run.
+    /// Whether the block at `at`, which has this key, is part of a run.
     fn is_run(&self, text: &[u8], at: usize, key: u64) -> bool {
         let first = self.blocks.partition_point(|(other, ..)| *other < key);
         self.blocks[first..]
@@ -122,14 +122,14 @@ fn key(block: &[u8]) -> u64 {
         .fold(0, |key, byte| key << 8 | u64::from(*byte))
 }
 
-/// The bit of a block in the filter.
+/// The position of a block's bit in the filter.
 fn place(key: u64) -> (usize, u64) {
-    // Fibonacci hashing: the upper bits of the product depend on all of the key.
+    // Fibonacci hashing: the upper bits of the product depend on the whole key.
     let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
-/// Whether one of the `forms` stands in `text`, which may have been cut off in the middle of one.
+/// Whether `text` contains one of the `forms`; it may have been cut off in the middle of one.
 pub(super) fn are_in<'a>(
     forms: impl Iterator<Item = &'a Forms> + Clone,
     text: &[u8],
@@ -153,7 +153,8 @@ pub(super) fn are_in<'a>(
     layer.is_some_and(|text| is_in(&text))
 }
 
-/// In lower case, without white space, backslashes and what else wraps or escapes, in the digits of usual Base64.
+/// Folds a text: lower case, without white space, backslashes and other wrapping or escaping characters, in the digits
+/// of standard Base64.
 fn folded(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for byte in text {
@@ -174,7 +175,7 @@ fn hex(bytes: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// What `bytes` are in Base64 behind so many bytes, as far as it depends on nothing else.
+/// The Base64 digits of `bytes` after a prefix of this length, as far as they do not depend on other bytes.
 fn base64_behind(prefix: usize, bytes: &[u8]) -> Vec<u8> {
     let padded = [&[0; 2][..prefix], bytes].concat();
     let digits = super::base64(&padded).into_bytes();
@@ -182,8 +183,8 @@ fn base64_behind(prefix: usize, bytes: &[u8]) -> Vec<u8> {
     digits[first..end].to_vec()
 }
 
-/// `text` with one layer of escapes resolved: those of URLs, JSON and HTML; `None` where there are none. Half an escape
-/// at the end is dropped.
+/// `text` with one layer of URL, JSON and HTML escapes resolved; `None` if it contains none. An incomplete escape at the
+/// end is dropped.
 fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
     if !text.iter().any(|byte| is_escape(*byte)) {
         return None;
@@ -214,13 +215,13 @@ fn is_escape(byte: u8) -> bool {
     matches!(byte, b'%' | b'\\' | b'&')
 }
 
-/// Resolves what stands behind a backslash, and says how long that is; `None` where nothing does.
+/// Resolves the escape after a backslash and returns its length; `None` if there is none.
 fn of_json(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let mut letter = |code| push(code, out);
     match text.first()? {
         b'u' => hexadecimal(&text[1..], 4, &mut letter).map(|length| length + 1),
         b'x' => hexadecimal(&text[1..], 2, &mut letter).map(|length| length + 1),
-        // White space, which is folded away.
+        // White space, which folding removes.
         b'n' | b'r' | b't' | b'f' | b'b' | b'v' => Some(1),
         other => {
             out.push(*other);
@@ -229,7 +230,7 @@ fn of_json(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     }
 }
 
-/// Resolves so many hexadecimal digits, or passes over fewer at the end of the text.
+/// Resolves this many hexadecimal digits; fewer at the end of the text are skipped.
 fn hexadecimal(text: &[u8], width: usize, letter: &mut dyn FnMut(u32)) -> Option<usize> {
     let digits = &text[..width.min(text.len())];
     let code = number(digits, 16)?;
@@ -239,7 +240,7 @@ fn hexadecimal(text: &[u8], width: usize, letter: &mut dyn FnMut(u32)) -> Option
     Some(digits.len())
 }
 
-/// What HTML calls the visible characters of ASCII that are no letters or digits.
+/// The HTML names of the visible ASCII characters that are neither letters nor digits.
 const NAMES: [(&str, u8); 32] = [
     ("excl", b'!'),
     ("quot", b'"'),
@@ -275,7 +276,7 @@ const NAMES: [(&str, u8); 32] = [
     ("rcub", b'}'),
 ];
 
-/// Resolves what stands behind an ampersand, and says how long that is, the semicolon included.
+/// Resolves the escape after an ampersand and returns its length, including the semicolon.
 fn of_html(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let end = text.iter().take(12).position(|byte| *byte == b';')?;
     match &text[..end] {
