@@ -1,6 +1,6 @@
 //! Completions for bash, zsh and fish: the only place that knows their syntax.
 //!
-//! Each offers the verbs, and then the options of the verb at hand. Sending has no word; in here it is called `send`.
+//! Each offers the verbs, and then the options of the current verb. Sending has no verb; in this module it is `send`.
 
 use super::help::wrapped;
 use crate::cli::{FLAGS, Flag, Shell, VERBS, Verb, VerbRow};
@@ -14,7 +14,7 @@ pub(crate) fn completions(shell: Shell) -> String {
     }
 }
 
-/// What may stand as an option's value.
+/// The possible values of an option.
 #[derive(PartialEq)]
 enum Values {
     /// One of these: `bash|zsh|fish`.
@@ -24,7 +24,7 @@ enum Values {
 }
 
 impl Values {
-    /// `None` for a switch, and where the value may be left out.
+    /// `None` for a switch, and for an option whose value may be omitted.
     fn of(flag: &Flag) -> Option<Values> {
         if !flag.needs_value() {
             return None;
@@ -37,7 +37,7 @@ impl Values {
     }
 }
 
-/// The options in parts, each with the verbs that all of it belongs to.
+/// Groups the options by the verbs that accept them.
 fn parts() -> Vec<(&'static [Verb], Vec<&'static Flag>)> {
     let mut parts: Vec<(&[Verb], Vec<&Flag>)> = Vec::new();
     for flag in FLAGS {
@@ -49,7 +49,7 @@ fn parts() -> Vec<(&'static [Verb], Vec<&'static Flag>)> {
     parts
 }
 
-/// The verbs that pass, with this between them.
+/// The words of the wanted verbs, joined with `between`.
 fn words(wanted: impl Fn(Verb) -> bool, between: &str) -> String {
     let word = |row: &VerbRow| match row.verb {
         Verb::Send => "send",
@@ -59,7 +59,7 @@ fn words(wanted: impl Fn(Verb) -> bool, between: &str) -> String {
     rows.map(word).collect::<Vec<_>>().join(between)
 }
 
-/// Those that have a word to type.
+/// The verbs that have a word.
 fn typed() -> String {
     words(|verb| verb != Verb::Send, " ")
 }
@@ -92,7 +92,7 @@ fn bash() -> String {
             ));
         }
     }
-    // Where nothing is replied, `-o default` has readline complete the name of a file.
+    // If there are no replies, `-o default` makes readline complete file names.
     let without_files = FLAGS
         .iter()
         .filter(|flag| Values::of(flag) == Some(Values::Any));
@@ -202,7 +202,7 @@ fn fish() -> String {
         ));
     }
     for flag in FLAGS {
-        // Sending has no word to be seen, so its options are those that no other verb forbids.
+        // Sending has no word to test for, so its options are those that no other verb excludes.
         let (not, verbs) = match flag.verbs.contains(&Verb::Send) {
             true => ("not ", words(|verb| !flag.verbs.contains(&verb), " ")),
             false => ("", words(|verb| flag.verbs.contains(&verb), " ")),

@@ -1,7 +1,7 @@
-//! What the options say, one by one, until it becomes a [`Command`].
+//! Collects the options one by one, until they become a [`Command`].
 //!
-//! Everything that concerns more than one option is decided here, once: defaults, what excludes what, and what would
-//! give a secret away.
+//! Everything that concerns more than one option is decided here, once: defaults, conflicts, and combinations that would
+//! reveal a secret.
 
 mod plan;
 
@@ -22,13 +22,13 @@ use crate::system::error::{Error, Kind, Result};
 pub(super) struct Draft {
     pub(super) page: Option<Page>,
     verb: Option<Verb>,
-    /// What is read now comes from the config file.
+    /// The options being read come from the config file.
     pub(super) in_config: bool,
-    /// The options given on the command line: those of the config file are for every verb they mean something to.
+    /// The options given on the command line. Those of the config file apply to every verb that accepts them.
     used: Vec<&'static Flag>,
     url: Option<Url>,
     items: Vec<Item>,
-    /// What stands behind a verb that works on a spool: its directory, and then ids.
+    /// The operands of a verb that works on a spool: its directory, then ids.
     words: Vec<OsString>,
     pub(super) data: Option<Input>,
     pub(super) no_body: bool,
@@ -93,15 +93,15 @@ pub(super) enum Page {
     Version,
 }
 
-/// How a verb is called.
+/// The usage of a verb.
 fn calling(verb: Verb) -> String {
     let row = verb_row(verb);
     format!("authpost {} [OPTIONS] {}", row.word, row.operands)
 }
 
-/// What to write for a first word that is neither a verb nor a URL.
+/// The remedy for a first word that is neither a verb nor a URL.
 fn instead_of_url(word: &str) -> String {
-    // curl's way: --json '{…}' URL.
+    // As with curl: --json '{…}' URL.
     if word.starts_with(['{', '['])
         && let Some(hint) = suggest::foreign("--json")
     {
@@ -126,12 +126,12 @@ impl Draft {
         self.page.get_or_insert(Page::Help { all: false });
     }
 
-    /// The config file ends here; the command line's own source of the token takes the place of the file's.
+    /// Ends the config file. A token source on the command line replaces the file's.
     pub(super) fn end_of_config(&mut self) {
         self.config_sources = std::mem::take(&mut self.sources);
         self.used.clear();
         self.in_config = false;
-        // A URL in the file does not keep the command line from saying another verb.
+        // A URL in the config file does not prevent another verb on the command line.
         self.verb = self.verb.filter(|verb| *verb != Verb::Send);
     }
 
@@ -139,7 +139,7 @@ impl Draft {
         self.used.push(flag);
     }
 
-    /// A verb or the URL first, then what the verb takes.
+    /// Handles a positional argument: first a verb or the URL, then the operands of the verb.
     pub(super) fn positional(&mut self, word: OsString) -> Result<()> {
         if self.verb.is_some_and(Verb::takes_spool) {
             self.words.push(word);
@@ -176,7 +176,7 @@ impl Draft {
             ))
             .hint(instead_of_url(text)));
         }
-        // A URL may hold a password, so a bad one is not repeated.
+        // A URL may contain a password, so an invalid one is not quoted.
         let url = Url::parse(text).map_err(|why| {
             wrong(format!("reading the URL: {why}"))
                 .hint("write it as https://HOST/PATH; a token, or user:password for --auth-scheme Basic, goes into --token-file")
@@ -189,7 +189,7 @@ impl Draft {
         self.sources.push(source);
     }
 
-    /// A header of the command line, which every user of the machine can read.
+    /// Checks a header from the command line, which every user of the machine can read.
     pub(super) fn header(&mut self, text: &str) -> std::result::Result<(), String> {
         let (name, value) = text.split_once(':').ok_or("there is no colon in it")?;
         let (name, value) = (name.trim(), value.trim());

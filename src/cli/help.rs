@@ -1,7 +1,7 @@
 //! Help, manual page and shell completions, rendered from [`FLAGS`], [`VERBS`] and [`EXITS`].
 //!
-//! What is said about an option, a verb or an exit code comes from its row, so that it cannot go stale. The golden files
-//! under `tests/golden` hold the results; `make bless` rewrites them.
+//! Every statement about an option, a verb or an exit code comes from its row, so it cannot become outdated. The golden
+//! files under `tests/golden` hold the results; `make bless` rewrites them.
 
 use crate::cli::{FLAGS, Flag, HelpSection, VERBS, Verb, VerbRow, usage};
 use crate::delivery::exit::{EXITS, ExitRow};
@@ -11,17 +11,17 @@ pub(super) const ABOUT: &str = env!("CARGO_PKG_DESCRIPTION");
 pub(super) const OUTPUT: &str = "The status line goes to standard error, the API's answer to standard output. \
                       The exit code says whether the API accepted the document, and whether a retry is safe.";
 
-/// The longest line, in characters.
+/// The maximum line length, in characters.
 pub(super) const WIDTH: usize = 80;
 
 /// The column of the texts beside options, items and variables.
 pub(super) const COLUMN: usize = 31;
 
-/// What the items are for; a table follows.
+/// The purpose of items; a table follows.
 pub(super) const ITEMS_ARE: &str = "Items build a JSON object, in order. In a name, put \\ before a literal = : @ [ ] or \\. A text is sent as it is; \
      give one that begins with @ or = as JSON.";
 
-/// The forms of an item, with the value that each makes.
+/// The forms of an item, with the value that each produces.
 pub(super) const ITEMS: &[(&str, &str)] = &[
     ("name=text", "a string"),
     (
@@ -74,7 +74,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The summary for `-h`; everything for `--help`.
+/// The summary for `-h`; the full text for `--help`.
 pub(crate) fn help(all: bool) -> String {
     let mut out = format!(
         "authpost {VERSION}\n{}{}\nUsage:\n",
@@ -129,7 +129,7 @@ pub(crate) fn help(all: bool) -> String {
     out
 }
 
-/// What this binary is.
+/// The version of this binary, and how it was built.
 pub(crate) fn version() -> String {
     let libc = if cfg!(target_env = "musl") {
         "musl"
@@ -160,7 +160,7 @@ pub(super) fn call(row: &VerbRow) -> String {
         .join(" ")
 }
 
-/// `    --cacert FILE`: the long names line up, with a short name or without.
+/// `    --cacert FILE`: long names are aligned, with or without a short name.
 pub(super) fn aligned(flag: &Flag) -> String {
     match flag.short {
         Some(_) => usage(flag),
@@ -168,14 +168,14 @@ pub(super) fn aligned(flag: &Flag) -> String {
     }
 }
 
-/// The verbs to which the option belongs, if sending is not one of them.
+/// The verbs that the option is restricted to, if it does not apply to sending.
 pub(super) fn only_for(flag: &Flag) -> Option<String> {
     let rows = VERBS.iter().filter(|row| flag.verbs.contains(&row.verb));
     let words: Vec<_> = rows.map(|row| row.word).collect();
     (!flag.verbs.contains(&Verb::Send)).then(|| words.join(", "))
 }
 
-/// The brief, after the verbs that the option is only for.
+/// The brief, preceded by the verbs that the option is restricted to.
 pub(super) fn brief(flag: &Flag) -> String {
     match only_for(flag) {
         Some(verbs) => format!("{verbs}: {}", flag.brief),
@@ -183,7 +183,7 @@ pub(super) fn brief(flag: &Flag) -> String {
     }
 }
 
-/// The brief as a sentence, and the text.
+/// The brief as a sentence, followed by the text.
 pub(super) fn paragraphs(flag: &Flag) -> Vec<String> {
     let mut first = sentence(flag.brief);
     if let Some(verbs) = only_for(flag) {
@@ -193,12 +193,12 @@ pub(super) fn paragraphs(flag: &Flag) -> Vec<String> {
     [first].into_iter().chain(text.map(str::to_owned)).collect()
 }
 
-/// Whether a paragraph keeps its line breaks: a list or an example, which begins with a space.
+/// Whether the line breaks of a paragraph are kept: a list or an example, which begins with a space.
 pub(super) fn is_laid_out(paragraph: &str) -> bool {
     paragraph.starts_with(' ')
 }
 
-/// The options of a verb, as a list or as the difference to those for sending, whichever is shorter.
+/// The options of a verb, as a list or as the difference from those for sending, whichever is shorter.
 pub(super) fn options(row: &VerbRow) -> String {
     let list = |wanted: &dyn Fn(&Flag) -> bool| {
         let flags = FLAGS
@@ -232,7 +232,7 @@ pub(super) fn consequence(row: &ExitRow) -> String {
     format!("{} {}", sentence(row.meaning), sentence(row.advice))
 }
 
-/// A clause with a capital and a full stop. One that ends in a default keeps its end.
+/// Makes a sentence of a clause: a capital and a full stop. If it ends in a default, no full stop is added.
 pub(super) fn sentence(clause: &str) -> String {
     let mut text = clause.to_owned();
     if let Some(first) = text.get_mut(..1) {
@@ -249,7 +249,7 @@ pub(super) fn owned<'a>(rows: &'a [(&str, &str)]) -> impl Iterator<Item = (Strin
     rows.iter().map(owned)
 }
 
-/// Two columns. A name too long for the first one gets a line of its own.
+/// Prints two columns. A name that is too long for the first column gets its own line.
 pub(super) fn table(out: &mut String, column: usize, rows: impl Iterator<Item = (String, String)>) {
     for (name, text) in rows {
         let text = wrapped(&text, column + 2);
@@ -261,7 +261,7 @@ pub(super) fn table(out: &mut String, column: usize, rows: impl Iterator<Item = 
     }
 }
 
-/// Lines of at most [`WIDTH`] characters, each with this margin. A text in brackets is not broken.
+/// Wraps text at [`WIDTH`] characters, each line with this margin. Text in brackets is not broken.
 pub(super) fn wrapped(text: &str, margin: usize) -> String {
     if is_laid_out(text) {
         let lines = text.lines();

@@ -1,4 +1,4 @@
-//! The manual pages, in roff with man(7)'s macros: the only place that knows roff.
+//! The manual pages, in roff with the man(7) macros: the only place that knows roff.
 
 use super::help::{
     ABOUT, ENVIRONMENT, EXAMPLES, ITEMS, ITEMS_ARE, OUTPUT, VERSION, consequence, is_laid_out,
@@ -8,7 +8,7 @@ use super::manual::{DATE, JOBS, SPOOL, SPOOL_NAME};
 use crate::cli::{FLAGS, Flag, HelpSection, Manual, VERBS, VerbRow};
 use crate::delivery::exit::EXITS;
 
-/// A manual page.
+/// Renders a manual page.
 pub(crate) fn man(page: Manual) -> String {
     match page {
         Manual::Authpost => authpost(),
@@ -114,7 +114,7 @@ fn head(title: &str, section: u8, name: &str, what: &str, volume: &str) -> Strin
     )
 }
 
-/// A verb, with what it does and its options.
+/// Renders a verb: what it does, and its options.
 fn verb(out: &mut String, row: &VerbRow) {
     let what = match row.word {
         "" => sentence(row.brief),
@@ -123,7 +123,7 @@ fn verb(out: &mut String, row: &VerbRow) {
     entry(out, &call(row), &what);
 }
 
-/// Other pages, by name and section.
+/// Renders references to other pages, by name and section.
 fn see_also(out: &mut String, pages: &[(&str, u8)]) {
     let pages: Vec<_> = pages
         .iter()
@@ -132,7 +132,7 @@ fn see_also(out: &mut String, pages: &[(&str, u8)]) {
     out.push_str(&format!(".SH SEE ALSO\n{}\n", pages.join(",\n")));
 }
 
-/// What whatis(1) shows: the first clause, without a capital and a full stop.
+/// The text that whatis(1) shows: the first clause, without a capital and a full stop.
 fn name_line() -> String {
     let (clause, _) = ABOUT.split_once(',').unwrap_or((ABOUT, ""));
     let mut text = clause.trim_end_matches('.').to_owned();
@@ -142,13 +142,13 @@ fn name_line() -> String {
     text
 }
 
-/// A paragraph with a hanging term. The term is roff already.
+/// Renders a paragraph with a hanging term, which is already roff.
 fn entry(out: &mut String, term: &str, what: &str) {
     out.push_str(&format!(".TP\n{term}\n"));
     text(out, what, ".IP");
 }
 
-/// Paragraphs, with this macro between them.
+/// Renders paragraphs, separated by this macro.
 fn text(out: &mut String, what: &str, between: &str) {
     let mut before = false;
     for paragraph in what.split("\n\n") {
@@ -165,12 +165,12 @@ fn text(out: &mut String, what: &str, between: &str) {
     }
 }
 
-/// Lines shown as they are, indented.
+/// Renders lines unchanged, indented.
 fn laid_out(out: &mut String, lines: &str) {
     out.push_str(&format!(".PP\n.in +4n\n.nf\n{}\n.fi\n.in\n", roff(lines)));
 }
 
-/// Words on lines that are short enough for mandoc(1) and a diff.
+/// Wraps words into lines that are short enough for mandoc(1) and for a diff.
 fn fill(out: &mut String, paragraph: &str) {
     let mut width = 0;
     for word in paragraph.split_whitespace() {
@@ -212,7 +212,7 @@ fn option(flag: &Flag) -> String {
     )
 }
 
-/// Escapes a text for roff, so that it is shown unchanged and can be pasted into a shell.
+/// Escapes text for roff, so that it is shown unchanged and can be pasted into a shell.
 fn roff(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     if text.starts_with('.') {

@@ -1,14 +1,15 @@
-//! What only the manual pages say: complete examples, and how a spool works. No roff; that is [`man`](super::man)'s.
+//! The texts that only the manual pages have: complete examples, and how a spool works. No roff; that is in
+//! [`man`](super::man).
 //!
-//! Paragraphs are separated by empty lines; one that begins with a space is shown as it is.
+//! Empty lines separate paragraphs; one that begins with a space is shown unchanged.
 
-/// The date of the last change to the pages, as man(7) wants one. From a release on, that of the release.
+/// The date of the last change to the pages, which man(7) requires. From a release on, the date of the release.
 pub(super) const DATE: &str = "2026-11-21";
 
-/// What the pages call themselves beside their names.
+/// The description of the page beside its name.
 pub(super) const SPOOL_NAME: &str = "keep JSON documents on disk until an API accepts them";
 
-/// Whole jobs, each under a heading.
+/// Complete tasks, each with a heading.
 pub(super) const JOBS: &[(&str, &str)] = &[
     (
         "From cron",
@@ -81,7 +82,7 @@ pub(super) const JOBS: &[(&str, &str)] = &[
     ),
 ];
 
-/// How a spool works, each part under a heading. The option --spool and the verbs are said before it.
+/// How a spool works, each part with a heading. The option --spool and the verbs are explained before it.
 pub(super) const SPOOL: &[(&str, &str)] = &[
     (
         "Delivery",

@@ -1,9 +1,8 @@
-//! The command line and the config file, read into a [`Command`].
+//! Parses the command line and the config file into a [`Command`].
 //!
-//! The only room that names `lexopt`. Every option is a row of [`FLAGS`], from which the help, the manual page and the
+//! The only folder that uses `lexopt`. Every option is a row of [`FLAGS`], from which the help, the manual page and the
 //! completions are rendered too. Parsing only validates: no file but the config file is opened here. Options are
-//! gathered in a [`Draft`], and everything that concerns more than one of them is checked where the draft becomes a
-//! [`Plan`].
+//! collected in a [`Draft`]. Checks across options happen where the draft becomes a [`Plan`].
 
 pub(crate) mod completions;
 mod draft;
@@ -27,38 +26,38 @@ use draft::Draft;
 use table::{FLAGS, VERBS};
 use value::OptionValue;
 
-/// What the user asks for.
+/// What the user asked for.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Send one document.
     Send(Box<Plan>),
-    /// Test everything that can be tested without sending it.
+    /// Test everything that can be tested without sending the document.
     Check(Box<Plan>),
-    /// Deliver what waits in a spool.
+    /// Deliver the pending messages of a spool.
     Flush(Box<Flush>),
     /// List the messages of a spool.
     List {
         /// The spool.
         dir: PathBuf,
-        /// As JSON, a message a line.
+        /// As JSON, one message per line.
         json: bool,
     },
     /// Show one message.
     Show(Chosen),
-    /// Make messages due, the dead ones included.
+    /// Requeue messages, including dead-lettered ones.
     Retry(Chosen),
     /// Remove messages.
     Drop(Chosen),
-    /// Say how to use it: in short, or all of it.
+    /// Print the help.
     Help {
-        /// All of it.
+        /// The full help, not the summary.
         all: bool,
     },
     /// Print a manual page.
     Man(Manual),
     /// Print the completions for a shell.
     Completions(Shell),
-    /// Say what this binary is.
+    /// Print the version.
     Version,
 }
 
@@ -80,28 +79,28 @@ pub(crate) enum Shell {
     Fish,
 }
 
-/// What authpost can be told to do.
+/// The verbs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Verb {
-    /// Send one document: what it does when no verb is given.
+    /// Send one document: the default without a verb.
     #[default]
     Send,
     /// Test everything that can be tested without sending.
     Check,
-    /// Deliver what waits in a spool.
+    /// Deliver the pending messages of a spool.
     Flush,
     /// List the messages of a spool.
     List,
     /// Show one message.
     Show,
-    /// Make messages due.
+    /// Requeue messages.
     Retry,
     /// Remove messages.
     Drop,
 }
 
 impl Verb {
-    /// Whether it works on a spool, whose directory comes first.
+    /// Whether the verb works on a spool, whose directory is then its first operand.
     fn takes_spool(self) -> bool {
         !matches!(self, Verb::Send | Verb::Check)
     }
@@ -109,11 +108,11 @@ impl Verb {
 
 /// One row of the table of verbs.
 pub(crate) struct VerbRow {
-    /// Which.
+    /// The verb.
     pub(crate) verb: Verb,
-    /// The word on the command line; empty for what needs none.
+    /// Its word on the command line; empty for sending.
     pub(crate) word: &'static str,
-    /// What follows it there.
+    /// The operands after it.
     pub(crate) operands: &'static str,
     /// What it does, in a few words.
     pub(crate) brief: &'static str,
@@ -121,26 +120,26 @@ pub(crate) struct VerbRow {
 
 /// One option.
 pub(crate) struct Flag {
-    /// The name behind `--`.
+    /// The name after `--`.
     pub(crate) long: &'static str,
-    /// The letter behind `-`.
+    /// The letter after `-`.
     pub(crate) short: Option<char>,
-    /// What to call its value; `None` for a switch.
+    /// The placeholder for its value; `None` for a switch.
     pub(crate) value: Option<&'static str>,
-    /// Where it stands in the help.
+    /// Its section of the help.
     pub(crate) group: HelpSection,
-    /// The verbs that it means something to.
+    /// The verbs that accept it.
     pub(crate) verbs: &'static [Verb],
     /// What it does, in a few words.
     pub(crate) brief: &'static str,
-    /// All there is to know, where the brief does not say it; paragraphs are separated by empty lines.
+    /// The details that the brief does not give; empty lines separate paragraphs.
     pub(crate) text: &'static str,
-    /// Notes it in the draft. The error is a clause about the value.
+    /// Stores it in the draft. The error is a clause about the value.
     set: fn(&mut Draft, OptionValue) -> std::result::Result<(), String>,
 }
 
 impl Flag {
-    /// Whether its value may be left out. It is then written behind a `=`, as its name says: `[=spool]`.
+    /// Whether its value may be omitted. A value is then attached with `=`, as its placeholder shows: `[=spool]`.
     fn may_lack_value(&self) -> bool {
         self.value.is_some_and(|value| value.starts_with("[="))
     }
@@ -150,7 +149,7 @@ impl Flag {
     }
 }
 
-/// The parts of the help.
+/// The sections of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HelpSection {
     /// What is sent.
@@ -195,10 +194,10 @@ impl HelpSection {
     }
 }
 
-/// Reads the command line, and before it the config file that it or `AUTHPOST_CONFIG` names.
+/// Parses the command line, and before it the config file that it or `AUTHPOST_CONFIG` names.
 ///
 /// # Errors
-/// [`Kind::Usage`]; for a config file [`Kind::Config`].
+/// [`Kind::Usage`]; [`Kind::Config`] for a config file.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Command> {
     let mut draft = Draft::default();
     if let Some(path) = config_file(arguments) {
@@ -221,7 +220,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Command> {
     draft.into_command()
 }
 
-/// Whether arguments that [`parse`] cannot read ask for the record of a document that is to be sent.
+/// Whether arguments that [`parse`] rejects ask for the report of a document to send.
 pub(crate) fn wants_report(arguments: &[OsString]) -> bool {
     let Scan { options, verb } = Scan::of(arguments);
     if verb.is_some_and(|verb| verb != Verb::Send) {
@@ -234,7 +233,7 @@ pub(crate) fn wants_report(arguments: &[OsString]) -> bool {
             .is_some_and(|arguments| Scan::of(&arguments).options.iter().any(is_report))
 }
 
-/// What can be told of arguments before they are read; mistakes are left to that.
+/// What can be learned from arguments before they are parsed; errors are left to the parser.
 struct Scan {
     /// The options and their values.
     options: Vec<(&'static Flag, Option<OsString>)>,
@@ -273,8 +272,8 @@ impl Scan {
     }
 }
 
-/// The last `--config` of the command line, else `AUTHPOST_CONFIG`; none where a page is asked for, which no file
-/// changes. The file is read first, so it is looked for first.
+/// The last `--config` of the command line, else `AUTHPOST_CONFIG`; none if a help page is requested, because no config
+/// file affects it. The file is parsed before the command line, so its name has to be found first.
 fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
     let options = Scan::of(arguments).options;
     let is_page = |flag: &Flag| matches!(flag.long, "help" | "man" | "completions" | "version");
@@ -289,7 +288,7 @@ fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// One argument a line; blank lines and lines that start with `#` are passed over.
+/// Reads one argument per line; skips blank lines and lines that start with `#`.
 fn config_arguments(path: &Path) -> Result<Vec<OsString>> {
     let text = fs::read_to_string(path).map_err(|why| {
         let why = match why.kind() {
@@ -318,7 +317,7 @@ fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
                 draft.positional(value)?;
                 continue;
             }
-            // The one option whose letter means less than its name.
+            // The only option whose short name means less than its long name.
             Arg::Short('h') => {
                 draft.brief_help();
                 continue;
@@ -353,7 +352,7 @@ fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
     Ok(())
 }
 
-/// What `lexopt` cannot read. Values are not repeated: a switch may have been taken for the place of a token.
+/// The error for arguments that `lexopt` rejects. Values are not quoted: the user may have put a token after a switch.
 fn unread(why: lexopt::Error) -> Error {
     let what = match why {
         lexopt::Error::UnexpectedValue { option, .. } => {
@@ -375,7 +374,7 @@ pub(crate) fn verb_row(verb: Verb) -> &'static VerbRow {
 }
 
 fn unknown(name: &str) -> Error {
-    // An option and its value in one line of a config file: the value may be a secret.
+    // An option and its value on one line of a config file: the value may be a secret.
     let (name, hint) = match name.split_once(char::is_whitespace) {
         Some((name, _)) => (
             format!("'{name} …'"),
@@ -418,7 +417,8 @@ pub(crate) fn usage(flag: &Flag) -> String {
     format!("{short}--{}{value}", flag.long)
 }
 
-/// A word of the command line for a message. It could be anything, a token too: enough to know it by, and no more.
+/// Quotes a word of the command line in a message. It could be anything, even a token, so only enough of it is shown to
+/// recognize it.
 fn shown(word: &OsStr) -> String {
     let text = word.to_string_lossy();
     match text.char_indices().nth(8) {

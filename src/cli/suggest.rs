@@ -1,13 +1,13 @@
-//! What to write instead: for words of curl, HTTPie, xh and requests, and for misspellings.
+//! Suggestions for options of curl, HTTPie, xh and requests, and for misspellings.
 //!
-//! The tests read this file as well and run each command as it is printed, so it uses nothing of the crate. No text here
-//! holds anything of the command line: what was typed may be a token.
+//! The tests include this file too and run each command as printed, so it uses nothing of the crate. No text here quotes
+//! the command line, because what the user typed may be a token.
 
-/// Words that people know from elsewhere.
+/// Words that users know from other programs.
 pub(crate) struct Foreign {
     /// The words, each as typed.
     pub(crate) words: &'static [&'static str],
-    /// What authpost does about it.
+    /// What authpost offers instead.
     pub(crate) why: &'static str,
     /// A command that works.
     pub(crate) command: &'static str,
@@ -274,14 +274,14 @@ pub(crate) const FOREIGN: &[Foreign] = &[
     },
 ];
 
-/// The hint for a word that is known from elsewhere.
+/// The hint for a word of another program.
 pub(crate) fn foreign(word: &str) -> Option<String> {
     let row = FOREIGN.iter().find(|row| row.words.contains(&word))?;
     Some(format!("{}: {}", row.why, row.command))
 }
 
-/// The candidate that `word` is most likely a misspelling of: one letter is wrong, or two in a long word. Case is
-/// ignored, and two letters that changed places count as one.
+/// The candidate that `word` is most likely a misspelling of: it differs in one letter, or in two for a long word. Case
+/// is ignored, and two swapped letters count as one difference.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl Iterator<Item = &'a str>,
@@ -300,7 +300,7 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters are to be added, removed, replaced or swapped with the next one (optimal string alignment).
+/// How many letters must be added, removed, replaced or swapped with the next one (optimal string alignment distance).
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
     for i in 0..=a.len() {

@@ -1,11 +1,11 @@
-//! Every option, once. Parser, help, manual page and completions are rendered from these rows.
+//! All options, each defined once. Parser, help, manual page and completions are rendered from these rows.
 
 use super::draft::Page;
 use super::{Flag, HelpSection, Manual, Shell, Verb, VerbRow};
 use crate::request::Family;
 use crate::request::{self, Input, Method, TokenSource};
 
-/// What authpost can be told to do, in the order of the help.
+/// The verbs, in the order of the help.
 pub(super) const VERBS: &[VerbRow] = &[
     VerbRow {
         verb: Verb::Send,
@@ -68,10 +68,10 @@ const QUIET: &[Verb] = &[
     Verb::Retry,
     Verb::Drop,
 ];
-/// `check` takes every option for sending but --dry-run: put `check` before the arguments to test them.
+/// The options for sending. `check` accepts all of them but --dry-run: put `check` before the arguments to test them.
 const SENDING: &[Verb] = &[Verb::Send, Verb::Check];
 
-/// The format of the file.
+/// The format of the OAuth2 file.
 const OAUTH2: &str = "FILE is a JSON object. All its values are strings (RFC 6749):
 
   token_url           the token endpoint: https, or http to this machine
@@ -951,7 +951,7 @@ pub(super) const FLAGS: &[Flag] = &[
         brief: "read arguments from FILE [default: $AUTHPOST_CONFIG]",
         text: "FILE has one argument per line. Blank lines and lines that start with # are skipped. The command \
                line is read after FILE, and overrides it.",
-        // Read before everything else, by a pass of its own.
+        // A separate pass reads it before everything else.
         set: |draft, value| match draft.in_config {
             true => Err("a config file cannot name another".to_owned()),
             false => value.path().map(drop),

@@ -1,4 +1,4 @@
-//! The value of an option, read as what the option needs.
+//! Parses the value of an option into the type that the option needs.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ impl OptionValue {
         }
     }
 
-    /// So many a second, to the thousandth, as the time from one to the next: `50`, `0.1`.
+    /// A rate per second, with up to three decimals, as the time between two events: `50`, `0.1`.
     pub(super) fn interval(self) -> std::result::Result<Duration, String> {
         let text = self.text()?;
         let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
@@ -70,7 +70,7 @@ impl OptionValue {
         }
     }
 
-    /// A time that is more than none.
+    /// A duration greater than zero.
     pub(super) fn positive_duration(self) -> std::result::Result<Duration, String> {
         match self.duration()? {
             Duration::ZERO => Err("it must be more than 0".to_owned()),
@@ -78,7 +78,7 @@ impl OptionValue {
         }
     }
 
-    /// Bytes: `1048576`, `64K`, `16M`, `1G`.
+    /// A size in bytes: `1048576`, `64K`, `16M`, `1G`.
     pub(super) fn size(self) -> std::result::Result<u64, String> {
         let text = self.text()?;
         let (digits, unit) = match text.as_bytes().last() {

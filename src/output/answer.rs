@@ -1,4 +1,4 @@
-//! The answer as it is shown: its JSON, which of its headers, how much of it after an error, and how it ended.
+//! Prints the answer: its JSON, some of its headers, a quotation after an error, and how it ended.
 
 use std::io::Write;
 
@@ -9,11 +9,11 @@ use crate::json;
 use crate::system::error::Result;
 use crate::system::secret;
 
-/// How much of an API's answer is quoted after an error.
+/// How many lines of an API's answer are quoted after an error.
 const QUOTED_LINES: usize = 10;
 const QUOTED_BYTES: usize = 1000;
 
-/// Prints JSON with one member or element a line.
+/// Prints JSON with one member or element per line.
 pub(super) fn pretty(json: &str) -> Result<()> {
     print(json.len(), |out| {
         json::pretty(json.as_bytes(), out)?;
@@ -21,7 +21,7 @@ pub(super) fn pretty(json: &str) -> Result<()> {
     })
 }
 
-/// Prints text that ends with a line's end.
+/// Prints text, with a final line feed.
 pub(super) fn page_with_newline(text: &[u8]) -> Result<()> {
     print(text.len(), |out| {
         out.write_all(text)?;
@@ -32,8 +32,8 @@ pub(super) fn page_with_newline(text: &[u8]) -> Result<()> {
     })
 }
 
-/// The value of a header, unless it may be a secret: by its name, or by what credentials look like. APIs hide secrets in
-/// the query of a URL too.
+/// The value of a header, masked if it may be a secret: judged by the name, or by what credentials look like. APIs also
+/// put secrets into the query of a URL.
 pub(super) fn shown(name: &str, value: &str) -> String {
     if secret::is_named(name) || value.split([' ', ',', ';', '=', '"']).any(secret::is_jwt) {
         return "(not shown)".to_owned();
@@ -62,7 +62,7 @@ fn without_queries(text: &str) -> String {
     shown + rest
 }
 
-/// The first lines of what the API said.
+/// Quotes the first lines of the answer.
 pub(super) fn quote(answer: &Answer) {
     if answer.repeats_secret {
         return print_line("  (the answer repeats a secret, so it is not shown here)");
@@ -79,7 +79,7 @@ pub(super) fn quote(answer: &Answer) {
     }
 }
 
-/// That an answer is not whole, where that is not the failure itself.
+/// A message that an answer is incomplete, if that is not itself the failure.
 pub(super) fn end_of(answer: &Answer, fate: Fate) -> Option<String> {
     let bytes = answer.body.len();
     match &answer.end {

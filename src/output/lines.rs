@@ -1,6 +1,6 @@
-//! What is printed of a run over many lines: failures by their numbers, a progress line on a terminal, the count.
+//! Prints the progress of a run over many lines: failures by line number, a progress line on a terminal, and the totals.
 //!
-//! What always holds: the progress line is wiped before anything else is printed, and never goes to a file or a pipe.
+//! Invariants: the progress line is cleared before anything else is printed, and is never written to a file or a pipe.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -19,10 +19,10 @@ use crate::request::job::Job;
 use crate::request::{Output, Show, Target};
 use crate::system::error::{Error, Result};
 
-/// The progress line is drawn anew this often at most.
+/// The minimum time between two redraws of the progress line.
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// How many lines came to what.
+/// How many lines had which result.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     accepted: u64,
@@ -31,12 +31,12 @@ pub(crate) struct Tally {
     unavailable: u64,
     unknown: u64,
     spooled: u64,
-    /// What follows was not read.
+    /// The rest of the input was not read.
     is_open: bool,
 }
 
 impl Tally {
-    /// Adds so many lines of one fate.
+    /// Counts this many lines with one result.
     pub(crate) fn add(&mut self, fate: Fate, lines: u64) {
         *match fate {
             Fate::Accepted => &mut self.accepted,
@@ -48,7 +48,7 @@ impl Tally {
         } += lines;
     }
 
-    /// Adds the lines behind a stop, none of which was sent; `None` where they were not counted.
+    /// Counts the lines after the point where the run stopped, none of which was sent; `None` if they were not counted.
     pub(crate) fn add_rest(&mut self, lines: Option<u64>) {
         self.unsent += lines.unwrap_or_default();
         self.is_open = lines.is_none();
@@ -82,23 +82,23 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Reports the deliveries of lines as one `Output` wants it.
+/// Reports the delivery of lines, with the settings of an `Output`.
 #[derive(Debug)]
 pub(crate) struct LineReport<'a> {
     report: Report<'a>,
     output: &'a Output,
     target: &'a Target,
-    /// Whether there is a terminal for a progress line.
+    /// Whether there is a terminal to show a progress line.
     live: bool,
-    /// When the progress line may be drawn anew.
+    /// When the progress line may be redrawn.
     due: Duration,
     drawn: bool,
-    /// The remedy told last: many lines may fail for one reason.
+    /// The last remedy that was printed: many lines may fail for the same reason.
     hint: Option<String>,
 }
 
 impl LineReport<'_> {
-    /// As `output` wants it, for lines on their way to `target`.
+    /// A report with the settings of `output`, for lines that go to `target`.
     pub(crate) fn new<'a>(output: &'a Output, target: &'a Target) -> LineReport<'a> {
         LineReport {
             report: Report::new(output),
@@ -111,7 +111,7 @@ impl LineReport<'_> {
         }
     }
 
-    /// What happens while a document with these lines is delivered.
+    /// Reports an event during the delivery of a document with these lines.
     pub(crate) fn event(&mut self, job: &Job, span: &RangeInclusive<u64>, event: Event) {
         if self.output.verbose {
             self.wipe();
@@ -122,7 +122,7 @@ impl LineReport<'_> {
         }
     }
 
-    /// A line that cannot be sent.
+    /// Reports a line that cannot be sent.
     ///
     /// # Errors
     /// As for [`super::page`].
@@ -144,7 +144,7 @@ impl LineReport<'_> {
         }
     }
 
-    /// That the document with these lines was not sent, and nothing after it will be.
+    /// Reports that the document with these lines was not sent, and that nothing after it will be.
     ///
     /// # Errors
     /// As for [`super::page`].
@@ -158,7 +158,7 @@ impl LineReport<'_> {
         }
     }
 
-    /// What a delivery came to.
+    /// Reports the result of a delivery.
     ///
     /// # Errors
     /// As for [`super::page`].
@@ -215,7 +215,7 @@ impl LineReport<'_> {
         }
     }
 
-    /// The line of a document without a value: what is printed has a line for each, in their order.
+    /// Prints an empty line for a document without a value, so that the output has one line per document, in order.
     fn nothing_picked(&mut self) -> Result<()> {
         self.wipe();
         match self.output.quiet {
@@ -224,12 +224,12 @@ impl LineReport<'_> {
         }
     }
 
-    /// That these lines are kept in the spool in `dir`, and why; and that what follows will be.
+    /// Reports that these lines are stored in the spool in `dir`, why, and that all following lines will be.
     pub(crate) fn given_up(&mut self, span: &RangeInclusive<u64>, outcome: &Outcome, dir: &str) {
         if self.output.quiet {
             return;
         }
-        // What is a failure all the same is told with its answer.
+        // If it counts as a failure, its answer has already been reported.
         let why = match outcome.exit() {
             Exit::Ok => format!("{}; ", outcome.why()),
             _ => String::new(),
@@ -241,7 +241,7 @@ impl LineReport<'_> {
         );
     }
 
-    /// That all lines are kept in the spool in `dir`, and why.
+    /// Reports that all lines are stored in the spool in `dir`, and why.
     pub(crate) fn all_queued(&mut self, why: &str, hint: Option<String>, dir: &Path, exit: Exit) {
         if self.output.quiet && exit == Exit::Ok {
             return;
@@ -256,13 +256,13 @@ impl LineReport<'_> {
         }
     }
 
-    /// What stopped us.
+    /// Reports the error that stopped the run.
     pub(crate) fn error(&mut self, error: &Error) {
         self.wipe();
         super::error(error);
     }
 
-    /// Draws the progress line, unless it was drawn just now.
+    /// Draws the progress line, unless it was drawn a moment ago.
     pub(crate) fn progress(&mut self, tally: &Tally, elapsed: Duration) {
         if !self.live || elapsed < self.due {
             return;
@@ -273,8 +273,8 @@ impl LineReport<'_> {
         draw(&format!("{tally}, {rate:.0} lines/s"));
     }
 
-    /// What the run came to. Where it stopped early: the last line that was settled, and the last one of those that the
-    /// API may have taken.
+    /// Reports the totals of the run. If it stopped early, `stopped` has the last settled line, and the last of the lines
+    /// that the API may have accepted.
     pub(crate) fn end(
         &mut self,
         tally: &Tally,
@@ -320,7 +320,7 @@ impl LineReport<'_> {
     }
 }
 
-/// Puts `text` in the place of the terminal's last line.
+/// Replaces the terminal's last line by `text`.
 fn draw(text: &str) {
     let _ = io::stderr()
         .lock()

@@ -1,8 +1,8 @@
-//! Every word that is printed.
+//! All printing.
 //!
-//! The answer goes to standard output, everything about it to standard error. What comes from the API is never let
-//! through to a terminal's escape sequences, headers that may hold a secret are not shown, and an
-//! answer that repeats a secret is not quoted there. A reader that went away is not an error; a full disk is.
+//! The answer goes to standard output, everything about it to standard error. Data from the API never reaches a terminal
+//! as an escape sequence. On standard error, headers that may hold a secret are masked, and an answer that repeats a
+//! secret is not quoted. A reader that closed its pipe is not an error; a full disk is.
 
 mod answer;
 mod lines;
@@ -21,14 +21,14 @@ pub(crate) use request::dry_run;
 use terminal::Out;
 pub(crate) use terminal::{fit, printable};
 
-/// One line on standard error, whatever is in it. That it cannot be written is nothing we could tell anybody.
+/// Prints one line to standard error, escaped if necessary. If that fails, there is no way to report it.
 fn print_line(text: &str) {
     let _ = io::stderr()
         .lock()
         .write_all(format!("{}\n", printable(text)).as_bytes());
 }
 
-/// What stopped us, and the remedy.
+/// Prints an error and its remedy.
 pub(crate) fn error(error: &Error) {
     print_line(&format!("authpost: {error}"));
     if let Some(remedy) = error.remedy() {
@@ -36,7 +36,7 @@ pub(crate) fn error(error: &Error) {
     }
 }
 
-/// The record of a document whose command line could not be read.
+/// Prints the record of a document whose command line could not be parsed.
 ///
 /// # Errors
 /// As for [`page`].
@@ -44,12 +44,12 @@ pub(crate) fn not_sent(error: &Error) -> Result<()> {
     Record::not_sent(None, error).print()
 }
 
-/// Something worth knowing that stops nothing.
+/// Prints information about a run that continues.
 pub(crate) fn info(text: &str) {
     print_line(&format!("authpost: {text}"));
 }
 
-/// A bug: in one line, without a backtrace.
+/// Reports a bug in one line, without a backtrace.
 pub(crate) fn bug(what: &str) {
     print_line(&format!(
         "authpost: this is a bug in authpost {}: {what}",
@@ -63,12 +63,12 @@ pub(crate) fn bug(what: &str) {
 /// Writes to standard output.
 ///
 /// # Errors
-/// [`Kind::Output`], unless it is only that nobody reads it any more.
+/// [`Kind::Output`], unless the reader has closed its pipe.
 pub(crate) fn page(text: &[u8]) -> Result<()> {
     print(text.len(), |out| out.write_all(text))
 }
 
-/// Writes to standard output, in pieces, what will be about so many bytes.
+/// Writes about `size` bytes to standard output, in pieces.
 fn print(size: usize, write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<()> {
     let mut out = Out::new(size);
     match write(&mut out).and_then(|()| out.flush()) {

@@ -14,18 +14,18 @@ use crate::request::Target;
 use crate::request::job::{Job, Key};
 use crate::system::error::{Error, Result};
 
-/// What a line of `--report` tells.
+/// The content of a line of `--report`.
 pub(super) struct Record<'a> {
-    /// Where the document was to go, as far as the command line said it.
+    /// The target of the document, as far as the command line could be parsed.
     pub(super) target: Option<&'a Target>,
     pub(super) key: Option<&'a Key>,
-    /// In line mode, which lines.
+    /// The range of lines, in line mode.
     pub(super) lines: Option<&'a RangeInclusive<u64>>,
     pub(super) fate: Fate,
     pub(super) exit: Exit,
-    /// What went wrong; empty when nothing did.
+    /// What failed; empty if nothing did.
     pub(super) why: String,
-    /// The delivery, where there was one.
+    /// The outcome of the delivery, if there was one.
     pub(super) outcome: Option<&'a Outcome>,
 }
 
@@ -42,7 +42,7 @@ impl Record<'_> {
         }
     }
 
-    /// A document that was not sent, because of this error.
+    /// The record of a document that was not sent because of this error.
     pub(super) fn not_sent<'a>(target: Option<&'a Target>, error: &Error) -> Record<'a> {
         Record {
             target,
@@ -55,7 +55,7 @@ impl Record<'_> {
         }
     }
 
-    /// Prints one line of JSON, in pieces: the answer in it may be large.
+    /// Prints one line of JSON. It is written in pieces, because the answer in it may be large.
     ///
     /// # Errors
     /// As for [`super::page`].
@@ -122,7 +122,7 @@ impl Record<'_> {
     }
 }
 
-/// JSON in one line: between two tokens a line's end is white space like any other; within a string it cannot stand.
+/// Writes JSON on one line: a line break between two tokens is white space, and inside a string it cannot occur.
 pub(super) fn write_in_one_line(json: &str, out: &mut Out) -> io::Result<()> {
     for (number, part) in json::trim(json).split(['\n', '\r']).enumerate() {
         out.write_all(if number > 0 { b" " } else { b"" })?;

@@ -1,4 +1,4 @@
-//! What is told of deliveries: how much, and on which of the two outputs.
+//! Reports deliveries: how much is printed, and on which of the two outputs.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -24,30 +24,30 @@ use crate::spool::Message;
 use crate::system::error::{Error, Result};
 use crate::system::time;
 
-/// What a test came to.
+/// The result of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// As it should be.
+    /// Correct.
     Good,
-    /// It works, and is not as it should be.
+    /// It works, but not as it should.
     Doubtful,
     /// A run would fail.
     Bad,
 }
 
-/// Reports deliveries as one `Output` wants it.
+/// Reports deliveries, with the settings of an `Output`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Report<'a> {
     pub(super) output: &'a Output,
 }
 
 impl Report<'_> {
-    /// As `output` wants it.
+    /// A report with the settings of `output`.
     pub(crate) fn new(output: &Output) -> Report<'_> {
         Report { output }
     }
 
-    /// What happens while a document is delivered.
+    /// Reports an event during the delivery of a document.
     pub(crate) fn event(self, job: &Job, event: Event) {
         match event {
             Event::Request => self.request(job),
@@ -60,7 +60,7 @@ impl Report<'_> {
         }
     }
 
-    /// A request for a token, and its answer.
+    /// Prints a token request and its answer.
     pub(crate) fn token_exchange(self, exchange: &TokenExchange) {
         if !self.output.verbose {
             return;
@@ -77,7 +77,7 @@ impl Report<'_> {
         }
     }
 
-    /// The request about to be sent.
+    /// Prints the request that is about to be sent.
     fn request(self, job: &Job) {
         if self.output.verbose {
             self.pause();
@@ -88,7 +88,7 @@ impl Report<'_> {
             ));
             let headers = open_headers(job, false).into_iter();
             for (name, value) in headers.chain(masked(&job.target)) {
-                // What we masked ourselves is fit to be seen.
+                // What we have masked ourselves may be shown.
                 let key = job.target.idempotency_header.as_ref();
                 let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(&name));
                 let value = match is_key || value.ends_with("********") {
@@ -100,14 +100,14 @@ impl Report<'_> {
         }
     }
 
-    /// The random wait before everything else.
+    /// Reports the random wait at the start.
     pub(crate) fn splay(self, wait: Duration) {
         if self.output.verbose {
             info(&format!("waiting {} first (--splay)", time::spoken(wait)));
         }
     }
 
-    /// One finding of a check, in one line, with its remedy.
+    /// Prints one finding of a check on one line, with its remedy.
     ///
     /// # Errors
     /// As for [`page`].
@@ -127,14 +127,14 @@ impl Report<'_> {
         self.output.quiet
     }
 
-    /// Something worth knowing that stops nothing.
+    /// Prints information about a run that continues, unless `--quiet` is given.
     pub(crate) fn unless_quiet(self, text: &str) {
         if !self.output.quiet {
             info(text);
         }
     }
 
-    /// A delivery that failed, one of many, and the remedy.
+    /// Reports one failed delivery of many, with its remedy.
     pub(crate) fn warn(self, text: &str, remedy: Option<&str>) {
         self.pause();
         info(text);
@@ -143,7 +143,7 @@ impl Report<'_> {
         }
     }
 
-    /// Tells of a message that the API accepted, if its answer broke off.
+    /// Reports a message that the API accepted, if its answer is incomplete.
     pub(crate) fn incomplete(self, message: &Message, outcome: &Outcome) {
         if outcome.exit() != Exit::Ok {
             let (id, url) = (&message.id, &message.target.url);
@@ -151,13 +151,13 @@ impl Report<'_> {
         }
     }
 
-    /// That a message was set aside for a person.
+    /// Reports that a message was set aside for review.
     pub(crate) fn dead_lettered(self, message: &Message, why: &str, remedy: Option<&str>) {
         let (id, url) = (&message.id, &message.target.url);
         self.warn(&format!("{id} to {url}: {why}; dead-lettered"), remedy);
     }
 
-    /// What a delivery came to, and that the spool failed then.
+    /// Reports the result of a delivery after which the spool failed.
     pub(crate) fn not_moved(self, message: &Message, outcome: &Outcome, error: &Error) {
         let why = outcome.why();
         if !why.is_empty() {
@@ -168,12 +168,12 @@ impl Report<'_> {
         super::error(error);
     }
 
-    /// That what is no message was set aside.
+    /// Reports that something that is not a message was set aside.
     pub(crate) fn set_aside(self, path: &Path, why: &str) {
         self.warn(&format!("dead-lettering '{}': {why}", path.display()), None);
     }
 
-    /// How far a run has come, where somebody sits and watches; [`Report::pause`] takes it away again.
+    /// Shows the progress of a run on a terminal; [`Report::pause`] clears it.
     pub(crate) fn progress(self, done: usize, total: usize) {
         let mut out = io::stderr().lock();
         if !self.output.quiet && out.is_terminal() {
@@ -181,7 +181,7 @@ impl Report<'_> {
         }
     }
 
-    /// Clears the progress, for a line that stays.
+    /// Clears the progress before a permanent line is printed.
     pub(crate) fn pause(self) {
         let mut out = io::stderr().lock();
         if !self.output.quiet && out.is_terminal() {
@@ -189,7 +189,7 @@ impl Report<'_> {
         }
     }
 
-    /// One delivery of a flush.
+    /// Reports one delivery of a flush.
     ///
     /// # Errors
     /// As for [`page`].
@@ -209,7 +209,7 @@ impl Report<'_> {
         }
     }
 
-    /// That the document was not taken, and is safe.
+    /// Reports that the document was not accepted, and is stored in the spool.
     ///
     /// # Errors
     /// As for [`page`].
@@ -219,7 +219,7 @@ impl Report<'_> {
         Ok(outcome.exit())
     }
 
-    /// That the document for `target` was not sent, because of this error.
+    /// Reports that the document for `target` was not sent because of this error.
     ///
     /// # Errors
     /// As for [`page`].
@@ -230,7 +230,7 @@ impl Report<'_> {
         }
     }
 
-    /// That the document of `job` was not sent, because of this error, and is pending in the spool.
+    /// Reports that the document of `job` was not sent because of this error, and is pending in the spool.
     ///
     /// # Errors
     /// As for [`page`].
@@ -248,14 +248,14 @@ impl Report<'_> {
         }
     }
 
-    /// That no certificate is checked.
+    /// Warns that certificates are not checked.
     pub(crate) fn insecure(self) {
         if !self.output.quiet {
             info("no certificate is checked (--insecure): anybody on the way can read the token");
         }
     }
 
-    /// What a delivery came to. How the run is to end.
+    /// Reports the outcome of a delivery. Returns the exit code of the run.
     ///
     /// # Errors
     /// As for [`page`].
@@ -284,7 +284,7 @@ impl Report<'_> {
                     "the API has accepted the document: make room for the output, and do not send it again",
                 ));
             }
-            // What became of the document matters more than that it could not be printed.
+            // The outcome for the document matters more than the failure to print it.
             Err(why) => {
                 error(&why);
                 false
@@ -301,7 +301,7 @@ impl Report<'_> {
         Ok(outcome.exit())
     }
 
-    /// Writes to standard output what is wanted there. Whether it need not be quoted on standard error any more.
+    /// Writes the requested output to standard output. Returns whether standard error need not quote the answer again.
     fn show(self, job: &Job, outcome: &Outcome) -> Result<bool> {
         let success = outcome.exit() == Exit::Ok;
         match &self.output.show {
@@ -348,8 +348,8 @@ impl Report<'_> {
         }
     }
 
-    /// Prints the value at `pointer` in one line: text without quotes, unless it has a line's end, anything else as
-    /// JSON. Where there is no such value, the line is empty.
+    /// Prints the value at `pointer` on one line: a string without quotes, unless it contains a line break, anything
+    /// else as JSON. If there is no such value, the line is empty.
     pub(super) fn pick(self, pointer: &Pointer, outcome: &Outcome) -> Result<()> {
         let body = outcome.answer.as_ref().and_then(json_of);
         let found = body.and_then(|body| pointer.pick(body)).unwrap_or_default();
@@ -367,7 +367,7 @@ impl Report<'_> {
     }
 }
 
-/// Whether both outputs go to one place, a terminal or cron's mail, where nothing needs to be said twice.
+/// Whether both outputs go to the same place, a terminal or cron's mail, so nothing needs to be printed twice.
 fn same_place() -> bool {
     let place = |fd: std::os::fd::BorrowedFd| {
         let metadata = File::from(fd.try_clone_to_owned().ok()?).metadata().ok()?;

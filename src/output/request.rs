@@ -1,4 +1,4 @@
-//! The request as it is shown, with everything secret masked.
+//! Shows the request, with its secrets masked.
 
 use super::page;
 use crate::http::USER_AGENT;
@@ -6,7 +6,7 @@ use crate::request::job::Job;
 use crate::request::{Form, Target, TokenSource};
 use crate::system::error::Result;
 
-/// The request that would go out. Of its secret headers there is what `secrets` says of them, or a mask.
+/// Prints the request that would be sent. Its secret headers are those in `secrets`, or else masked.
 ///
 /// # Errors
 /// As for [`page`].
@@ -48,7 +48,7 @@ pub(crate) fn dry_run(
     page(&bytes)
 }
 
-/// The headers of a request that anybody may see, as they go out.
+/// The headers of the request that are not secret, as they are sent.
 pub(super) fn open_headers(job: &Job, key_is_random: bool) -> Vec<(String, String)> {
     let target = &job.target;
     let mut headers = vec![
@@ -76,7 +76,7 @@ pub(super) fn open_headers(job: &Job, key_is_random: bool) -> Vec<(String, Strin
     headers
 }
 
-/// The headers that nobody may see, masked.
+/// The secret headers, masked.
 pub(super) fn masked(target: &Target) -> Vec<(String, String)> {
     let mut headers = Vec::new();
     if target.auth.source != TokenSource::None {

@@ -1,7 +1,8 @@
-//! What a terminal is given: nothing that it would obey instead of showing it.
+//! Makes text safe for a terminal, so that it is shown and not interpreted.
 //!
-//! What an API sends can hold escape sequences, which move the cursor, fill the clipboard or rename the window, and
-//! marks that turn the direction of writing. Into a file or a pipe bytes go as they are: that is for the reader there.
+//! Data from an API can contain escape sequences, which move the cursor, fill the clipboard or rename the window, and
+//! characters that change the direction of text. Files and pipes receive the bytes unchanged: their reader is
+//! responsible.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::sync::OnceLock;
@@ -12,7 +13,7 @@ pub(super) fn is_terminal() -> bool {
     *ANSWER.get_or_init(|| io::stdout().is_terminal())
 }
 
-/// `line` as it fits into one line of the terminal that standard output is; else unchanged.
+/// `line`, shortened to the width of the terminal if standard output is one.
 pub(crate) fn fit(line: &str) -> String {
     let columns = std::env::var("COLUMNS").ok();
     let columns = columns.and_then(|it| it.parse().ok()).unwrap_or(80);
@@ -25,20 +26,21 @@ pub(crate) fn fit(line: &str) -> String {
     }
 }
 
-/// Control characters, and marks that turn the direction of writing.
+/// Control characters, and characters that change the direction of text.
 fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// `text` in one line that is safe to be shown, with a mark in the place of each character that would be obeyed.
+/// `text` on one line, safe to show: each character that a terminal would interpret is replaced.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c| if is_obeyed(c) { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
 }
 
-/// Standard output. On a terminal what would be obeyed is written as JSON writes it, `\u001b`, so that JSON stays the
-/// JSON it was, and what is not UTF-8 as `\x9b`. Each write must end with a whole character, and a line's end be in one.
+/// Standard output. On a terminal, characters that it would interpret are written as JSON escapes, `\u001b`, so that
+/// JSON keeps its meaning, and invalid UTF-8 as `\x9b`. Each write must end with a whole character, and must not split
+/// a line ending.
 pub(super) struct Out {
     buffer: BufWriter<StdoutLock<'static>>,
     escapes: bool,

@@ -1,9 +1,9 @@
-//! Which headers a caller may set.
+//! Checks the headers that a user may set.
 
-/// Whether `name: value` can be a header (RFC 9110, section 5) that a caller may set. The error is a clause.
+/// Checks that `name: value` is a header (RFC 9110, section 5) that a user may set. The error is a clause.
 pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
     if !is_token(name) {
-        // Its start, for a value may have slipped in.
+        // Only its start, because the user may have put a value here.
         let start: String = name
             .chars()
             .take_while(|c| is_token(c.encode_utf8(&mut [0; 4])))

@@ -1,7 +1,7 @@
-//! A [`Job`] is one document on its way to one target, under one [`Key`].
+//! A [`Job`] is the delivery of one document to one target, with one [`Key`].
 //!
-//! Every mode is a stream of Jobs; they differ only in where the Jobs come from. The key belongs to the document: it
-//! is the same on every try, so an API that honours it takes the document once.
+//! Every mode is a stream of jobs; the modes differ only in the source of the jobs. The key belongs to the document: it
+//! is the same on every attempt, so an API that supports it accepts the document only once.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -15,14 +15,14 @@ use crate::request::Target;
 pub(crate) struct Job {
     /// Where it goes.
     pub(crate) target: Rc<Target>,
-    /// What tells the API that two requests are the same one; `None` where the target wants none.
+    /// Tells the API that two requests are the same one; `None` if the target uses no key.
     pub(crate) key: Option<Key>,
     /// The document.
     pub(crate) body: Document,
 }
 
 impl Job {
-    /// The job of delivering `body` to `target`, under the caller's own `key` or a random one.
+    /// The job of delivering `body` to `target`, with the user's own `key` or a random one.
     pub(crate) fn new(target: Rc<Target>, key: Option<String>, body: Document) -> Job {
         let key = target
             .idempotency_header
@@ -31,7 +31,7 @@ impl Job {
         Job { target, key, body }
     }
 
-    /// The headers that anybody may see.
+    /// The headers that are not secret.
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let given = self.target.headers.iter();
         let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
@@ -51,8 +51,8 @@ pub(crate) struct Key(pub String);
 impl Key {
     /// A random UUID, version 4 (RFC 9562).
     pub(super) fn random() -> Key {
-        // The standard library seeds its hash maps from the system's generator; two values of that keyed function are
-        // 128 bits that nobody can guess, without another dependency.
+        // The standard library seeds its hash maps from the system's random generator. Two values of that keyed function
+        // give 128 unpredictable bits without another dependency.
         let random = RandomState::new();
         let high = random.hash_one(1u8) & !0xf000 | 0x4000;
         let low = random.hash_one(2u8) & !(0xc000 << 48) | 0x8000 << 48;

@@ -1,8 +1,8 @@
-//! The nouns of intent: what to send, where, how long to try and how to print it.
+//! What the user asked for: what to send, where, how long to retry and how to print the result.
 //!
-//! Nothing here does anything: no file is opened, no clock or environment read. A value of these types has been
-//! checked by whoever built it (`cli/draft/plan.rs`, or `spool/message.rs` from disk), so nobody below checks again. They
-//! hold where a secret is found, never a secret.
+//! Nothing here performs I/O: no file is opened, no clock or environment is read. Whoever built a value of these types
+//! (`cli/draft/plan.rs`, or `spool/message.rs` from disk) has checked it, so the layers above need not check it again.
+//! The types hold where a secret is found, never the secret.
 
 mod header;
 pub(crate) mod job;
@@ -18,26 +18,26 @@ use crate::json::Pointer;
 pub(crate) use header::{check_header, is_token};
 pub(crate) use url::Url;
 
-/// One run that sends: the whole of what the command line and the config file ask for.
+/// A run that sends: everything that the command line and the config file ask for.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// Where it goes, and with which credentials.
+    /// Where the documents go, and with which credentials.
     pub(crate) target: Rc<Target>,
     /// Where the documents come from.
     pub(crate) documents: Documents,
-    /// How long and how often to try.
+    /// How long and how often to retry.
     pub(crate) policy: RetryPolicy,
-    /// How the run fits in with others and with the time it may take.
+    /// How long the run may take, and how it avoids other runs.
     pub(crate) run: RunLimits,
-    /// What a 2xx answer must say to count as accepted; all of it.
+    /// The values that a 2xx answer must have to count as accepted; all of them.
     pub(crate) expect: Vec<Expect>,
     /// Whether a web page with a 2xx status counts as accepted.
     pub(crate) any_answer: bool,
-    /// Where documents are pending that could not be delivered.
+    /// The spool for documents that could not be delivered.
     pub(crate) spool: Option<SpoolPlan>,
-    /// How to tell what happened.
+    /// What to print.
     pub(crate) output: Output,
-    /// The caller's own idempotency key, or what those of many documents begin with; otherwise each gets a random one.
+    /// The user's own idempotency key, or the prefix of the keys of many documents; `None` uses random keys.
     pub(crate) key: Option<String>,
     /// Show the request and stop.
     pub(crate) dry_run: bool,
@@ -48,32 +48,32 @@ pub(crate) struct Plan {
 pub(crate) struct SpoolPlan {
     /// Its directory.
     pub(crate) dir: PathBuf,
-    /// The most bytes of messages that it takes in.
+    /// The maximum size of its messages, in bytes.
     pub(crate) limit: u64,
-    /// How long a message may be pending before somebody is told.
+    /// How long a message may be pending before a warning is printed.
     pub(crate) alert_after: Duration,
 }
 
-/// Where a document goes: all that a message on disk must remember beside its body and its key.
+/// Where a document goes: everything that a message on disk must remember apart from its body and its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     /// The request's method.
     pub(crate) method: Method,
     /// The API's address.
     pub(crate) url: Url,
-    /// Headers given on the command line; nothing in them is secret.
+    /// Headers from the command line; none of them is secret.
     pub(crate) headers: Vec<(String, String)>,
     /// Files of headers that may be secret.
     pub(crate) header_files: Vec<PathBuf>,
-    /// Where the token comes from, and how it is sent.
+    /// The source of the token, and how it is sent.
     pub(crate) auth: Auth,
     /// The header that carries the idempotency key; `None` sends no key.
     pub(crate) idempotency_header: Option<String>,
-    /// How to reach and trust the API.
+    /// How to reach the API, and which certificates to trust.
     pub(crate) connection: Connection,
 }
 
-/// The methods that carry a document.
+/// The methods that can carry a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     /// The default.
@@ -85,7 +85,7 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    /// The word on the wire.
+    /// The method as it is sent.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Method::Post => "POST",
@@ -94,7 +94,7 @@ impl Method {
         }
     }
 
-    /// From the word on the wire, in capitals.
+    /// Parses a method in upper case.
     pub(crate) fn parse(word: &str) -> Option<Method> {
         [Method::Post, Method::Put, Method::Patch]
             .into_iter()
@@ -102,7 +102,7 @@ impl Method {
     }
 }
 
-/// How a request proves who sends it.
+/// How a request is authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Auth {
     /// Where the token is found.
@@ -111,21 +111,21 @@ pub(crate) struct Auth {
     pub(crate) form: Form,
 }
 
-/// The variable that a token comes from where no place is named.
+/// The variable that holds the token if no other source is given.
 pub(crate) const DEFAULT_TOKEN: &str = "AUTHPOST_TOKEN";
 
-/// Where the token is found; never the token.
+/// The source of the token; never the token itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TokenSource {
-    /// A file that holds the token and nothing else.
+    /// A file that contains only the token.
     File(PathBuf),
     /// An environment variable.
     Env(String),
     /// The output of `sh -c`.
     Command(String),
-    /// A token endpoint, by the file that says how to ask it.
+    /// A token endpoint, described by this file.
     OAuth2(PathBuf),
-    /// No token at all, asked for in so many words.
+    /// No token, by explicit request.
     None,
 }
 
@@ -138,7 +138,7 @@ pub(crate) enum Form {
     Header(String),
 }
 
-/// How to reach and trust the API, and the token endpoint.
+/// How to reach the API and the token endpoint, and which certificates to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Connection {
     /// Trust only the certificate authorities in this file.
@@ -147,19 +147,19 @@ pub(crate) struct Connection {
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
     /// Check no certificate.
     pub(crate) insecure: bool,
-    /// Use plain http beyond this machine: there is nothing secret in the request, or the user says that it may be read.
+    /// Allow plain http beyond this machine: the request has no secret, or the user accepts that it can be read.
     pub(crate) allow_http: bool,
-    /// The proxy to use; `None` asks the usual environment variables.
+    /// The proxy; `None` uses the usual environment variables.
     pub(crate) proxy: Option<String>,
-    /// Which kind of addresses to use.
+    /// Which address family to use.
     pub(crate) family: Family,
-    /// How long looking up the name may take, and then connecting.
+    /// The timeout for DNS, and then for connect.
     pub(crate) connect_timeout: Duration,
-    /// How much of an answer is kept.
+    /// The limit for the size of an answer.
     pub(crate) max_response: u64,
 }
 
-/// Which addresses are wanted.
+/// The address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     /// Both, IPv6 first where it has a route.
@@ -173,18 +173,18 @@ pub(crate) enum Family {
 /// Where the documents come from.
 #[derive(Debug)]
 pub(crate) enum Documents {
-    /// There is one.
+    /// A single document.
     One(Input),
-    /// Each line of a file is one, or each group of lines.
+    /// The lines of a file: each line or each group of lines is a document.
     Lines(Lines),
 }
 
-/// Where the one document comes from.
+/// Where the single document comes from.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// Nothing to send but the request itself.
+    /// No document: the request has no body.
     Nothing,
-    /// An object built from the command line.
+    /// An object built from items on the command line.
     Items(Vec<Item>),
     /// A JSON text given on the command line.
     Text(String),
@@ -199,50 +199,50 @@ pub(crate) enum Input {
 pub(crate) struct Lines {
     /// The file; `None` is standard input.
     pub(crate) file: Option<PathBuf>,
-    /// How many lines at its start to pass over.
+    /// How many lines to skip at the start.
     pub(crate) skip: u64,
-    /// The longest line that is sent, in bytes.
+    /// The maximum length of a line, in bytes.
     pub(crate) max_line: u64,
-    /// How much goes into one request, as an array; `None` sends each line by itself.
+    /// The limits of a group of lines that is sent as one array; `None` sends each line separately.
     pub(crate) group: Option<Group>,
-    /// Whether nothing is sent unless every line can be.
+    /// Whether to send nothing unless every line can be sent.
     pub(crate) all_or_nothing: bool,
-    /// Where the lines are kept that were not accepted.
+    /// The file for lines that were not accepted.
     pub(crate) failed: Option<PathBuf>,
-    /// The least time from one delivery's start to the next one's.
+    /// The minimum time between the starts of two deliveries.
     pub(crate) interval: Duration,
 }
 
-/// How long and how often to try one document.
+/// How long and how often to retry one document.
 #[derive(Clone, Debug)]
 pub(crate) struct RetryPolicy {
     /// The deadline of one delivery, everything included.
     pub(crate) timeout: Duration,
-    /// How many attempts at most, at least one. Without it, what passes by itself is retried until the deadline.
+    /// The maximum number of attempts, at least one. `None` retries temporary failures until the deadline.
     pub(crate) tries: Option<u32>,
-    /// The first wait between two tries; it doubles.
+    /// The first backoff between two attempts; it doubles.
     pub(crate) wait: Duration,
-    /// The longest such wait.
+    /// The maximum backoff.
     pub(crate) max_wait: Duration,
-    /// Whether sending the document twice is harmless.
+    /// Whether it is harmless to send the document twice.
     pub(crate) idempotent: bool,
-    /// Whether an API that is down is retried until the deadline. With a spool it is not: a flush does that.
+    /// Whether an API that is down is retried until the deadline. With a spool it is not, because a flush retries it.
     pub(crate) rides_out_outages: bool,
 }
 
-/// How a run fits in with other runs, and how long all of it may take.
+/// How a run avoids other runs, and how long it may take in total.
 #[derive(Clone, Debug)]
 pub(crate) struct RunLimits {
-    /// A random wait of up to this long comes first.
+    /// The maximum of the random wait at the start.
     pub(crate) splay: Duration,
-    /// The file whose lock is held meanwhile.
+    /// The file that is locked during the run.
     pub(crate) lock: Option<PathBuf>,
     /// The deadline of the whole run.
     pub(crate) max_time: Option<Duration>,
 }
 
 impl RunLimits {
-    /// How long a delivery of at most `timeout` may take when the run began this long ago.
+    /// The maximum duration of a delivery with this `timeout` in a run that started this long ago.
     pub(crate) fn limit(&self, timeout: Duration, since_start: Duration) -> Duration {
         match self.max_time {
             Some(all) => timeout.min(all.saturating_sub(since_start)),
@@ -251,7 +251,7 @@ impl RunLimits {
     }
 }
 
-/// One run that delivers what waits in a spool.
+/// A run that delivers the pending messages of a spool.
 #[derive(Debug)]
 pub(crate) struct Flush {
     /// The spool.
@@ -262,38 +262,38 @@ pub(crate) struct Flush {
     pub(crate) run: RunLimits,
     /// How to tell what happened.
     pub(crate) output: Output,
-    /// How long a message may be pending before somebody is told.
+    /// How long a message may be pending before a warning is printed.
     pub(crate) alert_after: Duration,
 }
 
-/// Messages of a spool that something is to be done with.
+/// The messages of a spool that a verb applies to.
 #[derive(Debug)]
 pub(crate) struct Chosen {
     /// The spool.
     pub(crate) dir: PathBuf,
-    /// Their ids, or what these begin with; `None` is all that are dead.
+    /// Their ids, or prefixes of these; `None` selects all that are dead-lettered.
     pub(crate) ids: Option<Vec<String>>,
-    /// Deliver what is requeued at once.
+    /// Deliver the requeued messages at once.
     pub(crate) now: bool,
     /// Print nothing on success.
     pub(crate) quiet: bool,
 }
 
-/// What an answer must say.
+/// A value that an answer must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expect {
-    /// Where.
+    /// The position of the value.
     pub(crate) pointer: Pointer,
-    /// The JSON text of the value that must stand there.
+    /// The expected value, as JSON text.
     pub(crate) value: String,
 }
 
-/// How to tell what happened.
+/// What to print.
 #[derive(Debug)]
 pub(crate) struct Output {
     /// Print nothing on success.
     pub(crate) quiet: bool,
-    /// Print the headers and every try.
+    /// Print the headers and every attempt.
     pub(crate) verbose: bool,
     /// Re-indent JSON; otherwise only on a terminal.
     pub(crate) pretty: bool,

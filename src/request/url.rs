@@ -1,4 +1,4 @@
-//! The API's address.
+//! The URL of the API.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub(crate) struct Url {
 }
 
 impl Url {
-    /// Checks and keeps `text`. The error is a whole sentence's end, such as `it has no host`.
+    /// Checks and keeps `text`. The error is a clause such as `it has no host`.
     pub(crate) fn parse(text: &str) -> Result<Url, String> {
         let (scheme, rest) = text
             .split_once("://")
@@ -92,7 +92,7 @@ impl Url {
         })
     }
 
-    /// The URL as it was given, with its scheme in small letters.
+    /// The URL as it was given, with its scheme in lower case.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
@@ -107,17 +107,17 @@ impl Url {
         &self.text[self.host.clone()]
     }
 
-    /// The port, the scheme's own where none is given.
+    /// The port; by default that of the scheme.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Scheme, host and port as given: what is reached, whatever the path.
+    /// Scheme, host and port as given. It determines what to connect to, whatever the path.
     pub(crate) fn origin(&self) -> &str {
         &self.text[..self.path]
     }
 
-    /// Whether the host is this machine: 127.0.0.0/8, ::1, localhost and what is below it (RFC 6761).
+    /// Whether the host is this machine: 127.0.0.0/8, ::1, localhost and its subdomains (RFC 6761).
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.host().trim_end_matches('.').to_ascii_lowercase();
         match host.parse::<std::net::IpAddr>() {
@@ -127,7 +127,7 @@ impl Url {
     }
 }
 
-/// For people: without the query, which APIs are known to hide secrets in.
+/// For display: without the query, where APIs are known to put secrets.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.text.split_once('?') {

@@ -1,4 +1,4 @@
-//! From the draft to a [`Plan`]: the defaults, and what the options of a run that sends have to do with each other.
+//! Makes a [`Plan`] from the draft: the defaults, and the checks across the options of a run that sends.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ impl Draft {
         })?;
         let auth = self.auth()?;
         let idempotency_header = self.idempotency_header(&auth)?;
-        // What has no secret may go anywhere.
+        // A request without a secret may go anywhere.
         let secret = auth.source != TokenSource::None || !self.header_files.is_empty();
         self.allow_http |= !secret;
         if !url.is_https() && !url.is_loopback() && !self.allow_http {
@@ -81,7 +81,7 @@ impl Draft {
         }))
     }
 
-    /// How long a message may be pending before somebody is told.
+    /// How long a message may be pending before a warning is printed.
     pub(super) fn alert_after(&self) -> Duration {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         self.alert_after.unwrap_or(DAY)
@@ -119,7 +119,7 @@ impl Draft {
                 ),
             );
         }
-        // In a config file it is meant for other runs.
+        // An option of the config file may be meant for other runs.
         self.pretty = false;
         const MIB: u64 = 1 << 20;
         let bytes = self.group_bytes.unwrap_or(MIB);
@@ -168,7 +168,7 @@ impl Draft {
         }
     }
 
-    /// Exactly one source, or the variable that stands for none.
+    /// The token source: exactly one, or the default variable.
     fn auth(&mut self) -> Result<Auth> {
         if self.sources.is_empty() {
             self.sources = std::mem::take(&mut self.config_sources);
@@ -184,7 +184,7 @@ impl Draft {
                 .hint("keep one of --token-file, --token-env, --token-command, --oauth2-file and --no-auth"));
             }
         };
-        // What was given for the name may be the token itself, which must not get into a spool.
+        // The value may be the token itself instead of a name, and a token must not get into a spool.
         if let TokenSource::Env(name) = &source
             && self.spool.is_some()
             && name != request::DEFAULT_TOKEN
@@ -208,7 +208,7 @@ impl Draft {
         Ok(Auth { source, form })
     }
 
-    /// The header that carries the key, and nothing else.
+    /// The header that carries the idempotency key. It must not be one that is used for something else.
     fn idempotency_header(&mut self, auth: &Auth) -> Result<Option<String>> {
         const TAKEN: [&str; 7] = [
             "Accept",
@@ -294,7 +294,7 @@ impl Draft {
                 );
             }
             (None, None) => None,
-            // Both may stand in one file.
+            // One file may contain both.
             (Some(cert), key) => Some((cert.clone(), key.unwrap_or(cert))),
         };
         Ok(Connection {
