@@ -852,7 +852,7 @@ fn a_message_in_the_spool_finds_its_grant_again() {
             !text.contains("s3cret") && !text.contains("t0ken"),
             "{text}"
         );
-        if name.starts_with("spool/state/") {
+        if name.starts_with("spool/targets/") {
             // It is due at once without.
             std::fs::remove_file(dir.join(name)).unwrap();
         }
