@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The most that it may have, with the C library in it, and with relocations that only a newer one unpacks left as they are.
-const MOST_BYTES: u64 = 2_850_000;
+const MOST_BYTES: u64 = 2_940_000;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
