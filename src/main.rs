@@ -55,7 +55,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Show(chosen) => queue::show(&chosen, &SystemClock::start())?,
         Command::Retry(chosen) => return queue::retry(&chosen),
         Command::Drop(chosen) => return queue::drop(&chosen),
-        Command::Help { all } => output::page(help::help(all).as_bytes())?,
+        Command::Help { verb, all } => output::page(help::help(verb, all).as_bytes())?,
         Command::Man(page) => output::page(cli::man::man(page).as_bytes())?,
         Command::Completions(shell) => {
             output::page(cli::completions::completions(shell).as_bytes())?

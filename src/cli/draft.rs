@@ -152,6 +152,11 @@ impl Draft {
             )));
         };
         if self.verb.is_none() {
+            // The verb that it is about may follow.
+            if text == "help" {
+                self.brief_help();
+                return Ok(());
+            }
             let verb = VERBS
                 .iter()
                 .find(|row| row.word == text && !text.is_empty())
@@ -228,7 +233,10 @@ impl Draft {
 
     pub(super) fn into_command(mut self) -> Result<Command> {
         match self.page.take() {
-            Some(Page::Help { all }) => Ok(Command::Help { all }),
+            Some(Page::Help { all }) => Ok(Command::Help {
+                verb: self.verb.unwrap_or_default(),
+                all,
+            }),
             Some(Page::Man(page)) => Ok(Command::Man(page)),
             Some(Page::Completions(shell)) => Ok(Command::Completions(shell)),
             Some(Page::Version) => Ok(Command::Version),

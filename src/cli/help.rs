@@ -3,7 +3,7 @@
 //! Every statement about an option, a verb or an exit code comes from its row, so it cannot become outdated. The golden
 //! files under `tests/golden` hold the results; `make bless` rewrites them.
 
-use crate::cli::{FLAGS, Flag, HelpSection, VERBS, Verb, VerbRow, usage};
+use crate::cli::{FLAGS, Flag, HelpSection, VERBS, Verb, VerbRow, usage, verb_row};
 use crate::delivery::exit::{EXITS, ExitRow};
 
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -74,8 +74,62 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The summary for `-h`; the full text for `--help`.
-pub(crate) fn help(all: bool) -> String {
+/// The summary for `-h`; the full text for `--help`. Of a verb other than sending, only what it takes.
+pub(crate) fn help(verb: Verb, all: bool) -> String {
+    match verb {
+        Verb::Send => whole(all),
+        verb => of_verb(verb_row(verb), all),
+    }
+}
+
+fn of_verb(row: &VerbRow, all: bool) -> String {
+    let mut out = format!("{}\n{}", call(row), wrapped(&sentence(row.brief), 0));
+    // A list as long as that of sending would say nothing: the differences do.
+    let options = options(row);
+    if options.starts_with(AS_FOR_SENDING) {
+        out.push_str(&format!(
+            "\n{}\n'authpost -h' lists the options for sending.\n",
+            wrapped(&options, 0)
+        ));
+        return out;
+    }
+    let own: Vec<_> = FLAGS
+        .iter()
+        .filter(|flag| flag.group != HelpSection::Itself && flag.verbs.contains(&row.verb))
+        .collect();
+    let is_short = !all && !own.is_empty();
+    if !own.is_empty() {
+        out.push('\n');
+    }
+    let own = own.into_iter();
+    match all {
+        true => own.for_each(|flag| described(&mut out, flag)),
+        false => table(
+            &mut out,
+            COLUMN,
+            own.map(|flag| (aligned(flag), flag.brief.to_owned())),
+        ),
+    }
+    let rest = "'authpost -h' lists everything.";
+    out.push_str(&match is_short {
+        false => format!("\n{rest}\n"),
+        true => format!(
+            "\n'authpost {} --help' explains each option. {rest}\n",
+            row.word
+        ),
+    });
+    out
+}
+
+/// An option with all there is to know.
+fn described(out: &mut String, flag: &Flag) {
+    out.push_str(&format!("  {}\n", usage(flag)));
+    for paragraph in paragraphs(flag) {
+        out.push_str(&wrapped(&paragraph, 6));
+    }
+}
+
+fn whole(all: bool) -> String {
     let mut out = format!(
         "authpost {VERSION}\n{}{}\nUsage:\n",
         wrapped(ABOUT, 0),
@@ -90,12 +144,7 @@ pub(crate) fn help(all: bool) -> String {
         out.push_str(&format!("\n{}:\n", group.title()));
         let flags = FLAGS.iter().filter(|flag| flag.group == group);
         if all {
-            for flag in flags {
-                out.push_str(&format!("  {}\n", usage(flag)));
-                for paragraph in paragraphs(flag) {
-                    out.push_str(&wrapped(&paragraph, 6));
-                }
-            }
+            flags.for_each(|flag| described(&mut out, flag));
         } else {
             table(
                 &mut out,
@@ -107,7 +156,9 @@ pub(crate) fn help(all: bool) -> String {
     out.push_str("\nEnvironment:\n");
     table(&mut out, COLUMN, owned(ENVIRONMENT));
     if !all {
-        out.push_str("\n'authpost --help' explains each option and lists the exit codes.\n");
+        out.push_str(
+            "\n'authpost help VERB' prints what a verb takes, 'authpost --help' everything.\n",
+        );
         return out;
     }
     for row in VERBS.iter().filter(|row| !row.word.is_empty()) {
@@ -198,6 +249,8 @@ pub(super) fn is_laid_out(paragraph: &str) -> bool {
     paragraph.starts_with(' ')
 }
 
+const AS_FOR_SENDING: &str = "Options: all those for sending";
+
 /// The options of a verb, as a list or as the difference from those for sending, whichever is shorter.
 pub(super) fn options(row: &VerbRow) -> String {
     let list = |wanted: &dyn Fn(&Flag) -> bool| {
@@ -217,7 +270,7 @@ pub(super) fn options(row: &VerbRow) -> String {
             false => format!("Options: {}.", own.join(", ")),
         };
     }
-    let mut text = "Options: all those for sending".to_owned();
+    let mut text = AS_FOR_SENDING.to_owned();
     if !lacking.is_empty() {
         text.push_str(&format!(" except {}", lacking.join(", ")));
     }

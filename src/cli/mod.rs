@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Drop(Chosen),
     /// Print the help.
     Help {
+        /// What this verb takes; for sending, everything there is.
+        verb: Verb,
         /// The full help, not the summary.
         all: bool,
     },
@@ -222,7 +224,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Command> {
 
 /// Whether arguments that [`parse`] rejects ask for the report of a document to send.
 pub(crate) fn wants_report(arguments: &[OsString]) -> bool {
-    let Scan { options, verb } = Scan::of(arguments);
+    let Scan { options, verb, .. } = Scan::of(arguments);
     if verb.is_some_and(|verb| verb != Verb::Send) {
         return false;
     }
@@ -239,6 +241,8 @@ struct Scan {
     options: Vec<(&'static Flag, Option<OsString>)>,
     /// The first word, if it is a verb.
     verb: Option<Verb>,
+    /// The first word is `help`.
+    help: bool,
 }
 
 impl Scan {
@@ -246,6 +250,7 @@ impl Scan {
         let mut scan = Scan {
             options: Vec::new(),
             verb: None,
+            help: false,
         };
         let mut word = None;
         let mut parser = Parser::from_args(arguments.iter().cloned());
@@ -268,6 +273,7 @@ impl Scan {
             .iter()
             .find(|row| word.as_ref().is_some_and(|word| word == row.word));
         scan.verb = row.map(|row| row.verb);
+        scan.help = word.is_some_and(|word| word == "help");
         scan
     }
 }
@@ -275,9 +281,9 @@ impl Scan {
 /// The last `--config` of the command line, else `AUTHPOST_CONFIG`; none if a help page is requested, because no config
 /// file affects it. The file is parsed before the command line, so its name has to be found first.
 fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
-    let options = Scan::of(arguments).options;
+    let Scan { options, help, .. } = Scan::of(arguments);
     let is_page = |flag: &Flag| matches!(flag.long, "help" | "man" | "completions" | "version");
-    if options.iter().any(|(flag, _)| is_page(flag)) {
+    if help || options.iter().any(|(flag, _)| is_page(flag)) {
         return None;
     }
     let last = options

@@ -40,6 +40,66 @@ fn golden_files() {
     prints(&["--completions", "fish"], "authpost.fish");
 }
 
+/// Each verb, by either way to ask for it: in one screen, with its own options and no other.
+#[test]
+fn help_on_a_verb() {
+    let list = fs::read_to_string(golden("help-short.txt")).unwrap();
+    for verb in ["check", "flush", "list", "show", "retry", "drop"] {
+        assert!(list.contains(&format!("authpost {verb} ")), "{verb}");
+        // Neither a config file nor the order matters.
+        let run = test().args(["help", verb]).env("AUTHPOST_CONFIG", "none");
+        let help = run.run().stdout_like("authpost *\n**").code(0).stdout;
+        for args in [[verb, "-h"], ["-h", verb]] {
+            test().args(args).run().stdout(&help).code(0);
+        }
+        assert!(
+            help.starts_with(&format!("authpost {verb} [OPTIONS] ")),
+            "{help}"
+        );
+        assert!(help.lines().count() <= 24, "{help}");
+        assert!(
+            help.lines().all(|line| line.chars().count() <= 80),
+            "{help}"
+        );
+        let long = test().args([verb, "--help"]).run();
+        let long = long.stdout_like("authpost *\n**").code(0).stdout;
+        let listed = help
+            .lines()
+            .filter_map(|line| line.split_once("--").filter(|_| line.starts_with("  ")));
+        for (_, rest) in listed {
+            let option = format!("--{}", rest.split_whitespace().next().unwrap());
+            assert!(long.contains(&option), "{long}");
+            // Taken: what is wrong, if anything, is not that it means nothing here.
+            let run = test().args([verb, &option, "x", "y"]).run().unjudged();
+            assert!(!run.stderr.contains("means nothing"), "{}", run.stderr);
+        }
+    }
+    test().arg("help").run().stdout(list).code(0);
+    test()
+        .args(["help", "drop"])
+        .run()
+        .stdout(
+            "authpost drop [OPTIONS] DIR ID...\n\
+             Delete messages permanently.\n\
+             \n\
+             \x20     --all                      all dead-lettered messages\n\
+             \x20 -q, --quiet                    print nothing on success\n\
+             \n\
+             'authpost drop --help' explains each option. 'authpost -h' lists everything.\n",
+        )
+        .code(0);
+    test()
+        .args(["show", "-h"])
+        .run()
+        .stdout(
+            "authpost show [OPTIONS] DIR ID\n\
+             Show a message: state, last error, headers and body.\n\
+             \n\
+             'authpost -h' lists everything.\n",
+        )
+        .code(0);
+}
+
 #[test]
 fn version() {
     test()
