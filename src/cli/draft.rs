@@ -74,6 +74,7 @@ pub(super) struct Draft {
     pub(super) max_line: Option<u64>,
     pub(super) skip: Option<u64>,
     pub(super) all_or_nothing: bool,
+    pub(super) resume: Option<PathBuf>,
     pub(super) failed: Option<PathBuf>,
     pub(super) interval: Option<Duration>,
     pub(super) quiet: bool,

@@ -4,29 +4,28 @@
 //! where another run can go on. What always holds: a line is settled (accepted, or told and kept) before the next one
 //! goes out, so that accepted lines, failed lines and the lines from `--skip` on are all the lines, each of them once.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+mod failed;
+mod progress;
+mod spooled;
+
 use std::ops::ControlFlow;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::older::Older;
 use crate::delivery::api::Api;
-use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wait_for_target};
-use crate::delivery::connections::Connections;
+use crate::delivery::backlog::Backlog;
 use crate::delivery::exit::Exit;
-use crate::delivery::journal;
-use crate::delivery::verdict::{Acceptance, Disposition, Fate};
+use crate::delivery::verdict::{Acceptance, Fate};
 use crate::delivery::{Context, Event, NoJournal, Outcome, deliver};
 use crate::document::Document;
 use crate::document::ndjson::{Batch, NdjsonReader, Next};
-use crate::output::{self, LineReport, Report, Tally};
+use crate::output::{self, LineReport, Tally};
 use crate::request::job::Job;
 use crate::request::{Lines, Plan};
-use crate::spool::{Message, Spool, Tag};
+use crate::spool::{Message, Spool};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{Clock, Deadline, SystemClock};
+use failed::Failed;
+use progress::Progress;
 
 /// Sends the lines. How the run is to end.
 ///
@@ -42,6 +41,13 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
         let job = Job::new(plan.target.clone(), plan.key.clone(), Document::empty());
         message(plan, &job, clock)?;
     }
+    let progress = match &lines.resume {
+        None => None,
+        Some(path) => match progress::resume(plan, lines, path, &mut reader)? {
+            Ok(progress) => Some(progress),
+            Err(exit) => return Ok(exit),
+        },
+    };
     if lines.all_or_nothing {
         reader = all_valid(plan, reader)?;
     }
@@ -64,7 +70,11 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
         clock,
         due: Duration::ZERO,
         tally: Tally::default(),
-        settled: lines.skip,
+        settled: progress
+            .as_ref()
+            .map_or(lines.skip.unwrap_or(0), Progress::settled),
+        settled_to: reader.offset(),
+        progress,
         exit: Exit::Ok,
     };
     if let Some(spool) = &spool {
@@ -109,7 +119,7 @@ fn dry_run(plan: &Plan, mut reader: NdjsonReader, clock: &SystemClock) -> Result
     match reader.next()? {
         None => Ok(Exit::Ok),
         Some(Next::Document(document, batch)) => {
-            let job = job(plan, document, &batch);
+            let job = job(plan, None, document, &batch);
             output::dry_run(&job, plan.key.is_none(), Some(secrets)).map(|()| Exit::Ok)
         }
         Some(Next::Bad { number, why }) => Err(Error::new(
@@ -123,12 +133,15 @@ fn dry_run(plan: &Plan, mut reader: NdjsonReader, clock: &SystemClock) -> Result
 struct Stop {
     /// The last line of what it stopped at, where the API may have taken that.
     maybe_taken: Option<u64>,
+    /// The same, also where sending it again is harmless.
+    unknown: Option<u64>,
 }
 
 /// The job of delivering a document that carries these lines. Of the user's own key, each gets a part of its own.
-fn job(plan: &Plan, document: Document, batch: &Batch) -> Job {
+fn job(plan: &Plan, prefix: Option<&str>, document: Document, batch: &Batch) -> Job {
     let first = batch.span.start();
-    let key = plan.key.as_ref().map(|base| format!("{base}-{first}"));
+    let base = plan.key.as_deref().or(prefix);
+    let key = base.map(|base| format!("{base}-{first}"));
     Job::new(plan.target.clone(), key, document)
 }
 
@@ -171,55 +184,13 @@ struct LinesRun<'a> {
     tally: Tally,
     /// The last line that is settled.
     settled: u64,
+    /// Where it ends in the input.
+    settled_to: u64,
+    progress: Option<Progress>,
     exit: Exit,
 }
 
-impl<'a> LinesRun<'a> {
-    /// Waits until nobody else sends to the target, and delivers what is older than the lines. Where that cannot be done,
-    /// all lines go into the spool, behind it.
-    fn take_turn(&mut self, spool: &'a Spool) -> Result<()> {
-        let (plan, clock) = (self.plan, self.clock);
-        let start = clock.elapsed();
-        let limit = plan.run.limit(plan.policy.timeout, start);
-        let left = || limit.saturating_sub(clock.elapsed() - start);
-        let Some(lock) = wait_for_target(spool, &Tag::of(&plan.target), limit, clock)? else {
-            let why = "another run is sending to its target".to_owned();
-            self.queue_all(spool, 0, Blocked::because(&why));
-            return Ok(());
-        };
-        let mut older = Older::new(Report::new(&plan.output));
-        let observer = &mut |event: MessageEvent| older.event(event);
-        let mut backlog = Backlog::open(spool, lock, clock, observer)?;
-        let end = backlog.deliver(
-            None,
-            &mut Sending {
-                policy: &plan.policy,
-                limit: &left,
-                connections: &mut Connections::default(),
-                observer,
-            },
-        )?;
-        older.summary();
-        let count = backlog.remaining();
-        self.backlog = Some(backlog);
-        match end {
-            End::Done => {}
-            End::OutOfTime => self.queue_all(spool, count, Blocked::because("no time is left")),
-            End::Blocked(blocked) => self.queue_all(spool, count, blocked),
-        }
-        Ok(())
-    }
-
-    /// All lines go behind so many `older` documents.
-    fn queue_all(&mut self, spool: &Spool, older: usize, blocked: Blocked) {
-        let Blocked { exit, why, hint } = blocked.behind(older);
-        if let Exit::NoPerm | Exit::NoInput | Exit::Config | Exit::CantCreat = exit {
-            self.exit = self.exit.or_worse(exit);
-        }
-        self.report.all_queued(&why, hint, spool.dir(), self.exit);
-        self.given_up = Some(why);
-    }
-
+impl LinesRun<'_> {
     /// Delivers one document after the other, until the end or until there is no point in going on.
     fn all(&mut self, reader: &mut NdjsonReader) -> Result<Option<Stop>> {
         while let Some(next) = reader.next()? {
@@ -232,11 +203,16 @@ impl<'a> LinesRun<'a> {
                         reader.rest(|piece| failed.write(piece))?;
                         failed.write(b"\n")?;
                     }
+                    reader.rest(|_| Ok(()))?;
                     self.settled = number;
+                    self.settled_to = reader.offset();
                 }
                 Next::Document(document, batch) => {
-                    let job = job(self.plan, document, &batch);
-                    let outcome = self.deliver(&job, &batch).inspect_err(|error| {
+                    let prefix = self.progress.as_ref().map(Progress::prefix);
+                    let job = job(self.plan, prefix, document, &batch);
+                    let reserved = self.reserve(&batch);
+                    let outcome = reserved.and_then(|()| self.deliver(&job, &batch));
+                    let outcome = outcome.inspect_err(|error| {
                         // That it cannot be printed is less than why it was not sent.
                         let _ = self.report.not_sent(&batch.span, error);
                         self.tally.add(Fate::Unsent, batch.count());
@@ -251,6 +227,9 @@ impl<'a> LinesRun<'a> {
                     let told = self.report.delivery(&job, &batch.span, &outcome);
                     // Told or not, what was accepted must not be sent again.
                     let settled = self.settle(&job, &batch, &outcome)?;
+                    if settled.is_continue() {
+                        self.settled_to = reader.offset();
+                    }
                     told?;
                     if let ControlFlow::Break(stop) = settled {
                         return Ok(Some(stop));
@@ -278,52 +257,20 @@ impl<'a> LinesRun<'a> {
         }
     }
 
-    /// Puts a document that the API did not accept into the spool, where there is one.
-    fn put_into_spool(&mut self, job: &Job, batch: &Batch, outcome: &mut Outcome) -> Result<()> {
-        let is_delivered = outcome.verdict.disposition == Disposition::Delivered;
-        let Some(spool) = self.spool.filter(|_| !is_delivered) else {
+    /// Notes which lines may have been sent from now on.
+    fn reserve(&mut self, batch: &Batch) -> Result<()> {
+        let Some(progress) = &mut self.progress else {
             return Ok(());
         };
-        let is_attempted = self.given_up.is_none();
-        let exit = outcome.exit();
-        message(self.plan, job, self.clock)
-            .and_then(|mut message| {
-                let body = &job.body;
-                journal::accept_after(spool, &mut message, body, outcome, is_attempted, self.clock)
-            })
-            .map_err(|error| journal::spool_error_context(&outcome.verdict, error))?;
-        if let Some(backlog) = self.backlog.as_mut().filter(|_| is_attempted) {
-            journal::note_target(backlog.lock(), outcome, self.clock);
+        // A `--skip` of the next run passes over lines that failed before this one: these must be there after a power cut.
+        if let Some(failed) = &mut self.failed {
+            failed.sync()?;
         }
-        if outcome.verdict.disposition == Disposition::Requeue {
-            self.queued = true;
+        let last = *batch.span.end();
+        match progress.must_reserve(last, self.clock.elapsed()) {
+            true => progress.reserve(last, (self.settled, self.settled_to), self.clock),
+            false => Ok(()),
         }
-        if is_attempted && exit != Exit::Protocol {
-            let dir = spool.dir().display().to_string();
-            self.report.given_up(&batch.span, outcome, &dir);
-            self.given_up = Some(outcome.why());
-        }
-        Ok(())
-    }
-
-    /// Tells what the API did with a document that the spool did not take in, and stops the run: what else the API does not
-    /// accept would be lost.
-    fn not_kept(&mut self, job: &Job, batch: &Batch, outcome: &Outcome, error: &Error) -> Stop {
-        // Why it was not tried was told before.
-        if outcome.tries > 0
-            && let Err(untold) = self.report.delivery(job, &batch.span, outcome)
-        {
-            self.report.error(&untold);
-        }
-        self.report.error(error);
-        // That the API may have accepted it comes before the disk.
-        self.exit = self
-            .exit
-            .or_worse(match outcome.verdict.may_have_been_accepted() {
-                true => Exit::IoErr,
-                false => error.kind().into(),
-            });
-        self.stop(batch, outcome)
     }
 
     fn send(&mut self, job: &Job, batch: &Batch) -> Result<Outcome> {
@@ -381,11 +328,15 @@ impl<'a> LinesRun<'a> {
     /// A stop at this parcel.
     fn stop(&self, batch: &Batch, outcome: &Outcome) -> Stop {
         // Another run has the same keys only where they are not random.
-        let keyed = self.plan.key.is_some() || self.plan.target.idempotency_header.is_none();
+        let keyed = self.plan.key.is_some()
+            || self.progress.is_some()
+            || self.plan.target.idempotency_header.is_none();
         let harmless = self.plan.policy.idempotent && keyed;
-        let maybe = outcome.verdict.may_have_been_accepted() && !harmless;
+        let last = *batch.span.end();
+        let maybe = outcome.verdict.may_have_been_accepted();
         Stop {
-            maybe_taken: maybe.then_some(*batch.span.end()),
+            maybe_taken: (maybe && !harmless).then_some(last),
+            unknown: maybe.then_some(last),
         }
     }
 
@@ -397,15 +348,27 @@ impl<'a> LinesRun<'a> {
             (Err(error), _) | (Ok(_), Err(error)) => {
                 self.report.error(&error);
                 self.exit = self.exit.or_worse(error.kind().into());
-                Some(Stop { maybe_taken: None })
+                Some(Stop {
+                    maybe_taken: None,
+                    unknown: None,
+                })
             }
         };
+        let unknown = stopped.as_ref().and_then(|stop| stop.unknown);
+        if let Some(progress) = &mut self.progress
+            && let Err(error) = progress.finish(self.settled, self.settled_to, unknown)
+        {
+            self.report.error(&error);
+            self.exit = self.exit.or_worse(error.kind().into());
+        }
         if stopped.is_some() {
             let left = self.plan.run.limit(Duration::MAX, self.clock.elapsed());
             self.tally
                 .add_rest(reader.count_rest(Deadline::after(left)));
         }
-        let again = stopped.map(|stop| (self.settled, stop.maybe_taken));
+        // With --resume, the same command line goes on by itself where nothing has to be decided.
+        let again = stopped.filter(|stop| self.progress.is_none() || stop.maybe_taken.is_some());
+        let again = again.map(|stop| (self.settled, stop.maybe_taken));
         if let Some(backlog) = self.backlog {
             let is_empty = !self.queued && backlog.remaining() == 0;
             backlog.close(is_empty);
@@ -413,57 +376,5 @@ impl<'a> LinesRun<'a> {
         self.report
             .end(&self.tally, self.clock.elapsed(), self.exit, again);
         Ok(self.exit)
-    }
-}
-
-/// The file of the lines that were not accepted.
-struct Failed {
-    file: File,
-    path: PathBuf,
-}
-
-impl Failed {
-    fn open(path: &Path, reader: &NdjsonReader) -> Result<Failed> {
-        // It may hold what the API must know and nobody else.
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|why| Failed::error(path, "opening", &why))?;
-        if reader.comes_from(&file) {
-            return Err(Error::new(
-                Kind::Usage,
-                format!(
-                    "opening '{}': --lines and --failed are the same file",
-                    path.display()
-                ),
-            )
-            .hint("give --failed a file of its own"));
-        }
-        let path = path.to_owned();
-        Ok(Failed { file, path })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(|why| Failed::error(&self.path, "writing", &why))
-    }
-
-    fn sync(&mut self) -> Result<()> {
-        match self.file.sync_all() {
-            // A pipe or a terminal has no disk to be brought to.
-            Err(why) if why.kind() != io::ErrorKind::InvalidInput => {
-                Err(Failed::error(&self.path, "writing", &why))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn error(path: &Path, doing: &str, why: &io::Error) -> Error {
-        let doing = format!("{doing} the file of failed lines '{}'", path.display());
-        Error::io(Kind::Output, doing, why)
-            .hint("give --failed a place that this user can write to, with room on it")
     }
 }

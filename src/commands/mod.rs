@@ -79,7 +79,7 @@ fn read_document(input: &Input) -> Result<Document> {
 fn read_lines(lines: &Lines) -> Result<NdjsonReader> {
     NdjsonReader::open(
         lines.file.as_deref(),
-        lines.skip,
+        lines.skip.unwrap_or(0),
         lines.max_line,
         lines.group,
     )

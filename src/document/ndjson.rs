@@ -87,8 +87,9 @@ pub(crate) struct NdjsonReader {
     begun: bool,
     /// How many lines to skip at the start.
     skip: u64,
-    /// How many bytes were read.
+    /// How many bytes were read, and how many before the line at hand.
     read: u64,
+    line_start: u64,
     /// How many bytes to read at most.
     end: u64,
 }
@@ -127,10 +128,56 @@ impl NdjsonReader {
             begun: false,
             skip,
             read: 0,
+            line_start: 0,
             end: u64::MAX,
         };
         reader.pass_over()?;
         Ok(reader)
+    }
+
+    /// The file that they come from.
+    pub(crate) fn file(&self) -> &File {
+        self.input.get_ref()
+    }
+
+    /// How messages call it.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The number of the line at hand, or of the last one.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Where the last line that came out ends in the file. All of a bad one must have been read.
+    pub(crate) fn offset(&self) -> u64 {
+        match self.pending {
+            true => self.line_start,
+            false => self.read,
+        }
+    }
+
+    /// Goes behind the line of this number, which ends at this offset, and then over those up to `skip`. What is in the
+    /// file from `end` on is not read.
+    ///
+    /// # Errors
+    /// [`Kind::Input`] when it cannot be read.
+    pub(crate) fn go_to(
+        &mut self,
+        (offset, number): (u64, u64),
+        skip: u64,
+        end: u64,
+    ) -> Result<()> {
+        let doing = format!("reading {}", self.origin);
+        self.input
+            .seek(SeekFrom::Start(offset))
+            .map_err(|why| Error::io(Kind::Input, doing, &why))?;
+        (self.read, self.number, self.skip) = (offset, number, skip);
+        self.end = end.max(offset);
+        (self.pending, self.cut, self.begun) = (false, false, number > 0);
+        while self.number < self.skip && self.advance()? {}
+        Ok(())
     }
 
     /// Whether the lines can be read again.
@@ -279,6 +326,7 @@ impl NdjsonReader {
     /// Advances to the next line. Returns whether there is one.
     fn advance(&mut self) -> Result<bool> {
         self.rest(|_| Ok(()))?;
+        self.line_start = self.read;
         // Read one byte more than the limit, so that a longer line is detected.
         let more = self.read_piece(self.max_line.saturating_add(1))?;
         self.number += u64::from(more);

@@ -50,7 +50,7 @@ pub(crate) struct Key(pub String);
 
 impl Key {
     /// A random UUID, version 4 (RFC 9562).
-    pub(super) fn random() -> Key {
+    pub(crate) fn random() -> Key {
         // The standard library seeds its hash maps from the system's random generator. Two values of that keyed function
         // give 128 unpredictable bits without another dependency.
         let random = RandomState::new();

@@ -200,11 +200,13 @@ pub(crate) struct Lines {
     /// The file; `None` is standard input.
     pub(crate) file: Option<PathBuf>,
     /// How many lines to skip at the start.
-    pub(crate) skip: u64,
+    pub(crate) skip: Option<u64>,
     /// The maximum length of a line, in bytes.
     pub(crate) max_line: u64,
     /// The limits of a group of lines that is sent as one array; `None` sends each line separately.
     pub(crate) group: Option<Group>,
+    /// The file that says how far an earlier run came.
+    pub(crate) resume: Option<PathBuf>,
     /// Whether to send nothing unless every line can be sent.
     pub(crate) all_or_nothing: bool,
     /// The file for lines that were not accepted.

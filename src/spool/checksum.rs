@@ -1,14 +1,16 @@
 //! The checksum at the end of a message.
 
 /// FNV-1a with 64 bits: any one byte changed changes it, and damage elsewhere escapes it once in 2^64.
-pub(super) struct Sum(u64);
+pub(crate) struct Sum(u64);
 
 impl Sum {
-    pub(super) fn new() -> Sum {
+    /// Of no bytes.
+    pub(crate) fn new() -> Sum {
         Sum(0xcbf2_9ce4_8422_2325)
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    /// Adds bytes.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         }
@@ -18,9 +20,11 @@ impl Sum {
         self.0
     }
 
-    pub(super) fn end_mark(&self) -> String {
+    /// The last line, behind the bytes that were added.
+    pub(crate) fn end_mark(&self) -> String {
         format!("\nend {:016x}\n", self.0)
     }
 }
 
-pub(super) const END_MARK: u64 = 22;
+/// How long that is.
+pub(crate) const END_MARK: u64 = 22;

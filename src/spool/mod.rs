@@ -18,7 +18,7 @@
 //!
 //! This is the only room that locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
 
-mod checksum;
+pub(crate) mod checksum;
 mod disk;
 mod duplicates;
 mod error;

@@ -68,14 +68,14 @@ _authpost() {
         [[ $verb == @(retry|drop) ]] && options+='
             --all
         '
+        [[ $verb == @(send) ]] && options+='
+            --resume --dry-run
+        '
         [[ $verb == @(send|check|flush|retry|drop) ]] && options+='
             -q --quiet
         '
         [[ $verb == @(list) ]] && options+='
             --json
-        '
-        [[ $verb == @(send) ]] && options+='
-            --dry-run
         '
         [[ $verb == @(send|check|flush|list|show|retry|drop) ]] && options+='
             --config -h --help --man --completions -V --version

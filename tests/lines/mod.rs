@@ -1,4 +1,5 @@
 //! `--lines`: many documents in one run.
 
 mod ndjson;
+mod resume;
 mod spooled;

@@ -133,6 +133,25 @@ impl Draft {
             )
             .hint("say with --group how many lines go into one request"));
         }
+        if self.resume.is_some() && self.all_or_nothing {
+            return Err(wrong(
+                "reading the command line: --resume and --all-or-nothing are both given",
+            )
+            .hint("a resumed run has sent some lines already: keep one"));
+        }
+        if self.resume.is_some() && self.spool.is_some() {
+            return Err(
+                wrong("reading the command line: --resume and --spool are both given").hint(
+                    "with --resume the next run sends what the API did not take in: drop --spool",
+                ),
+            );
+        }
+        if self.resume.is_some() && self.lines.as_deref() == Some("-".as_ref()) {
+            return Err(wrong(
+                "reading the command line: --resume cannot go on in the middle of standard input",
+            )
+            .hint("give --lines a file"));
+        }
         if self.all_or_nothing && self.lines.as_deref() == Some("-".as_ref()) {
             return Err(wrong(
                 "reading the command line: --all-or-nothing reads the lines twice, which standard input cannot be",
@@ -141,10 +160,11 @@ impl Draft {
         }
         Ok(Lines {
             file: self.lines.take().filter(|file| file.as_os_str() != "-"),
-            skip: self.skip.unwrap_or(0),
+            skip: self.skip,
             max_line: self.max_line.unwrap_or(16 * MIB),
             group,
             all_or_nothing: self.all_or_nothing,
+            resume: self.resume.take(),
             failed: self.failed.take(),
             interval: self.interval.unwrap_or_default(),
         })

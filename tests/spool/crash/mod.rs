@@ -11,6 +11,7 @@ mod fault;
 mod kill;
 mod order;
 mod power;
+mod resume;
 mod volume;
 
 use crate::support::{Dir, Response, Server, binary, dir};

@@ -1,0 +1,87 @@
+//! The file of `--failed`: the lines that were not accepted, as they were.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::document::ndjson::NdjsonReader;
+use crate::system::error::{Error, Kind, Result};
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct Failed {
+    file: File,
+    path: PathBuf,
+    /// Whether all of it is on disk.
+    is_synced: bool,
+}
+
+impl Failed {
+    /// Opens it, to append to it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] when that cannot be done, and [`Kind::Usage`] when `reader` reads from it.
+    pub(super) fn open(path: &Path, reader: &NdjsonReader) -> Result<Failed> {
+        // It may hold what the API must know and nobody else.
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|why| Failed::error(path, "opening", &why))?;
+        if reader.comes_from(&file) {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "opening '{}': --lines and --failed are the same file",
+                    path.display()
+                ),
+            )
+            .hint("give --failed a file of its own"));
+        }
+        let path = path.to_owned();
+        Ok(Failed {
+            file,
+            path,
+            is_synced: true,
+        })
+    }
+
+    /// Appends these bytes.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.is_synced = false;
+        self.file
+            .write_all(bytes)
+            .map_err(|why| Failed::error(&self.path, "writing", &why))
+    }
+
+    /// Brings it to disk.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub(super) fn sync(&mut self) -> Result<()> {
+        if self.is_synced {
+            return Ok(());
+        }
+        match self.file.sync_all() {
+            // A pipe or a terminal has no disk to be brought to.
+            Err(why) if why.kind() != io::ErrorKind::InvalidInput => {
+                Err(Failed::error(&self.path, "writing", &why))
+            }
+            _ => {
+                self.is_synced = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn error(path: &Path, doing: &str, why: &io::Error) -> Error {
+        let doing = format!("{doing} the file of failed lines '{}'", path.display());
+        Error::io(Kind::Output, doing, why)
+            .hint("give --failed a place that this user can write to, with room on it")
+    }
+}

@@ -1,0 +1,121 @@
+//! A run over lines that has a spool: what is older goes first, and what the API does not accept is kept.
+
+use super::{LinesRun, Stop, message};
+use crate::commands::older::Older;
+use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wait_for_target};
+use crate::delivery::connections::Connections;
+use crate::delivery::exit::Exit;
+use crate::delivery::verdict::Disposition;
+use crate::delivery::{Outcome, journal};
+use crate::document::ndjson::Batch;
+use crate::output::Report;
+use crate::request::job::Job;
+use crate::spool::{Spool, Tag};
+use crate::system::error::{Error, Result};
+use crate::system::time::Clock;
+
+impl<'a> LinesRun<'a> {
+    /// Waits until nobody else sends to the target, and delivers what is older than the lines. Where that cannot be done,
+    /// all lines go into the spool, behind it.
+    pub(super) fn take_turn(&mut self, spool: &'a Spool) -> Result<()> {
+        let (plan, clock) = (self.plan, self.clock);
+        let start = clock.elapsed();
+        let limit = plan.run.limit(plan.policy.timeout, start);
+        let left = || limit.saturating_sub(clock.elapsed() - start);
+        let Some(lock) = wait_for_target(spool, &Tag::of(&plan.target), limit, clock)? else {
+            let why = "another run is sending to its target".to_owned();
+            self.queue_all(spool, 0, Blocked::because(&why));
+            return Ok(());
+        };
+        let mut older = Older::new(Report::new(&plan.output));
+        let observer = &mut |event: MessageEvent| older.event(event);
+        let mut backlog = Backlog::open(spool, lock, clock, observer)?;
+        let end = backlog.deliver(
+            None,
+            &mut Sending {
+                policy: &plan.policy,
+                limit: &left,
+                connections: &mut Connections::default(),
+                observer,
+            },
+        )?;
+        older.summary();
+        let count = backlog.remaining();
+        self.backlog = Some(backlog);
+        match end {
+            End::Done => {}
+            End::OutOfTime => self.queue_all(spool, count, Blocked::because("no time is left")),
+            End::Blocked(blocked) => self.queue_all(spool, count, blocked),
+        }
+        Ok(())
+    }
+
+    /// All lines go behind so many `older` documents.
+    fn queue_all(&mut self, spool: &Spool, older: usize, blocked: Blocked) {
+        let Blocked { exit, why, hint } = blocked.behind(older);
+        if let Exit::NoPerm | Exit::NoInput | Exit::Config | Exit::CantCreat = exit {
+            self.exit = self.exit.or_worse(exit);
+        }
+        self.report.all_queued(&why, hint, spool.dir(), self.exit);
+        self.given_up = Some(why);
+    }
+
+    /// Puts a document that the API did not accept into the spool, where there is one.
+    pub(super) fn put_into_spool(
+        &mut self,
+        job: &Job,
+        batch: &Batch,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        let is_delivered = outcome.verdict.disposition == Disposition::Delivered;
+        let Some(spool) = self.spool.filter(|_| !is_delivered) else {
+            return Ok(());
+        };
+        let is_attempted = self.given_up.is_none();
+        let exit = outcome.exit();
+        message(self.plan, job, self.clock)
+            .and_then(|mut message| {
+                let body = &job.body;
+                journal::accept_after(spool, &mut message, body, outcome, is_attempted, self.clock)
+            })
+            .map_err(|error| journal::spool_error_context(&outcome.verdict, error))?;
+        if let Some(backlog) = self.backlog.as_mut().filter(|_| is_attempted) {
+            journal::note_target(backlog.lock(), outcome, self.clock);
+        }
+        if outcome.verdict.disposition == Disposition::Requeue {
+            self.queued = true;
+        }
+        if is_attempted && exit != Exit::Protocol {
+            let dir = spool.dir().display().to_string();
+            self.report.given_up(&batch.span, outcome, &dir);
+            self.given_up = Some(outcome.why());
+        }
+        Ok(())
+    }
+
+    /// Tells what the API did with a document that the spool did not take in, and stops the run: what else the API does not
+    /// accept would be lost.
+    pub(super) fn not_kept(
+        &mut self,
+        job: &Job,
+        batch: &Batch,
+        outcome: &Outcome,
+        error: &Error,
+    ) -> Stop {
+        // Why it was not tried was told before.
+        if outcome.tries > 0
+            && let Err(untold) = self.report.delivery(job, &batch.span, outcome)
+        {
+            self.report.error(&untold);
+        }
+        self.report.error(error);
+        // That the API may have accepted it comes before the disk.
+        self.exit = self
+            .exit
+            .or_worse(match outcome.verdict.may_have_been_accepted() {
+                true => Exit::IoErr,
+                false => error.kind().into(),
+            });
+        self.stop(batch, outcome)
+    }
+}

@@ -1,0 +1,350 @@
+//! `--resume`: a run over lines goes on where the last one ended, however that ended.
+use crate::support::{Conn, Dir, Request, Response, Runner, Server, Signal, conn, dir, need, test};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+
+fn run(dir: &Dir, url: &str) -> Runner {
+    test()
+        .in_dir(dir)
+        .args(["--no-auth", "-q", "--lines", "in", "--resume", "state", url])
+}
+
+fn append(dir: &Dir, text: &str) {
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(dir.join("in"))
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+fn bodies(server: &Server) -> Vec<String> {
+    let requests = server.requests();
+    requests.iter().map(|r| r.text().to_owned()).collect()
+}
+
+fn ok() -> Server {
+    Server::handler(|_| Response::json(200, "{}"))
+}
+
+#[test]
+fn only_what_was_added_is_sent() {
+    let (server, dir) = (ok(), dir());
+    dir.write("in", "1\n2\n3", 0o600);
+    run(&dir, server.url("/")).run().code(0);
+    assert_eq!(bodies(&server), ["1", "2"], "an incomplete line is left");
+    run(&dir, server.url("/")).run().code(0);
+    assert_eq!(server.count(), 2);
+    append(&dir, "3\n\n4\n");
+    run(&dir, server.url("/")).run().code(0);
+    run(&dir, server.url("/")).run().code(0);
+    assert_eq!(bodies(&server), ["1", "2", "33", "4"]);
+}
+
+#[test]
+fn a_run_that_stopped_goes_on_there() {
+    let dir = dir();
+    dir.write("in", "1\n2\n3\n", 0o600);
+    let server = Server::script([conn()
+        .read()
+        .reply_json(200, "{}")
+        .read()
+        .reply_json(503, "{}")]);
+    run(&dir, server.url("/"))
+        .arg("--tries=1")
+        .run()
+        .stderr_like(
+            "authpost: line 2: the API answered 503 Service Unavailable\n  {}\n1 accepted, *\n",
+        )
+        .code(69);
+    let server = ok();
+    run(&dir, server.url("/")).run().code(0);
+    assert_eq!(bodies(&server), ["2", "3"]);
+}
+
+fn keys(requests: &[Request]) -> Vec<String> {
+    let key = |request: &Request| request.header("idempotency-key").unwrap().to_owned();
+    requests.iter().map(key).collect()
+}
+
+/// A run that was killed while line 3 of 4 was under way.
+fn killed(dir: &Dir, options: &[&str]) -> Vec<String> {
+    dir.write("in", "1\n2\n3\n4\n", 0o600);
+    let answer = |conn: Conn| conn.read().reply_json(200, "{}");
+    let server = Server::script([answer(answer(conn())).read().stall()]);
+    let running = run(dir, server.url("/")).args(options).spawn();
+    let requests = server.wait_for(3);
+    running.kill(Signal::KILL);
+    running.wait().signal(Signal::KILL);
+    keys(&requests)
+}
+
+#[test]
+fn lines_that_a_killed_run_may_have_sent_are_named_and_not_sent() {
+    let dir = dir();
+    killed(&dir, &[]);
+    for _ in 0..2 {
+        run(&dir, Server::never().url("/"))
+            .run()
+            .stderr_like(
+                "authpost: the last run was interrupted: the API may have processed lines 3 to 4\n\
+                 hint: ask the API, and go on behind the last line that it has: --skip 2 to --skip 4\n",
+            )
+            .code(74);
+    }
+    let server = ok();
+    run(&dir, server.url("/")).arg("--skip=3").run().code(0);
+    run(&dir, server.url("/")).arg("--skip=3").run().code(0);
+    run(&dir, server.url("/")).run().code(0);
+    assert_eq!(bodies(&server), ["4"]);
+}
+
+#[test]
+fn with_idempotent_they_are_sent_again_under_their_keys() {
+    let dir = dir();
+    let before = killed(&dir, &["--idempotent"]);
+    let server = ok();
+    run(&dir, server.url("/")).arg("--idempotent").run().code(0);
+    let requests = server.requests();
+    let again: Vec<_> = requests
+        .iter()
+        .map(|r| (r.text(), r.header("idempotency-key").unwrap()))
+        .collect();
+    let last = again[1].1;
+    assert_eq!(again, [("3", before[2].as_str()), ("4", last)]);
+    assert!(last.ends_with("-4") && last.len() > 36, "{last}");
+}
+
+#[test]
+fn another_input_is_an_error_that_says_so() {
+    let changes: [fn(&Dir); 3] = [
+        |dir| {
+            fs::rename(dir.join("in"), dir.join("in.1")).unwrap();
+            dir.write("in", "1\n2\n3\n", 0o600);
+        },
+        |dir| fs::write(dir.join("in"), "1\n").unwrap(),
+        |dir| fs::write(dir.join("in"), "7\n8\n9\n").unwrap(),
+    ];
+    for change in changes {
+        let (server, dir) = (ok(), dir());
+        dir.write("in", "1\n2\n", 0o600);
+        run(&dir, server.url("/")).run().code(0);
+        change(&dir);
+        run(&dir, Server::never().url("/"))
+            .run()
+            .stderr(
+                "authpost: resuming from 'state': 'in' is not the file that the last run read; it was rotated or replaced\n\
+                 hint: remove 'state' to send it from its first line\n",
+            )
+            .code(66);
+    }
+}
+
+#[test]
+fn what_is_no_file_of_resume_is_left_alone() {
+    let dir = dir();
+    dir.write("in", "1\n", 0o600);
+    dir.write("state", "something else", 0o600);
+    run(&dir, Server::never().url("/"))
+        .run()
+        .stderr(
+            "authpost: opening the file of --resume 'state': it is no file of --resume\n\
+             hint: give --resume a file of its own\n",
+        )
+        .code(73);
+    assert_eq!(dir.read("state"), "something else");
+}
+
+#[test]
+fn one_run_at_a_time_uses_the_file() {
+    let dir = dir();
+    dir.write("in", "1\n", 0o600);
+    let server = Server::script([conn().read().stall()]);
+    let first = run(&dir, server.url("/")).spawn();
+    server.wait_for(1);
+    run(&dir, server.url("/"))
+        .run()
+        .stderr("authpost: opening the file of --resume 'state': another run uses it\n")
+        .code(75);
+    first.kill(Signal::KILL);
+    first.wait().signal(Signal::KILL);
+}
+
+/// What it wrote and synced, in order.
+fn traced(run: Runner, code: i32) -> String {
+    let dir = run.dir();
+    run.env("PATH", "/usr/bin:/bin")
+        .shell(
+            "exec strace -f -qq -y -s 4096 -o trace \
+             -e trace=write,writev,sendto,sendmsg,pwrite64,fdatasync,fsync \"$@\"",
+        )
+        .run()
+        .stderr_like("**")
+        .code(code);
+    dir.read("trace")
+}
+
+/// The number behind `name` in a call.
+fn number(call: &str, name: &str) -> Option<u64> {
+    let rest = &call[call.find(name)? + name.len()..];
+    let end = rest.find(|c: char| !c.is_ascii_digit())?;
+    rest[..end].parse().ok()
+}
+
+/// The lines that were sent before a reservation of them was on disk, and how many were sent.
+fn sent_too_early(trace: &str) -> (Vec<u64>, usize) {
+    let (mut written, mut on_disk, mut early, mut sent) = (0, 0, Vec::new(), 0);
+    for call in trace.lines() {
+        if call.contains("pwrite64(") {
+            written = number(call, r#"\"reserved\":"#).unwrap();
+        } else if call.contains("fdatasync(") && call.contains("/state>") && call.ends_with("= 0") {
+            on_disk = written;
+        } else if let Some(line) = number(call, r#"{\"line\":"#) {
+            sent += 1;
+            early.extend((line > on_disk).then_some(line));
+        }
+    }
+    (early, sent)
+}
+
+#[test]
+fn a_line_is_sent_only_when_its_reservation_is_on_disk() {
+    if !need("strace") {
+        return;
+    }
+    let (server, dir) = (ok(), dir());
+    let lines: String = (1..=20).map(|n| format!("{{\"line\":{n}}}\n")).collect();
+    dir.write("in", lines, 0o600);
+    let trace = traced(run(&dir, server.url("/")), 0);
+    assert_eq!(sent_too_early(&trace), (vec![], 20), "{trace}");
+    // Without the syncs, it would tell.
+    let calls = trace.lines().filter(|call| !call.contains("fdatasync("));
+    let without: Vec<_> = calls.collect();
+    assert_eq!(sent_too_early(&without.join("\n")).0.len(), 20);
+}
+
+#[test]
+fn failed_lines_are_on_disk_before_the_next_line_is_sent() {
+    if !need("strace") {
+        return;
+    }
+    let dir = dir();
+    let server = Server::handler(|request| match request.text() {
+        "{\"line\":3}" => Response::json(422, "{}"),
+        _ => Response::json(200, "{}"),
+    });
+    dir.write(
+        "in",
+        "{\"line\":1}\n{,\n{\"line\":3}\n{\"line\":4}\n",
+        0o600,
+    );
+    let trace = traced(run(&dir, server.url("/")).args(["--failed", "f"]), 76);
+    assert_eq!(dir.read("f"), "{,\n{\"line\":3}\n");
+    let (mut dirty, mut sent) = (false, 0);
+    for call in trace.lines() {
+        if call.contains("/f>") {
+            dirty = !call.contains("fsync(");
+        } else if call.contains(r#"{\"line\":"#) {
+            assert!(!dirty, "{trace}");
+            sent += 1;
+        }
+    }
+    assert_eq!(sent, 3, "{trace}");
+    // They are settled.
+    run(&dir, Server::never().url("/"))
+        .args(["--failed", "f"])
+        .run()
+        .code(0);
+    assert_eq!(dir.read("f"), "{,\n{\"line\":3}\n");
+}
+
+/// A run in groups of two that was killed while the second one was under way; then the input grew.
+fn killed_in_groups(dir: &Dir, options: &[&str]) -> Vec<String> {
+    dir.write("in", "1\n2\n3\n", 0o600);
+    let server = Server::script([conn().read().reply_json(200, "{}").read().stall()]);
+    let running = run(dir, server.url("/"))
+        .arg("--group=2")
+        .args(options)
+        .spawn();
+    let requests = server.wait_for(2);
+    running.kill(Signal::KILL);
+    running.wait().signal(Signal::KILL);
+    append(dir, "4\n5\n");
+    keys(&requests)
+}
+
+#[test]
+fn groups_are_sent_again_as_they_were() {
+    let dir = dir();
+    let before = killed_in_groups(&dir, &["--idempotent"]);
+    // Other groups would have other keys.
+    run(&dir, Server::never().url("/"))
+        .args(["--idempotent", "--group=3"])
+        .run()
+        .stderr_like(
+            "authpost: the last run was interrupted: the API may have processed lines * to 3\n*\n",
+        )
+        .code(74);
+    let server = ok();
+    for _ in 0..2 {
+        run(&dir, server.url("/"))
+            .args(["--idempotent", "--group=2"])
+            .run()
+            .code(0);
+    }
+    assert_eq!(bodies(&server), ["[1,2]", "[3]", "[4,5]"]);
+    assert_eq!(keys(&server.requests())[..2], before);
+}
+
+#[test]
+fn groups_go_on_behind_the_line_that_skip_names() {
+    let dir = dir();
+    killed_in_groups(&dir, &[]);
+    run(&dir, Server::never().url("/"))
+        .arg("--group=2")
+        .run()
+        .stderr_like(
+            "authpost: the last run was interrupted: the API may have processed lines * to 3\n*\n",
+        )
+        .code(74);
+    let server = ok();
+    for _ in 0..2 {
+        run(&dir, server.url("/"))
+            .args(["--group=2", "--skip=3"])
+            .run()
+            .code(0);
+    }
+    assert_eq!(bodies(&server), ["[4,5]"]);
+}
+
+#[test]
+fn what_makes_no_sense_together_is_refused() {
+    let cases = [
+        (
+            ["--lines=in", "--spool=s"],
+            "--resume and --spool are both given\n\
+             hint: with --resume the next run sends what the API did not take in: drop --spool",
+        ),
+        (
+            ["--lines=in", "--all-or-nothing"],
+            "--resume and --all-or-nothing are both given\n\
+             hint: a resumed run has sent some lines already: keep one",
+        ),
+        (
+            ["--lines=-", "--quiet"],
+            "--resume cannot go on in the middle of standard input\n\
+             hint: give --lines a file",
+        ),
+    ];
+    for (options, why) in cases {
+        let dir = dir();
+        dir.write("in", "1\n", 0o600);
+        test()
+            .in_dir(&dir)
+            .args(["--no-auth", "--resume=state", Server::never().url("/")])
+            .args(options)
+            .run()
+            .stderr(format!("authpost: reading the command line: {why}\n"))
+            .code(64);
+        assert_eq!(dir.list(), ["in"]);
+    }
+}
