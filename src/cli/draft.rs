@@ -214,20 +214,45 @@ impl Draft {
         Ok(())
     }
 
-    /// `POINTER:=JSON` or `POINTER=TEXT`.
+    /// `POINTER:=JSON`, `POINTER=TEXT` or `!POINTER`.
     pub(super) fn expectation(&mut self, text: &str) -> std::result::Result<(), String> {
-        let (pointer, value) = match (text.split_once(":="), text.split_once('=')) {
-            (Some((pointer, value)), Some((before, _))) if pointer.len() < before.len() => {
+        let (is_absent, text) = match text.strip_prefix('!') {
+            Some(text) => (true, text),
+            None => (false, text),
+        };
+        let mut pointer = String::new();
+        let mut value = None;
+        let mut is_json = false;
+        let mut characters = text.char_indices().peekable();
+        while let Some((at, c)) = characters.next() {
+            match c {
+                '\\' => match characters.next_if(|(_, c)| matches!(c, '=' | ':' | '\\')) {
+                    Some((_, escaped)) => pointer.push(escaped),
+                    None => pointer.push(c),
+                },
+                ':' if text[at..].starts_with(":=") => is_json = true,
+                '=' => {
+                    value = Some(&text[at + 1..]);
+                    break;
+                }
+                c => pointer.push(c),
+            }
+        }
+        let pointer = Pointer::parse(&pointer);
+        self.expect.push(match (is_absent, value) {
+            (true, None) => Expect::Absent(pointer?),
+            (true, Some(_)) => {
+                return Err("behind '!' there is a pointer and no value: write !/errors".to_owned());
+            }
+            (false, Some(value)) if is_json => {
                 json::check(value.as_bytes())
                     .map_err(|flaw| format!("what it expects is not JSON: {flaw}"))?;
-                (pointer, value.to_owned())
+                Expect::Value(pointer?, value.to_owned())
             }
-            (_, Some((pointer, text))) => (pointer, json::string(text)),
-            _ => return Err("it has no '=': write /ok:=true or /status=done".to_owned()),
-        };
-        self.expect.push(Expect {
-            pointer: Pointer::parse(pointer)?,
-            value,
+            (false, Some(value)) => Expect::Value(pointer?, json::string(value)),
+            (false, None) => {
+                return Err("it has no '=': write /ok:=true, /status=done or !/errors".to_owned());
+            }
         });
         Ok(())
     }

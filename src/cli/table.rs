@@ -3,7 +3,7 @@
 use super::draft::Page;
 use super::{Flag, HelpSection, Manual, Shell, Verb, VerbRow};
 use crate::request::Family;
-use crate::request::{self, Input, Method, TokenSource};
+use crate::request::{self, Expect, Input, Method, TokenSource};
 
 /// The verbs, in the order of the help.
 pub(super) const VERBS: &[VerbRow] = &[
@@ -569,7 +569,8 @@ pub(super) const FLAGS: &[Flag] = &[
         brief: "require this in a 2xx answer, e.g. /ok:=true",
         text: "An answer that does not match is not accepted (76). POINTER is a JSON Pointer (RFC 6901): the path \
                of a value in the answer, such as /items/0/id. POINTER=TEXT compares with a string: /status=done. \
-               POINTER:=JSON compares with a JSON value: /ok:=true. The option may be repeated; all must match.",
+               POINTER:=JSON compares with a JSON value: /ok:=true. !POINTER requires that there is nothing, or null: \
+               !/errors. A '=' in the pointer is written \\=. The option may be repeated; all must match.",
         set: |draft, value| draft.expectation(&value.text()?),
     },
     Flag {
@@ -583,6 +584,24 @@ pub(super) const FLAGS: &[Flag] = &[
                portal or a proxy, and not from an API. JSON, an empty answer and plain text are accepted.",
         set: |draft, _| {
             draft.any_answer = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "accept-status",
+        short: None,
+        value: Some("STATUS"),
+        group: HelpSection::Delivery,
+        verbs: SENDING,
+        brief: "count this status as accepted, e.g. 409",
+        text: "It is for an API that answers 409 when the document exists already. STATUS is from 300 to 599. --expect is \
+               about 2xx answers only. The option may be repeated.",
+        set: |draft, value| {
+            let text = value.text()?;
+            draft.expect.push(match text.parse() {
+                Ok(status @ 300..=599) => Expect::Status(status),
+                _ => return Err(format!("'{text}' is not a status from 300 to 599")),
+            });
             Ok(())
         },
     },

@@ -275,7 +275,13 @@ fn scope(attempt: &Attempt) -> Scope {
 /// Whether the API says that it processed the document.
 fn is_success(attempt: &Attempt, acceptance: Acceptance) -> bool {
     matches!(attempt, Attempt::Answered(answer)
-        if answer.status / 100 == 2 && title_of_page(answer, acceptance).is_none())
+        if answer.status / 100 == 2 && title_of_page(answer, acceptance).is_none()
+            || accepts(acceptance, answer.status))
+}
+
+/// Whether `--accept-status` names this one.
+fn accepts(acceptance: Acceptance, status: u16) -> bool {
+    acceptance.expect.contains(&Expect::Status(status))
 }
 
 /// The title of a web page that is no acceptance.
@@ -337,6 +343,7 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
     };
     let (fate, exit, retry, hint) = match answer.status {
         200..=299 => return judge_success(answer, acceptance),
+        status if accepts(acceptance, status) => return accepted_by_status(answer),
         401 => (
             Fate::Refused,
             Exit::NoPerm,
@@ -459,6 +466,24 @@ fn status(answer: &Answer) -> String {
         .to_owned()
 }
 
+/// The status says that the document is accepted. The run fails all the same if the answer broke off.
+fn accepted_by_status(answer: &Answer) -> Verdict {
+    let accepted = verdict(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
+    match &answer.end {
+        End::Broken(why) => Verdict {
+            exit: Exit::IoErr,
+            why: format!(
+                "the API accepted the document ({}), but its answer broke off after {} bytes: {why}",
+                status(answer),
+                answer.body.len()
+            ),
+            hint: Some("do not send it again; look at what the API made of it".to_owned()),
+            ..accepted
+        },
+        _ => accepted,
+    }
+}
+
 /// A 2xx answer counts as accepted unless it is a web page, or `--expect` or `--pick` says otherwise.
 fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
     let accepted = verdict(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
@@ -478,24 +503,16 @@ fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
             ..verdict(Fate::Refused, Exit::Protocol, Retry::Never, why)
         };
     }
-    if let (End::Broken(why), true) = (&answer.end, acceptance.expect.is_empty()) {
-        let why = format!(
-            "the API accepted the document ({}), but its answer broke off after {} bytes: {why}",
-            status(answer),
-            answer.body.len()
-        );
-        return Verdict {
-            exit: Exit::IoErr,
-            why,
-            hint: Some("do not send it again; look at what the API made of it".to_owned()),
-            ..accepted
-        };
+    let is_about_body = |expect: &&Expect| !matches!(expect, Expect::Status(_));
+    let expected: Vec<_> = acceptance.expect.iter().filter(is_about_body).collect();
+    if expected.is_empty() && matches!(answer.end, End::Broken(_)) {
+        return accepted_by_status(answer);
     }
     let picked = match acceptance.show {
         Show::Pick(pointer) => Some(pointer),
         _ => None,
     };
-    if acceptance.expect.is_empty() && picked.is_none() {
+    if expected.is_empty() && picked.is_none() {
         return accepted;
     }
     if answer.end != End::Whole {
@@ -511,7 +528,7 @@ fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
         };
         let hint = Some("the API has accepted it: look at what it made of it".to_owned());
         return Verdict {
-            fate: match acceptance.expect.is_empty() {
+            fate: match expected.is_empty() {
                 true => Fate::Accepted,
                 false => Fate::Unknown,
             },
@@ -533,29 +550,37 @@ fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
         }),
         ..accepted
     };
+    let is_absent = |expect: &&Expect| matches!(expect, Expect::Absent(_));
+    if answer.body.is_empty() && picked.is_none() && expected.iter().all(is_absent) {
+        return accepted;
+    }
     let Some(body) = json_of(answer) else {
-        let fate = match acceptance.expect.is_empty() {
+        let fate = match expected.is_empty() {
             true => Fate::Accepted,
             false => Fate::Refused,
         };
         return unmet(fate, "not with JSON".to_owned());
     };
-    for expected in acceptance.expect {
-        let pointer = &expected.pointer;
-        match pointer.pick(body) {
-            None => return unmet(Fate::Refused, format!("there is nothing at '{pointer}'")),
-            Some(found) if !json::equal(found, &expected.value) => {
-                let found = match answer.repeats_secret {
-                    true => "something else".to_owned(),
-                    false => shortened(found, 60),
-                };
-                return unmet(
-                    Fate::Refused,
-                    format!("'{pointer}' is {found}, not {}", expected.value),
-                );
-            }
-            Some(_) => {}
-        }
+    let shown = |found: &str| match answer.repeats_secret {
+        true => "something else".to_owned(),
+        false => shortened(found, 60),
+    };
+    for expect in expected {
+        let why = match expect {
+            Expect::Value(pointer, value) => match pointer.pick(body) {
+                None => format!("there is nothing at '{pointer}'"),
+                Some(found) if !json::equal(found, value) => {
+                    format!("'{pointer}' is {}, not {value}", shown(found))
+                }
+                Some(_) => continue,
+            },
+            Expect::Absent(pointer) => match pointer.pick(body) {
+                None | Some("null") => continue,
+                Some(found) => format!("'{pointer}' is {}, not absent or null", shown(found)),
+            },
+            Expect::Status(_) => continue,
+        };
+        return unmet(Fate::Refused, why);
     }
     match picked {
         Some(pointer) if pointer.pick(body).is_none() => {

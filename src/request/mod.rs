@@ -29,7 +29,7 @@ pub(crate) struct Plan {
     pub(crate) policy: RetryPolicy,
     /// How long the run may take, and how it avoids other runs.
     pub(crate) run: RunLimits,
-    /// The values that a 2xx answer must have to count as accepted; all of them.
+    /// What makes an answer count as accepted; all of it.
     pub(crate) expect: Vec<Expect>,
     /// Whether a web page with a 2xx status counts as accepted.
     pub(crate) any_answer: bool,
@@ -281,13 +281,15 @@ pub(crate) struct Chosen {
     pub(crate) quiet: bool,
 }
 
-/// A value that an answer must have.
+/// What makes an answer count as accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Expect {
-    /// The position of the value.
-    pub(crate) pointer: Pointer,
-    /// The expected value, as JSON text.
-    pub(crate) value: String,
+pub(crate) enum Expect {
+    /// A 2xx answer must have there the value with this JSON text.
+    Value(Pointer, String),
+    /// A 2xx answer must have nothing there, or null.
+    Absent(Pointer),
+    /// This status counts like 2xx, whatever the answer says.
+    Status(u16),
 }
 
 /// What to print.

@@ -142,7 +142,11 @@ impl Message {
         let expect: Vec<_> = self
             .expect
             .iter()
-            .map(|expect| json!([expect.pointer.to_string(), expect.value]))
+            .map(|expect| match expect {
+                Expect::Value(pointer, value) => json!([pointer.to_string(), value]),
+                Expect::Absent(pointer) => json!([pointer.to_string()]),
+                Expect::Status(status) => json!(status),
+            })
             .collect();
         let (cert, cert_key) = match &connection.identity {
             Some((cert, key)) => (Some(cert), Some(key)),
@@ -328,11 +332,20 @@ impl Message {
             ("header", name) => Form::Header(name),
             _ => return None,
         };
-        let expect = |value| {
-            let (pointer, value) = pair(value)?;
-            json::check(value.as_bytes()).ok()?;
-            let pointer = Pointer::parse(&pointer).ok()?;
-            Some(Expect { pointer, value })
+        let expect = |value: &Value| {
+            if let Some(status) = value.as_u64() {
+                return Some(Expect::Status(status.try_into().ok()?));
+            }
+            let parts = value.as_array()?;
+            let pointer = Pointer::parse(parts.first()?.as_str()?).ok()?;
+            match parts.get(1) {
+                None => Some(Expect::Absent(pointer)),
+                Some(value) => {
+                    let value = value.as_str()?;
+                    json::check(value.as_bytes()).ok()?;
+                    Some(Expect::Value(pointer, value.to_owned()))
+                }
+            }
         };
         let header = |value| {
             let (name, value) = pair(value)?;

@@ -194,7 +194,15 @@ fn pointers_and_expectations() {
     );
     let usage = "hint: --expect POINTER=VALUE: require this in a 2xx answer, e.g. /ok:=true\n";
     for (text, why) in [
-        ("/ok", "it has no '=': write /ok:=true or /status=done"),
+        (
+            "/ok",
+            "it has no '=': write /ok:=true, /status=done or !/errors",
+        ),
+        (
+            "!/ok:=true",
+            "behind '!' there is a pointer and no value: write !/errors",
+        ),
+        ("!errors", "a JSON Pointer begins with '/'"),
         ("ok:=true", "a JSON Pointer begins with '/'"),
         (
             "/ok:=yes",

@@ -1,5 +1,5 @@
 //! What makes a delivery safe to repeat and its success certain: idempotency keys, and what a 2xx answer must say.
-use crate::support::{Conn, Request, Response, Runner, Server, conn, test};
+use crate::support::{Conn, Request, Response, Runner, Server, conn, dir, test};
 
 fn quiet() -> Runner {
     test().args(["-q", "--no-auth", "--wait", "1ms"])
@@ -244,7 +244,10 @@ fn expect_and_pick_go_together() {
 #[test]
 fn expectations_that_make_no_sense_are_refused() {
     for (expected, why) in [
-        ("/ok", "it has no '=': write /ok:=true or /status=done"),
+        (
+            "/ok",
+            "it has no '=': write /ok:=true, /status=done or !/errors",
+        ),
         ("/ok:=nope", "what it expects is not JSON: *"),
         ("/ok:={\"a\":1", "what it expects is not JSON: *"),
         ("ok=1", "*"),
@@ -257,4 +260,105 @@ fn expectations_that_make_no_sense_are_refused() {
             .stderr_like(&format!("authpost: reading --expect: {why}\nhint: *\n"))
             .code(64);
     }
+}
+
+#[test]
+fn a_member_can_be_required_to_be_absent() {
+    for (body, code) in [
+        (r#"{"ok":1}"#, 0),
+        (r#"{"errors":null}"#, 0),
+        ("", 0),
+        (r#"{"errors":[]}"#, 76),
+        (r#"{"errors":false}"#, 76),
+        ("<html>", 76),
+    ] {
+        let server = Server::script([answering(body)]);
+        let run = quiet().args(["--expect=!/errors", server.url("/")]).run();
+        match code {
+            0 => drop(run.code(0)),
+            code => drop(run.stderr_like("**").code(code)),
+        }
+    }
+    expecting(answering(r#"{"errors":[{"m":"no"}]}"#), &["!/errors"])
+        .stderr(
+            "HTTP/1.1 200 OK\n\
+             authpost: the API answered 200 OK, but '/errors' is [{\"m\":\"no\"}], not absent or null\n\
+             hint: look at what the API says, and at the pointer\n  {\"errors\":[{\"m\":\"no\"}]}\n",
+        )
+        .code(76);
+}
+
+#[test]
+fn a_pointer_may_have_an_equals_sign() {
+    let body = r#"{"a=b":"c=d","e:":1,"f\\":"g","h:":"="}"#;
+    let expected = [r"/a\=b=c=d", r"/e\::=1", r"/f\\=g", r"/h\:=="];
+    expecting(answering(body), &expected).code(0);
+}
+
+#[test]
+fn a_status_can_be_accepted() {
+    let run = |status: u16, args: &[&str]| {
+        let answer = Response::json(status, r#"{"why":"it exists"}"#);
+        let server = Server::script([conn().read().reply(answer).close()]);
+        quiet().args(args).arg(server.url("/")).run()
+    };
+    let args = [
+        "--accept-status=409",
+        "--accept-status=404",
+        "--expect=/ok:=true",
+    ];
+    run(409, &args).code(0);
+    run(404, &args).code(0);
+    run(400, &args).stderr_like("HTTP/1.1 400 **").code(76);
+    run(200, &args).stderr_like("HTTP/1.1 200 **").code(76);
+    run(409, &["--accept-status=409", "--report"])
+        .stdout_like("{\"outcome\":\"accepted\",\"exit\":0,\"status\":409,*,\"error\":null,*}\n")
+        .code(0);
+    // As after a 2xx answer, what broke off is no success.
+    let cut = "HTTP/1.1 409 Conflict\r\nContent-Length: 9\r\n\r\n{";
+    let server = Server::script([conn().read().reply(cut).close()]);
+    quiet()
+        .args(["--accept-status=409", server.url("/")])
+        .run()
+        .stderr_like("**the API accepted the document (409 Conflict), but its answer broke off **")
+        .code(74);
+    // It says nothing of a 2xx answer: this one is too long for --pick, and accepted.
+    run(
+        200,
+        &["--accept-status=409", "--pick=/why", "--max-response=5"],
+    )
+    .stderr_like("**\nhint: the API has accepted it: *\n**")
+    .code(74);
+    for text in ["200", "600", "x"] {
+        let arg = format!("--accept-status={text}");
+        test()
+            .args(["https://api.example.com/", "a=1", &arg])
+            .run()
+            .stderr_like(&format!("authpost: reading --accept-status: '{text}' is not a status from 300 to 599\nhint: *\n"))
+            .code(64);
+    }
+}
+
+#[test]
+fn a_message_remembers_what_is_accepted() {
+    let d = dir();
+    let server = Server::script([
+        conn().read().reply_json(503, "{}").close(),
+        conn().read().reply_json(409, "{}").close(),
+        conn().read().reply_json(503, "{}").close(),
+        conn().read().reply_json(200, r#"{"errors":1}"#).close(),
+    ]);
+    let flush = |option: &str| {
+        let args = [option, "--tries=1", "--spool=spool", server.url("/")];
+        quiet().in_dir(&d).args(args).run().code(0);
+        let queue = std::fs::read_dir(d.join("spool/queue")).unwrap();
+        let id = queue.last().unwrap().unwrap().file_name();
+        let verb = |verb: &str| test().in_dir(&d).args([verb, "spool", "-q"]);
+        verb("retry").arg(id).run().code(0);
+        verb("flush").run()
+    };
+    flush("--accept-status=409").code(0);
+    flush("--expect=!/errors")
+        .stderr_like("**'/errors' is 1, not absent or null**")
+        .code(76);
 }

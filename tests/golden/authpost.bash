@@ -30,6 +30,7 @@ _authpost() {
     --spool-limit|\
     --alert-after|\
     --expect|\
+    --accept-status|\
     --proxy|\
     --max-response|\
     --group|\
@@ -54,8 +55,8 @@ _authpost() {
             -H --header --header-file --connect-timeout --tries --wait
             --max-wait --idempotent --idempotency-key --idempotency-header
             --no-idempotency-key --spool --spool-limit --expect --any-answer
-            --cacert --cert --key --proxy -4 --ipv4 -6 --ipv6 --allow-http
-            --insecure --max-response --lines --group --group-bytes
+            --accept-status --cacert --cert --key --proxy -4 --ipv4 -6 --ipv6
+            --allow-http --insecure --max-response --lines --group --group-bytes
             --all-or-nothing --failed --skip --max-line --rate --pretty --pick
         '
         [[ $verb == @(send|check|flush) ]] && options+='

@@ -35,6 +35,7 @@ complete -c authpost -n '__fish_seen_subcommand_from retry' -l now -d 'deliver t
 complete -c authpost -n '__fish_seen_subcommand_from retry drop' -l all -d 'all dead-lettered messages'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l expect -x -d 'require this in a 2xx answer, e.g. /ok:=true'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l any-answer -d 'accept a web page (HTML) with a 2xx status too'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l accept-status -x -d 'count this status as accepted, e.g. 409'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l cacert -r -F -d 'trust only the CA certificates in FILE (PEM)'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l cert -r -F -d 'client certificate with its chain (PEM)'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l key -r -F -d 'private key file [default: the --cert file]'

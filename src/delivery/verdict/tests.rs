@@ -44,9 +44,8 @@ fn plainly(attempt: &Attempt, number: u64) -> Verdict {
 fn wanting(answer: Answer, expect: &[(&str, &str)], pick: Option<&str>) -> Verdict {
     let expect: Vec<_> = expect
         .iter()
-        .map(|(pointer, value)| Expect {
-            pointer: Pointer::parse(pointer).unwrap(),
-            value: (*value).to_owned(),
+        .map(|(pointer, value)| {
+            Expect::Value(Pointer::parse(pointer).unwrap(), (*value).to_owned())
         })
         .collect();
     let show = match pick {
