@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Command, Flag, Manual, Shell, VERBS, Verb, shown, suggest, verb_row};
-use crate::document::Item;
+use crate::document::{GroupFormat, Item};
 use crate::json::{self, Pointer};
 use crate::request::{
     self, Chosen, Expect, Family, Flush, Input, Method, Output, Show, TokenSource, Url,
@@ -71,6 +71,7 @@ pub(super) struct Draft {
     pub(super) lines: Option<PathBuf>,
     pub(super) group: Option<u32>,
     pub(super) group_bytes: Option<u64>,
+    pub(super) group_format: Option<GroupFormat>,
     pub(super) max_line: Option<u64>,
     pub(super) skip: Option<u64>,
     pub(super) all_or_nothing: bool,

@@ -2,6 +2,7 @@
 
 use super::draft::Page;
 use super::{Flag, HelpSection, Manual, Shell, Verb, VerbRow};
+use crate::document::GroupFormat;
 use crate::request::Family;
 use crate::request::{self, Expect, Input, Method, TokenSource};
 
@@ -762,9 +763,9 @@ pub(super) const FLAGS: &[Flag] = &[
         value: Some("N"),
         group: HelpSection::Lines,
         verbs: SENDING,
-        brief: "send up to N lines per request, as a JSON array",
-        text: "A group ends early at --group-bytes, and before a line that cannot be sent. The API accepts or \
-               refuses it as a whole.",
+        brief: "send up to N lines per request",
+        text: "The lines are sent as a JSON array, or as --group-format says. A group ends early at --group-bytes, and \
+               before a line that cannot be sent. The API accepts or refuses it as a whole.",
         set: |draft, value| {
             draft.group = Some(match value.number()? {
                 0 => return Err("it must be at least 1".to_owned()),
@@ -779,8 +780,8 @@ pub(super) const FLAGS: &[Flag] = &[
         value: Some("SIZE"),
         group: HelpSection::Lines,
         verbs: SENDING,
-        brief: "largest such array [default: 1M]",
-        text: "A single line that is larger is sent in an array of its own.",
+        brief: "largest group in bytes [default: 1M]",
+        text: "A single line that is larger is sent in a group of its own.",
         set: |draft, value| {
             draft.group_bytes = Some(value.size()?);
             Ok(())
@@ -797,6 +798,25 @@ pub(super) const FLAGS: &[Flag] = &[
                exits 65. Lines that are appended meanwhile are not sent. FILE must be a regular file.",
         set: |draft, _| {
             draft.all_or_nothing = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "group-format",
+        short: None,
+        value: Some("array|ndjson"),
+        group: HelpSection::Lines,
+        verbs: SENDING,
+        brief: "how a group is sent [default: array]",
+        text: "With ndjson, the lines are sent as they are, one below the other, with Content-Type: \
+               application/x-ndjson (unless --header gives another). The bulk APIs of Elasticsearch, OpenSearch, \
+               VictoriaLogs, ClickHouse and Splunk want that.",
+        set: |draft, value| {
+            draft.group_format = Some(match value.text()?.as_str() {
+                "array" => GroupFormat::Array,
+                "ndjson" => GroupFormat::Ndjson,
+                other => return Err(format!("'{other}' is neither array nor ndjson")),
+            });
             Ok(())
         },
     },

@@ -236,6 +236,7 @@ fn job() -> Job {
         url: Url::parse("https://api.test/").unwrap(),
         headers: Vec::new(),
         header_files: Vec::new(),
+        is_ndjson: false,
         auth: Auth {
             source: TokenSource::None,
             form: Form::Scheme("Bearer".to_owned()),

@@ -1,8 +1,8 @@
 //! The document to send: built from items or from given bytes, checked, and then never changed.
 //!
-//! Owns the constructors of [`Document`], which is one valid JSON text or no body; nothing else can become one.
-//! [`Document::reader`] yields the given bytes unchanged, and from the start each time, so a second attempt sends what
-//! the first one sent. It must not know HTTP, the spool, flags or which argument a text came from.
+//! Owns the constructors of [`Document`], which is one valid JSON text, lines of them, or no body; nothing else can
+//! become one. [`Document::reader`] yields the given bytes unchanged, and from the start each time, so a second attempt
+//! sends what the first one sent. It must not know HTTP, the spool, flags or which argument a text came from.
 //!
 //! Invariants: a text is checked before it becomes a document; a regular file of any size costs at most 1 MiB of
 //! memory; no message quotes more than one byte of a document.
@@ -31,7 +31,7 @@ const KEPT: u64 = 1 << 20;
 /// How much of a file is read at a time.
 const PIECE: usize = 64 << 10;
 
-/// A request body: bytes that have been checked to be one JSON text, or no body.
+/// A request body: bytes that have been checked to be one JSON text, or lines of them; or no body.
 pub(crate) struct Document(Content);
 
 enum Content {
@@ -146,6 +146,21 @@ impl Document {
         }
     }
 
+    /// `len` bytes of the file from `start` on, which are there: lines, each of them one JSON text. `origin` as for
+    /// [`from_bytes`](Document::from_bytes).
+    ///
+    /// # Errors
+    /// As for [`from_file`](Document::from_file).
+    pub(crate) fn from_lines(file: &File, start: u64, len: u64, origin: &str) -> Result<Document> {
+        let mut bytes = vec![0; len as usize];
+        file.read_exact_at(&mut bytes, start)
+            .map_err(|why| Error::io(Kind::Input, format!("reading {origin}"), &why))?;
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            json::check(line).map_err(|flaw| not_json(origin, &flaw))?;
+        }
+        Ok(Document(Content::Bytes(bytes)))
+    }
+
     /// Checks a document that stays in its file.
     fn from_kept(file: File, start: u64, len: u64, stamp: Stamp, origin: &str) -> Result<Document> {
         let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
@@ -215,41 +230,66 @@ impl fmt::Debug for Document {
     }
 }
 
-/// A JSON array that grows by one text at a time.
-#[derive(Debug)]
-pub(crate) struct Array(Vec<u8>);
+/// How JSON texts are put into one document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum GroupFormat {
+    /// As the elements of an array.
+    #[default]
+    Array,
+    /// Each in a line of its own (NDJSON).
+    Ndjson,
+}
 
-impl Array {
-    /// An empty array with memory reserved for this many bytes.
-    pub(crate) fn with_capacity(bytes: usize) -> Array {
-        let mut text = Vec::with_capacity(bytes);
-        text.push(b'[');
-        Array(text)
+/// A document that grows by one JSON text at a time.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    bytes: Vec<u8>,
+    format: GroupFormat,
+}
+
+impl Texts {
+    /// An empty document with memory reserved for this many bytes.
+    pub(crate) fn with_capacity(format: GroupFormat, bytes: usize) -> Texts {
+        let mut bytes = Vec::with_capacity(bytes);
+        if format == GroupFormat::Array {
+            bytes.push(b'[');
+        }
+        Texts { bytes, format }
     }
 
-    /// Appends an element, unchanged. Returns its range in the document.
+    /// Appends a text, unchanged. Returns its range in the document.
     ///
     /// # Errors
     /// The first syntax error, if it is not one JSON text; it is not appended then.
     pub(crate) fn push(&mut self, text: &[u8]) -> std::result::Result<Range<usize>, SyntaxError> {
         json::check(text)?;
-        if self.0.len() > 1 {
-            self.0.push(b',');
+        if self.needs_comma() {
+            self.bytes.push(b',');
         }
-        let start = self.0.len();
-        self.0.extend_from_slice(text);
-        Ok(start..self.0.len())
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(text);
+        let end = self.bytes.len();
+        if self.format == GroupFormat::Ndjson {
+            self.bytes.push(b'\n');
+        }
+        Ok(start..end)
     }
 
-    /// The length of the document after appending an element of this many bytes.
+    /// The length of the document after appending a text of this many bytes.
     pub(crate) fn len_with(&self, text: usize) -> usize {
-        self.0.len() + usize::from(self.0.len() > 1) + text + 1
+        self.bytes.len() + usize::from(self.needs_comma()) + text + 1
     }
 
-    /// The array as a document.
+    fn needs_comma(&self) -> bool {
+        self.format == GroupFormat::Array && self.bytes.len() > 1
+    }
+
+    /// The finished document.
     pub(crate) fn finish(mut self) -> Document {
-        self.0.push(b']');
-        Document(Content::Bytes(self.0))
+        if self.format == GroupFormat::Array {
+            self.bytes.push(b']');
+        }
+        Document(Content::Bytes(self.bytes))
     }
 }
 

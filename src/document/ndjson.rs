@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::document::{Array, Document};
+use crate::document::{Document, GroupFormat, Texts};
 use crate::json::SyntaxError;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::Deadline;
@@ -47,8 +47,10 @@ impl Batch {
 pub(crate) struct Group {
     /// The maximum number of lines; at least one.
     pub(crate) lines: usize,
-    /// The maximum number of bytes, including the brackets and commas; a single line is sent even if it is longer.
+    /// The maximum number of bytes, with what is put between the lines; a single line is sent even if it is longer.
     pub(crate) bytes: usize,
+    /// How the lines are put together.
+    pub(crate) format: GroupFormat,
 }
 
 /// The next result of the reader.
@@ -237,13 +239,13 @@ impl NdjsonReader {
             },
             Some(group) => {
                 let (bytes, lines) = self.last_group;
-                let mut array = Array::with_capacity(bytes);
+                let mut texts = Texts::with_capacity(group.format, bytes);
                 let mut places = Vec::with_capacity(lines);
                 while places.len() < group.lines
                     && self.read_line()?
-                    && (places.is_empty() || array.len_with(self.line.len()) <= group.bytes)
+                    && (places.is_empty() || texts.len_with(self.line.len()) <= group.bytes)
                 {
-                    match self.take(|line| array.push(line)) {
+                    match self.take(|line| texts.push(line)) {
                         Ok(place) => places.push(place),
                         Err(why) if places.is_empty() => {
                             return Ok(Some(Next::Bad { number: first, why }));
@@ -256,7 +258,7 @@ impl NdjsonReader {
                     }
                     last = self.number;
                 }
-                let body = array.finish();
+                let body = texts.finish();
                 self.last_group = (body.bytes().map_or(0, <[u8]>::len), places.len());
                 (body, places)
             }

@@ -40,7 +40,12 @@ impl Job {
             .idempotency_header
             .as_deref()
             .zip(self.key.as_ref());
-        given.chain(key.map(|(name, key)| (name, key.0.as_str())))
+        let is_typed = |(name, _): &(String, _)| name.eq_ignore_ascii_case("Content-Type");
+        let ndjson = self.target.is_ndjson && !self.target.headers.iter().any(is_typed);
+        let ndjson = ndjson.then_some(("Content-Type", "application/x-ndjson"));
+        given
+            .chain(ndjson)
+            .chain(key.map(|(name, key)| (name, key.0.as_str())))
     }
 }
 

@@ -63,6 +63,8 @@ pub(crate) struct Target {
     pub(crate) url: Url,
     /// Headers from the command line; none of them is secret.
     pub(crate) headers: Vec<(String, String)>,
+    /// The body is lines of JSON texts, and not one of them.
+    pub(crate) is_ndjson: bool,
     /// Files of headers that may be secret.
     pub(crate) header_files: Vec<PathBuf>,
     /// The source of the token, and how it is sent.

@@ -134,6 +134,7 @@ impl Message {
             method,
             url,
             headers,
+            is_ndjson,
             header_files,
             auth,
             idempotency_header,
@@ -193,6 +194,9 @@ impl Message {
         // Only where it is so: a message of a version that did not know it says nothing of it.
         if self.any_answer {
             head["any_answer"] = true.into();
+        }
+        if *is_ndjson {
+            head["ndjson"] = true.into();
         }
         head.to_string()
     }
@@ -265,7 +269,11 @@ impl Message {
             return damaged("its body has another length than it says");
         }
         let file = file.try_clone()?;
-        match Document::from_part(file, start, body, "the message") {
+        let document = match message.target.is_ndjson {
+            true => Document::from_lines(&file, start, body, "the message"),
+            false => Document::from_part(file, start, body, "the message"),
+        };
+        match document {
             Ok(document) => Ok((message, document)),
             Err(error) if error.kind() == Kind::Data => damaged(error.to_string()),
             Err(error) => Err(MessageError::Unreadable(error.to_string())),
@@ -360,6 +368,7 @@ impl Message {
             expect: all("expect")?.map(expect).collect::<Option<_>>()?,
             any_answer: members.get("any_answer").is_some(),
             target: Rc::new(Target {
+                is_ndjson: members.get("ndjson").is_some(),
                 method: Method::parse(members["method"].as_str()?)?,
                 url: Url::parse(members["url"].as_str()?).ok()?,
                 headers: all("headers")?.map(header).collect::<Option<_>>()?,

@@ -9,6 +9,9 @@ _authpost() {
     -X|--method)
         COMPREPLY=($(compgen -W 'POST PUT PATCH' -- "$word"))
         return ;;
+    --group-format)
+        COMPREPLY=($(compgen -W 'array ndjson' -- "$word"))
+        return ;;
     --completions)
         COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word"))
         return ;;
@@ -57,7 +60,8 @@ _authpost() {
             --no-idempotency-key --spool --spool-limit --expect --any-answer
             --accept-status --cacert --cert --key --proxy -4 --ipv4 -6 --ipv6
             --allow-http --insecure --max-response --lines --group --group-bytes
-            --all-or-nothing --failed --skip --max-line --rate --pretty --pick
+            --all-or-nothing --group-format --failed --skip --max-line --rate
+            --pretty --pick
         '
         [[ $verb == @(send|check|flush) ]] && options+='
             --timeout --splay --lock --max-time --alert-after -v --verbose

@@ -1,5 +1,6 @@
 //! `--lines`: many documents in one run.
 
+mod group_format;
 mod ndjson;
 mod resume;
 mod spooled;

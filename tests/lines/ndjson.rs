@@ -797,7 +797,7 @@ fn what_means_nothing_is_refused() {
     refuse(
         &["--lines", "in", "--group", "0"],
         "authpost: reading --group: it must be at least 1\n\
-         hint: --group N: send up to N lines per request, as a JSON array\n",
+         hint: --group N: send up to N lines per request\n",
     );
 }
 

@@ -105,6 +105,32 @@ fn every_command_line_does_what_it_shows() {
     assert_eq!(seen, all);
 }
 
+/// Against an API that answers as they all do.
+#[test]
+fn the_commands_for_bulk_apis_send_lines() {
+    let commands = blocks("sh").into_iter();
+    let commands: Vec<_> = commands
+        .filter(|block| block.contains("--group-format"))
+        .collect();
+    assert_eq!(commands.len(), 3);
+    for command in commands {
+        let home = home();
+        home.write("bulk.ndjson", "1\n2\n", 0o600);
+        home.write("events.ndjson", "1\n2\n", 0o600);
+        home.write(".es-key", TOKEN, 0o600);
+        home.write(".hec-token", TOKEN, 0o600);
+        let server = Server::handler(|_| Response::json(200, "{\"errors\":false,\"code\":0}"));
+        let (rest, _) = command.trim_end().rsplit_once(' ').unwrap();
+        let path = format!("{}/bin:/usr/bin:/bin", home.path().display());
+        shell(&format!("{rest} {}", server.url("/")), &home, &server)
+            .env("PATH", path)
+            .run()
+            .stderr_like("2 accepted, *\n")
+            .code(0);
+        assert_eq!(server.request().text(), "1\n2\n");
+    }
+}
+
 /// The API is down when the first line sends, and back when the second one flushes.
 #[test]
 fn the_spool_keeps_what_the_crontab_sends() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Draft, wrong};
 use crate::auth;
 use crate::cli::HelpSection;
+use crate::document::GroupFormat;
 use crate::document::ndjson::Group;
 use crate::request::{
     self, Auth, Connection, Documents, Family, Form, Input, Lines, Method, Output, Plan,
@@ -34,6 +35,9 @@ impl Draft {
         let quiet = self.quiet;
         let (policy, run) = (self.retry_policy()?, self.run()?);
         let documents = self.documents()?;
+        // Not the option: in a config file it is meant for other runs.
+        let is_ndjson = matches!(&documents, Documents::Lines(Lines { group: Some(group), .. })
+            if group.format == GroupFormat::Ndjson);
         Ok(Plan {
             policy,
             run,
@@ -56,6 +60,7 @@ impl Draft {
                 idempotency_header,
                 connection: self.connection()?,
                 headers: self.headers,
+                is_ndjson,
                 header_files: self.header_files,
             }),
         })
@@ -126,11 +131,18 @@ impl Draft {
         let group = self.group.map(|lines| Group {
             lines: lines as usize,
             bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+            format: self.group_format.unwrap_or_default(),
         });
-        if group.is_none() && self.group_bytes.is_some() {
-            return Err(wrong(
-                "reading the command line: --group-bytes means nothing without --group",
-            )
+        let needs_group = [
+            (self.group_bytes.is_some(), "--group-bytes"),
+            (self.group_format.is_some(), "--group-format"),
+        ];
+        if group.is_none()
+            && let Some((_, option)) = needs_group.iter().find(|(is_given, _)| *is_given)
+        {
+            return Err(wrong(format!(
+                "reading the command line: {option} means nothing without --group"
+            ))
             .hint("say with --group how many lines go into one request"));
         }
         if self.resume.is_some() && self.all_or_nothing {
