@@ -170,13 +170,13 @@ fn one_run_at_a_time_uses_the_file() {
 }
 
 /// What it wrote and synced, in order.
-fn traced(run: Runner, code: i32) -> String {
+fn traced(run: Runner, strace: &str, code: i32) -> String {
     let dir = run.dir();
     run.env("PATH", "/usr/bin:/bin")
-        .shell(
+        .shell(&format!(
             "exec strace -f -qq -y -s 4096 -o trace \
-             -e trace=write,writev,sendto,sendmsg,pwrite64,fdatasync,fsync \"$@\"",
-        )
+             -e trace=write,writev,sendto,sendmsg,pwrite64,fdatasync,fsync {strace} \"$@\""
+        ))
         .run()
         .stderr_like("**")
         .code(code);
@@ -214,7 +214,7 @@ fn a_line_is_sent_only_when_its_reservation_is_on_disk() {
     let (server, dir) = (ok(), dir());
     let lines: String = (1..=20).map(|n| format!("{{\"line\":{n}}}\n")).collect();
     dir.write("in", lines, 0o600);
-    let trace = traced(run(&dir, server.url("/")), 0);
+    let trace = traced(run(&dir, server.url("/")), "", 0);
     assert_eq!(sent_too_early(&trace), (vec![], 20), "{trace}");
     // Without the syncs, it would tell.
     let calls = trace.lines().filter(|call| !call.contains("fdatasync("));
@@ -237,7 +237,7 @@ fn failed_lines_are_on_disk_before_the_next_line_is_sent() {
         "{\"line\":1}\n{,\n{\"line\":3}\n{\"line\":4}\n",
         0o600,
     );
-    let trace = traced(run(&dir, server.url("/")).args(["--failed", "f"]), 76);
+    let trace = traced(run(&dir, server.url("/")).args(["--failed", "f"]), "", 76);
     assert_eq!(dir.read("f"), "{,\n{\"line\":3}\n");
     let (mut dirty, mut sent) = (false, 0);
     for call in trace.lines() {
@@ -347,4 +347,20 @@ fn what_makes_no_sense_together_is_refused() {
             .code(64);
         assert_eq!(dir.list(), ["in"]);
     }
+}
+
+#[test]
+fn more_lines_are_reserved_at_once_where_the_disk_is_slow() {
+    if !need("strace") {
+        return;
+    }
+    let (server, dir) = (ok(), dir());
+    dir.write("in", "1\n".repeat(10_000), 0o600);
+    let run = run(&dir, server.url("/")).arg("--group=100");
+    let trace = traced(run, "-e inject=fdatasync:delay_exit=100000", 0);
+    let ahead = trace.lines().filter_map(|call| {
+        Some(number(call, r#"\"reserved\":"#)? - number(call, r#"\"settled\":"#)?)
+    });
+    // A group of 100, and 1000 behind it.
+    assert!(ahead.max().unwrap() > 1_100, "{trace}");
 }
