@@ -582,8 +582,9 @@ fn rate_bounds_the_deliveries() {
         .within(0.25, 2.0)
         .code(0);
     let requests = server.requests();
+    // Five intervals of 50 ms; the first request may have been slow to arrive.
     let took = requests[5].at - requests[0].at;
-    assert!(took > Duration::from_millis(240), "{took:?}");
+    assert!(took > Duration::from_millis(200), "{took:?}");
 }
 
 #[test]

@@ -369,7 +369,7 @@ fn one_flush_at_a_time() {
     let d = dir();
     let server = Server::script([conn()
         .read()
-        .wait(Duration::from_millis(300))
+        .wait(Duration::from_millis(1500))
         .reply_json(200, "{}")]);
     waiting(&d, server.url("/data"), &[]);
     let first = authpost(&d).args(["flush", "s"]).spawn();
@@ -399,7 +399,7 @@ fn retry_after_is_obeyed_across_runs() {
     let d = dir();
     let server = Server::script([conn()
         .read()
-        .reply(Response::json(429, "{}").header("Retry-After", "7200"))]);
+        .reply(Response::json(429, "{}").header("Retry-After", "7300"))]);
     waiting(&d, server.url("/data"), &[]);
     flush(&d)
         .stderr_like(
