@@ -4,6 +4,7 @@
 //! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `verdict.rs`;
 //! a spool takes part through a [`Journal`].
 
+mod acceptance;
 pub(crate) mod api;
 pub(crate) mod backlog;
 pub(crate) mod connections;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::http::End;
 use crate::json::Pointer;
 
 fn answer(status: u16, body: &str) -> Answer {
