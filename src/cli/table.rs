@@ -314,7 +314,7 @@ pub(super) const FLAGS: &[Flag] = &[
         brief: "DNS timeout, and connect timeout [default: 10s]",
         text: "DNS may take this long. Then connecting may take this long again, TLS included. If the host has more \
                than one address, one that does not answer takes 2 seconds at most, once.\n\n\
-               CachingResolver are looked up in /etc/hosts and with the servers of /etc/resolv.conf, and nowhere else: \
+               Names are looked up in /etc/hosts and with the servers of /etc/resolv.conf, and nowhere else: \
                /etc/nsswitch.conf is not consulted.",
         set: |draft, value| {
             draft.connect_timeout = Some(value.positive_duration()?);
@@ -653,7 +653,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Connection,
         verbs: SENDING,
         brief: "HTTP proxy [default: from the environment]",
-        text: "The default is HTTPS_PROXY or HTTP_PROXY, by the scheme of the API's URL, else ALL_PROXY. CachingResolver in small \
+        text: "The default is HTTPS_PROXY or HTTP_PROXY, by the scheme of the API's URL, else ALL_PROXY. Names in small \
                letters come first; under CGI, HTTP_PROXY in capitals does not count. Hosts in NO_PROXY are \
                reached directly. So is this machine, unless --proxy is given. authpost asks the proxy for a tunnel \
                (CONNECT), for https and http alike, and the proxy resolves the API's host name. A URL with a \

@@ -20,7 +20,7 @@ use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock};
 use row::Row;
 
-/// What is said of a message in `active` that nobody holds.
+/// What is said of a message in `active` that no process holds.
 const ORPHAN: &str = "may have been accepted (its sender was stopped)";
 
 /// What is said of a message that is in two places.
@@ -170,8 +170,8 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     output::dry_run(&message.job(body), false, None)
 }
 
-/// Makes messages due: the dead go back to the queue, those that wait do so no longer. What may have been taken becomes
-/// dead first, so that nobody sends it again who does not know that.
+/// Makes messages due: dead letters go back to the queue, and pending ones are due at once. A message that the API may
+/// have accepted is dead-lettered first, so that it is sent again only on purpose.
 ///
 /// # Errors
 /// When the spool cannot be used.

@@ -28,9 +28,9 @@ pub(crate) enum Fate {
     Unavailable,
     /// It never left.
     Unsent,
-    /// It may have been taken.
+    /// The outcome is unknown.
     Unknown,
-    /// It was not taken, and waits in the spool.
+    /// It was not accepted, and is pending in the spool.
     Spooled,
 }
 

@@ -10,7 +10,7 @@ use super::{Id, Message, MessageError, Place, Spool};
 use crate::document::Document;
 use crate::system::error::Result;
 
-/// What is known of a message that somebody marked and nobody holds.
+/// Why the outcome of a message is unknown that is marked and that no process holds.
 pub(crate) const STOPPED: &str =
     "the run that sent it was stopped before the answer, so the API may have accepted it";
 
@@ -78,7 +78,7 @@ impl Held<'_> {
         self.put(Place::Queue)
     }
 
-    /// Puts it among the dead, under another name where another one of its name lies there.
+    /// Moves it to the dead letters, under another name if a message of its name is there.
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it is still in the spool.

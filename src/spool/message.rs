@@ -6,7 +6,7 @@
 //! end 0123456789abcdef                                                           FNV-1a/64 of all bytes before it
 //! ```
 //! Every version has this frame, so a file is known to be whole before its version is looked at. A head that this
-//! version would not write in the very same bytes is not taken, so nothing in it can be passed over. A message says
+//! version would not write in the very same bytes is refused, so nothing in it can be overlooked. A message says
 //! where its secrets are found, never what they are. This room writes and reads; where the file lies, and whether it is
 //! on the disk, is the spool's affair.
 
@@ -280,7 +280,7 @@ impl Message {
         }
     }
 
-    /// Reads the head only, for a list: the rest is taken on trust.
+    /// Reads the head only, for a list: the rest is not checked.
     ///
     /// # Errors
     /// What is wrong with it.

@@ -3,9 +3,9 @@
 //! ```text
 //! DIR/tmp     being written; whatever lies here without a lock is left over, and removed
 //! DIR/queue   accepted: synced to the disk, and waiting
-//! DIR/active  a request with it may be under way; without a lock: it may have been taken
-//! DIR/dead    refused, perhaps taken, or damaged: a person decides
-//! DIR/state   for messages of the same name: tries, times, the last error
+//! DIR/active  a request with it may be under way; without a lock: the API may have accepted it
+//! DIR/dead    dead-lettered: refused, outcome unknown, or damaged; a person decides
+//! DIR/state   for messages of the same name: attempts, times, the last error
 //! DIR/targets for each target with messages: locked by whoever sends to it; says when it is due
 //! DIR/bytes   about how many bytes of messages there are
 //! DIR/lock    locked by the flush at work; made last: where it is, the directories above are on the disk
@@ -280,7 +280,7 @@ impl Spool {
         }))
     }
 
-    /// Puts what is no message, or a damaged one, among the dead, for this reason. Whoever knows it as a message holds
+    /// Dead-letters what is no message, or is a damaged one, for this reason. Whoever knows it as a message holds
     /// it.
     ///
     /// # Errors

@@ -348,7 +348,7 @@ fn a_page_needs_no_config_file() {
         assert!(!expected.is_empty());
         let run = test().env("AUTHPOST_CONFIG", "/nope").arg(page);
         run.run().stdout(&expected).code(0);
-        let run = test().args(["--config=/nope", "flush", page]);
+        let run = test().args(["--config=/nope", page]);
         run.run().stdout(&expected).code(0);
     }
     // A value is no option.
