@@ -105,7 +105,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<Exit> {
     Ok(run.tally.exit)
 }
 
-/// What became of the messages.
+/// How many messages had which outcome.
 #[derive(Default)]
 struct Counts {
     delivered: usize,

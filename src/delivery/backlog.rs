@@ -86,7 +86,7 @@ pub(crate) enum MessageEvent<'a> {
         /// What the spool says.
         error: &'a Error,
     },
-    /// It was sent, and came to this. What became of it was told before.
+    /// It was sent, with this outcome, which was reported before.
     Attempted(&'a Job, &'a Outcome),
     /// It is no message, or a damaged one, and was set aside.
     SetAside {

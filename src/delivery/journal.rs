@@ -34,7 +34,7 @@ impl Journal for SpoolJournal<'_, '_> {
 /// Puts a message where its delivery leaves it, and notes when its target is due.
 ///
 /// # Errors
-/// When the spool does not do it, with what became of the document.
+/// When the spool does not do it; the error begins with the document's outcome.
 pub(crate) fn dispose(
     spool: &Spool,
     lock: &mut TargetLock,
@@ -119,7 +119,7 @@ fn kept(answer: &Answer) -> String {
     format!("{version} {status} {reason}\n{body}")
 }
 
-/// What to say when the spool fails after the API did its part: what became of the document comes first.
+/// The error to report when the spool fails after the API answered: the document's outcome comes first.
 pub(crate) fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
     let (fate, remedy) = match (verdict.fate, verdict.retry) {
         (Fate::Accepted, _) => (

@@ -105,7 +105,7 @@ impl Outcome {
         }
     }
 
-    /// What became of the document.
+    /// The outcome for the document.
     pub(crate) fn fate(&self) -> Fate {
         match (self.spool, self.verdict.disposition) {
             (Spooling::Accepted, Disposition::Requeue) => Fate::Spooled,

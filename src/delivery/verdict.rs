@@ -17,7 +17,7 @@ use crate::request::{Expect, Form, Show, Target, TokenSource};
 use crate::system::error::{Error, Kind};
 use crate::system::time;
 
-/// What became of a document, as far as anybody can know.
+/// The outcome for a document, as far as it can be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// The API took it.
@@ -83,7 +83,7 @@ pub(crate) enum Scope {
 /// The judgement on one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// What became of the document.
+    /// The outcome for the document.
     pub(crate) fate: Fate,
     /// How the run ends if this attempt is the last.
     pub(crate) exit: Exit,
@@ -102,7 +102,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// On a document that was not sent by this run, because of what became of others or of what another run did.
+    /// On a document that was not sent by this run, because of the outcome of others or because of another run.
     pub(crate) fn without_attempt(
         fate: Fate,
         disposition: Disposition,
