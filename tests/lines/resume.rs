@@ -276,14 +276,17 @@ fn killed_in_groups(dir: &Dir, options: &[&str]) -> Vec<String> {
 fn groups_are_sent_again_as_they_were() {
     let dir = dir();
     let before = killed_in_groups(&dir, &["--idempotent"]);
-    // Other groups would have other keys.
-    run(&dir, Server::never().url("/"))
-        .args(["--idempotent", "--group=3"])
-        .run()
-        .stderr_like(
-            "authpost: the last run was interrupted: the API may have processed lines * to 3\n*\n",
-        )
-        .code(74);
+    // Other groups would have other keys, and another format another body under the same key.
+    for other in [&["--group=3"][..], &["--group=2", "--group-format=ndjson"]] {
+        run(&dir, Server::never().url("/"))
+            .arg("--idempotent")
+            .args(other)
+            .run()
+            .stderr_like(
+                "authpost: the last run was interrupted: the API may have processed lines * to 3\n*\n",
+            )
+            .code(74);
+    }
     let server = ok();
     for _ in 0..2 {
         run(&dir, server.url("/"))

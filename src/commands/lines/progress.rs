@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::delivery::exit::Exit;
+use crate::document::GroupFormat;
 use crate::document::ndjson::{Group, NdjsonReader};
 use crate::output;
 use crate::request::{Lines, Plan};
@@ -56,8 +57,8 @@ struct State {
     reserved: u64,
     /// Where the complete lines of the input ended when the lines were reserved.
     end: u64,
-    /// Lines and bytes of a group.
-    group: (u64, u64),
+    /// Lines and bytes of a group, and 1 if it is sent as NDJSON.
+    group: (u64, u64, u64),
 }
 
 /// The file of `--resume`, locked as long as this value lives.
@@ -137,7 +138,10 @@ impl Progress {
             }
             Err(TryLockError::Error(why)) => return Err(cannot(why)),
         }
-        let group = group.map_or((0, 0), |group| (group.lines as u64, group.bytes as u64));
+        let group = group.map_or((0, 0, 0), |group| {
+            let is_ndjson = matches!(group.format, GroupFormat::Ndjson);
+            (group.lines as u64, group.bytes as u64, is_ndjson.into())
+        });
         let unreadable =
             |why: io::Error| Error::io(Kind::Input, format!("reading {}", reader.origin()), &why);
         let input = Input::of(reader.file()).map_err(unreadable)?;
@@ -307,7 +311,7 @@ impl State {
             "offset": self.offset,
             "reserved": self.reserved,
             "end": self.end,
-            "group": [self.group.0, self.group.1],
+            "group": [self.group.0, self.group.1, self.group.2],
         });
         let mut text = format!("{MAGIC}{}", &members.to_string()[1..]);
         let mut sum = Sum::new();
@@ -339,7 +343,11 @@ impl State {
             offset: number("offset")?,
             reserved: number("reserved")?,
             end: number("end")?,
-            group: (members["group"][0].as_u64()?, members["group"][1].as_u64()?),
+            group: (
+                members["group"][0].as_u64()?,
+                members["group"][1].as_u64()?,
+                members["group"][2].as_u64()?,
+            ),
         };
         Some((state, number("count")?))
     }

@@ -32,7 +32,7 @@ impl Input<'_> {
     }
 
     /// The state before the first run over it.
-    pub(super) fn fresh(&self, skip: Option<u64>, group: (u64, u64)) -> io::Result<State> {
+    pub(super) fn fresh(&self, skip: Option<u64>, group: (u64, u64, u64)) -> io::Result<State> {
         let sample = self.length.min(SAMPLE);
         Ok(State {
             device: self.device,
