@@ -41,7 +41,7 @@ pub(super) struct Draft {
     pub(super) header_files: Vec<PathBuf>,
     pub(super) timeout: Option<Duration>,
     pub(super) connect_timeout: Option<Duration>,
-    pub(super) tries: Option<u32>,
+    pub(super) max_attempts: Option<u32>,
     pub(super) wait: Option<Duration>,
     pub(super) max_wait: Option<Duration>,
     pub(super) idempotent: bool,

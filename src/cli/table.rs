@@ -336,9 +336,9 @@ pub(super) const FLAGS: &[Flag] = &[
                at most 4 attempts. With --spool there are at most 4 too, because flush retries later; only an API \
                that asks to slow down (429, Retry-After) is waited for until the deadline.",
         set: |draft, value| {
-            draft.tries = Some(match value.number()? {
+            draft.max_attempts = Some(match value.number()? {
                 0 => return Err("it must be at least 1".to_owned()),
-                tries => tries,
+                attempts => attempts,
             });
             Ok(())
         },

@@ -181,7 +181,7 @@ impl FlushRun<'_> {
             })
             .collect();
         targets.sort_by_cached_key(|target| {
-            let has_failed = self.spool.backoff(&target.tag).tries > 0;
+            let has_failed = self.spool.backoff(&target.tag).failures > 0;
             (has_failed, target.names.first().cloned())
         });
         Ok(targets)
@@ -223,11 +223,11 @@ impl FlushRun<'_> {
                 // One attempt: the next run is the next one.
                 policy: &RetryPolicy {
                     timeout: flush.timeout,
-                    tries: Some(1),
+                    max_attempts: Some(1),
                     wait: Duration::ZERO,
                     max_wait: Duration::ZERO,
                     idempotent: false,
-                    rides_out_outages: false,
+                    retries_outages: false,
                 },
                 limit: &|| flush.run.limit(flush.timeout, clock.elapsed()),
                 connections: &mut self.connections,

@@ -286,7 +286,7 @@ impl LinesRun<'_> {
             clock: self.clock,
             earlier_attempts: 0,
             failed_alone: 0,
-            last_of: None,
+            gives_up_after: None,
         };
         let tell = &mut |event: Event| report.event(job, &batch.span, event);
         deliver(job, &mut self.api, &context, &mut NoJournal, tell)

@@ -152,7 +152,7 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
         "id: {}\nstate: {state}\naccepted: {}\ntries: {}\n",
         message.id,
         time::utc(message.created),
-        retries.tries
+        retries.failures
     );
     if !retries.error.is_empty() {
         text.push_str(&format!(

@@ -73,7 +73,7 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
         clock,
         earlier_attempts: 0,
         failed_alone: 0,
-        last_of: None,
+        gives_up_after: None,
     };
     if let Some(spool) = &plan.spool {
         return spooled::send(spool, &job, &context, report);

@@ -464,9 +464,13 @@ impl<'a> Backlog<'a> {
                 show: &Show::Body,
             },
             clock: self.clock,
-            earlier_attempts: if message.idempotent { retries.tries } else { 0 },
+            earlier_attempts: if message.idempotent {
+                retries.failures
+            } else {
+                0
+            },
             failed_alone: retries.failed_alone,
-            last_of: retries.last_try(message.created, self.clock.unix()),
+            gives_up_after: retries.gives_up_after(message.created, self.clock.unix()),
         };
         let observer = &mut *sending.observer;
         let api = sending.connections.api(&job.target, observer)?;

@@ -1,4 +1,4 @@
-//! One job to its outcome: when to try again, and when to stop.
+//! One job to its outcome: when to retry, and when to stop.
 //!
 //! The loop draws everything from one time limit: fetching the token, every attempt and every wait. It is told the time
 //! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `verdict.rs`;
@@ -39,7 +39,7 @@ pub(crate) struct Outcome {
     /// The last answer, if the last attempt had one.
     pub(crate) answer: Option<Answer>,
     /// How many attempts were made.
-    pub(crate) tries: u32,
+    pub(crate) attempts: u32,
     /// How long it all took.
     pub(crate) took: Duration,
     /// What stopped nothing, but should be mended.
@@ -79,7 +79,7 @@ impl Outcome {
             verdict: judge(&Attempt::Unsent(error), &circumstances, acceptance),
             ending: None,
             answer: None,
-            tries: 0,
+            attempts: 0,
             took: Duration::ZERO,
             note: None,
             spool: Spooling::None,
@@ -98,7 +98,7 @@ impl Outcome {
             verdict: Verdict::without_attempt(fate, disposition, exit, why, hint),
             ending: None,
             answer: None,
-            tries: 0,
+            attempts: 0,
             took: Duration::ZERO,
             note: None,
             spool: Spooling::Accepted,
@@ -176,7 +176,7 @@ fn asked_to_wait(answer: &Answer, clock: &dyn Clock) -> Option<Duration> {
 
 /// What a delivery goes by.
 pub(crate) struct Context<'a> {
-    /// How often to try, and when.
+    /// How many attempts, and when.
     pub(crate) policy: &'a RetryPolicy,
     /// How long it may take, everything included.
     pub(crate) limit: Duration,
@@ -189,7 +189,7 @@ pub(crate) struct Context<'a> {
     /// As in [`Circumstances`].
     pub(crate) failed_alone: u64,
     /// As in [`Circumstances`].
-    pub(crate) last_of: Option<u64>,
+    pub(crate) gives_up_after: Option<u64>,
 }
 
 /// Who keeps a record of attempts, so that a run that is killed leaves a trace of what it had under way.
@@ -244,7 +244,7 @@ pub(crate) fn deliver(
         idempotent: policy.idempotent,
         credentials: Proof::of(&job.target),
         failed_alone: context.failed_alone,
-        last_of: context.last_of,
+        gives_up_after: context.gives_up_after,
         ..Circumstances::default()
     };
     let mut renewed = false;
@@ -298,15 +298,15 @@ pub(crate) fn deliver(
         }
         let asked = answer.as_ref().and_then(|it| asked_to_wait(it, clock));
         let slower = asked.is_some() || answer.as_ref().is_some_and(is_rate_limit);
-        let passes = slower || policy.rides_out_outages && verdict.scope == Scope::Target;
-        let tries = match (policy.tries, passes) {
-            (Some(tries), _) => tries,
+        let passes = slower || policy.retries_outages && verdict.scope == Scope::Target;
+        let attempts = match (policy.max_attempts, passes) {
+            (Some(attempts), _) => attempts,
             (None, true) => u32::MAX,
-            (None, false) => TRIES,
+            (None, false) => MAX_ATTEMPTS,
         };
         // A request that was refused for its token did nothing, so it is none of those that are counted.
-        let tries = tries.saturating_add(renewed.into());
-        let because = match next(&verdict, asked, (number, tries), policy, left(), clock) {
+        let attempts = attempts.saturating_add(renewed.into());
+        let because = match next(&verdict, asked, (number, attempts), policy, left(), clock) {
             NextStep::Wait(wait) => {
                 tell(Event::Attempt(&format!(
                     "attempt {number}: {}; retrying in {}",
@@ -328,7 +328,7 @@ pub(crate) fn deliver(
             verdict,
             ending: ending.or(because.map(Ending::Exhausted)),
             answer,
-            tries: number,
+            attempts: number,
             took: clock.elapsed() - start,
             note: api.note(),
             spool: Spooling::None,
@@ -337,35 +337,34 @@ pub(crate) fn deliver(
     unreachable!("the last of all attempts ends the loop")
 }
 
-/// How often a document is tried by default where waiting may not help: the API fails with this one, or processes an
+/// The maximum number of attempts by default where waiting may not help: the API fails with this one, or processes an
 /// earlier request with it.
-const TRIES: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
-/// A try in no more time than this could only hide what the one before it came to.
+/// An attempt in no more time than this could only hide the outcome of the one before it.
 const LEAST: Duration = Duration::from_millis(10);
 
-fn no_time(tries: u32) -> String {
-    match tries {
+fn no_time(attempts: u32) -> String {
+    match attempts {
         1 => "no time left for another attempt".to_owned(),
-        _ => format!("{tries} attempts, no time left for another"),
+        _ => format!("{attempts} attempts, no time left for another"),
     }
 }
 
 /// What follows an attempt.
 #[derive(Debug, PartialEq)]
 enum NextStep {
-    /// Try again after this long.
+    /// Retry after this long.
     Wait(Duration),
     /// It was the last, with a reason that the attempt itself does not tell.
     Stop(Option<String>),
 }
 
-/// What follows the `number`th attempt of so many `tries`, when the API `asked` to wait so long and so much of the
-/// deadline is `left`.
+/// What follows the `number`th of at most `attempts`, if the API `asked` to wait this long, and this much time is `left`.
 fn next(
     verdict: &Verdict,
     asked: Option<Duration>,
-    (number, tries): (u32, u32),
+    (number, attempts): (u32, u32),
     policy: &RetryPolicy,
     left: Duration,
     clock: &dyn Clock,
@@ -378,7 +377,7 @@ fn next(
     if !safe {
         return NextStep::Stop(None);
     }
-    if number >= tries {
+    if number >= attempts {
         return NextStep::Stop((number > 1).then(|| format!("{number} attempts")));
     }
     if let Some(asked) = asked.filter(|asked| *asked >= left) {
@@ -393,7 +392,7 @@ fn next(
         .wait
         .saturating_mul(1 << (number - 1).min(20))
         .min(policy.max_wait);
-    // Another try should fit into what is left, but the API must not be called without a pause until the deadline.
+    // Another attempt should fit into what is left, but the API must not be called without a pause until the deadline.
     ceiling = ceiling.min(policy.wait.max(left / 2));
     let drawn = ceiling.mul_f64(clock.chance());
     let wait = drawn.max(asked.unwrap_or_default());

@@ -118,12 +118,12 @@ struct Delivered {
 
 impl Delivered {
     #[track_caller]
-    fn ends(&self, fate: Fate, exit: Exit, tries: u32) {
+    fn ends(&self, fate: Fate, exit: Exit, attempts: u32) {
         let outcome = self.outcome.as_ref().unwrap();
         let verdict = &outcome.verdict;
         assert_eq!(
-            (verdict.fate, outcome.exit(), outcome.tries),
-            (fate, exit, tries),
+            (verdict.fate, outcome.exit(), outcome.attempts),
+            (fate, exit, attempts),
             "{outcome:?}"
         );
     }
@@ -148,11 +148,11 @@ fn given() -> Given {
     Given {
         policy: RetryPolicy {
             timeout: SECOND * 60,
-            tries: None,
+            max_attempts: None,
             wait: SECOND,
             max_wait: SECOND * 30,
             idempotent: false,
-            rides_out_outages: true,
+            retries_outages: true,
         },
         chance: 1.0,
         takes: Duration::ZERO,
@@ -168,8 +168,8 @@ impl Given {
         self
     }
 
-    fn tries(mut self, tries: u32) -> Given {
-        self.policy.tries = Some(tries);
+    fn attempts(mut self, attempts: u32) -> Given {
+        self.policy.max_attempts = Some(attempts);
         self
     }
 
@@ -211,7 +211,7 @@ impl Given {
             clock: &clock,
             earlier_attempts: 0,
             failed_alone: 0,
-            last_of: None,
+            gives_up_after: None,
         };
         let mut told = Vec::new();
         let tell = &mut |event: Event| match event {
@@ -262,7 +262,7 @@ fn what_was_not_sent_is_sent_again() {
         .deliver([unsent(), answered(200)])
         .ends(Fate::Accepted, Exit::Ok, 2);
     let never = given()
-        .tries(4)
+        .attempts(4)
         .deliver([unsent(), unsent(), unsent(), unsent()]);
     never.ends(Fate::Unsent, Exit::TempFail, 4);
     never.says("a fault (4 attempts)");
@@ -287,7 +287,7 @@ fn what_was_not_processed_is_sent_again() {
         let again = given().deliver([answered(status), answered(200)]);
         again.ends(Fate::Accepted, Exit::Ok, 2);
         given()
-            .tries(2)
+            .attempts(2)
             .deliver([answered(status), answered(status)])
             .ends(Fate::Unavailable, Exit::Unavailable, 2);
     }
@@ -316,7 +316,7 @@ fn what_may_have_been_processed_is_sent_again_only_when_that_is_harmless() {
 #[test]
 fn who_said_idempotent_is_not_told_to_say_it() {
     let hint = |given: Given, attempts: [Attempt; 1]| {
-        let outcome = given.tries(1).deliver(attempts).outcome.unwrap();
+        let outcome = given.attempts(1).deliver(attempts).outcome.unwrap();
         outcome.hint().unwrap().to_owned()
     };
     for attempt in [unanswered, || answered(500)] {
@@ -393,7 +393,7 @@ fn a_refused_token_is_renewed_once() {
     same.says("the API answered 401");
 
     let only = given()
-        .tries(1)
+        .attempts(1)
         .renewing([Ok(true)])
         .deliver([answered(401), answered(200)]);
     only.ends(Fate::Accepted, Exit::Ok, 2);
@@ -425,7 +425,7 @@ fn a_token_source_that_is_not_reached_is_asked_again() {
     slow.deliver([answered(200)])
         .ends(Fate::Accepted, Exit::Ok, 2);
 
-    let mut never = given().tries(2);
+    let mut never = given().attempts(2);
     never.prepared = vec![unreached(), unreached()];
     let never = never.deliver([]);
     never.ends(Fate::Unsent, Exit::TempFail, 2);
@@ -439,14 +439,14 @@ fn a_token_source_that_is_not_reached_is_asked_again() {
 
 #[test]
 fn waits_double_up_to_their_limit() {
-    let mut given = given().tries(8).within(SECOND * 1000);
+    let mut given = given().attempts(8).within(SECOND * 1000);
     given.policy.max_wait = SECOND * 10;
     let waited = given.deliver((0..8).map(|_| answered(503)));
     assert_eq!(
         waited.slept,
         [1, 2, 4, 8, 10, 10, 10].map(Duration::from_secs)
     );
-    let mut given = self::given().tries(40).within(SECOND * 10_000);
+    let mut given = self::given().attempts(40).within(SECOND * 10_000);
     given.policy.wait = Duration::from_millis(1);
     let waited = given.deliver((0..40).map(|_| answered(503)));
     assert_eq!(waited.slept[14], Duration::from_millis(16_384));
@@ -460,7 +460,7 @@ fn waits_are_drawn_from_nothing_up_to_the_whole() {
         (0.25, [250, 500, 1000]),
         (0.999, [999, 1998, 3996]),
     ] {
-        let mut given = given().tries(4);
+        let mut given = given().attempts(4);
         given.chance = chance;
         let waited = given.deliver((0..4).map(|_| unsent()));
         assert_eq!(waited.slept, waits.map(Duration::from_millis));
@@ -584,7 +584,7 @@ fn our_waits_grow_shorter_towards_the_end_where_the_api_asks_for_another_try() {
 
 #[test]
 fn the_budget_ends_the_run() {
-    let mut slow = given().within(SECOND * 10).tries(100);
+    let mut slow = given().within(SECOND * 10).attempts(100);
     slow.takes = SECOND * 3;
     let ended = slow.deliver([answered(503), answered(503), answered(503)]);
     ended.ends(Fate::Unavailable, Exit::Unavailable, 3);
@@ -699,17 +699,17 @@ fn an_api_that_restarts_is_ridden_out() {
                     clock: &clock,
                     earlier_attempts: 0,
                     failed_alone: 0,
-                    last_of: None,
+                    gives_up_after: None,
                 };
                 let job = job();
                 let outcome =
                     deliver(&job, &mut api, &context, &mut NoJournal, &mut |_| {}).unwrap();
                 survived += u64::from(outcome.exit() == Exit::Ok);
-                most = most.max(outcome.tries);
+                most = most.max(outcome.attempts);
                 assert!(clock.elapsed() <= policy.timeout);
             }
             assert!(survived >= least, "{survived} of {RUNS}, down for {down} s");
-            assert!(most < 40, "{most} tries, down for {down} s");
+            assert!(most < 40, "{most} attempts, down for {down} s");
         }
     }
 }
@@ -729,13 +729,13 @@ fn what_may_not_pass_by_itself_is_tried_four_times() {
         .ends(Fate::Refused, Exit::Protocol, 4);
     // With a spool, the next flush is the next chance.
     let mut spooled = given();
-    spooled.policy.rides_out_outages = false;
+    spooled.policy.retries_outages = false;
     spooled
         .deliver((0..4).map(|_| unsent()))
         .ends(Fate::Unsent, Exit::TempFail, 4);
     // But an API that asks to slow down is there.
     let mut spooled = given();
-    spooled.policy.rides_out_outages = false;
+    spooled.policy.retries_outages = false;
     spooled
         .deliver((0..5).map(|_| answered(429)).chain([answered(200)]))
         .ends(Fate::Accepted, Exit::Ok, 6);

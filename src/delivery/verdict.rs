@@ -155,8 +155,8 @@ pub(super) struct Circumstances {
     pub(crate) token_expired: Option<String>,
     /// How many deliveries of the message failed before for a reason that concerned it alone.
     pub(crate) failed_alone: u64,
-    /// If this attempt fails, it is the last of so many: the message has been retried often and long enough.
-    pub(crate) last_of: Option<u64>,
+    /// If this attempt fails, the message is given up after this many failed deliveries.
+    pub(crate) gives_up_after: Option<u64>,
 }
 
 /// What proves who sends a request, as far as the remedy for a refusal depends on it.
@@ -189,18 +189,18 @@ impl Proof {
 }
 
 impl Circumstances {
-    /// Of how many tries this is the last, if it is, when it fails with this scope.
-    fn last_of(&self, scope: Scope) -> Option<u64> {
+    /// After how many failed deliveries the message is given up, if it is given up after a failure with this scope.
+    fn gives_up_after(&self, scope: Scope) -> Option<u64> {
         let alone = self.failed_alone + 1;
         match scope {
-            Scope::Message if alone >= TRIES_ALONE => Some(alone),
-            Scope::Message | Scope::Target => self.last_of,
+            Scope::Message if alone >= MAX_FAILURES_ALONE => Some(alone),
+            Scope::Message | Scope::Target => self.gives_up_after,
         }
     }
 }
 
-/// How often a message is tried that fails for a reason that concerns it alone: it must not block its target for days.
-const TRIES_ALONE: u64 = 3;
+/// How often a message may fail for a reason that concerns it alone: it must not block its target for days.
+const MAX_FAILURES_ALONE: u64 = 3;
 
 /// Judges one attempt.
 pub(super) fn judge(
@@ -226,11 +226,11 @@ pub(super) fn judge(
     }
     verdict.scope = scope(attempt);
     verdict.disposition = disposition(&verdict, circumstances);
-    let last_of = circumstances.last_of(verdict.scope);
-    if let (Disposition::DeadLetter, Some(attempts)) = (verdict.disposition, last_of)
+    let given_up_after = circumstances.gives_up_after(verdict.scope);
+    if let (Disposition::DeadLetter, Some(failures)) = (verdict.disposition, given_up_after)
         && may_pass(&verdict, circumstances)
     {
-        verdict.why = format!("given up after {attempts} attempts: {}", verdict.why);
+        verdict.why = format!("given up after {failures} attempts: {}", verdict.why);
     }
     // A later attempt tells nothing of an earlier one, unless the API accepted it.
     verdict.hides_earlier = circumstances.outcome_unknown
@@ -284,7 +284,7 @@ fn disposition(verdict: &Verdict, circumstances: &Circumstances) -> Disposition 
     let is_ours_to_mend = verdict.fate == Fate::Unsent || verdict.exit == Exit::NoPerm;
     match may_pass(verdict, circumstances) {
         _ if verdict.fate == Fate::Accepted => Disposition::Delivered,
-        true if circumstances.last_of(verdict.scope).is_none() => Disposition::Requeue,
+        true if circumstances.gives_up_after(verdict.scope).is_none() => Disposition::Requeue,
         false if is_ours_to_mend => Disposition::Requeue,
         _ => Disposition::DeadLetter,
     }

@@ -67,9 +67,9 @@ impl Record<'_> {
 
     fn write(&self, answer: Option<&Answer>, out: &mut Out) -> io::Result<()> {
         let null = || "null".to_owned();
-        let (tries, took) = self
+        let (attempts, took) = self
             .outcome
-            .map_or_else(Default::default, |outcome| (outcome.tries, outcome.took));
+            .map_or_else(Default::default, |outcome| (outcome.attempts, outcome.took));
         let status = answer.map(|answer| answer.status.to_string());
         let error = (!self.why.is_empty()).then(|| json::string(&self.why));
         let of_target = |text: &dyn Fn(&Target) -> String| {
@@ -80,7 +80,7 @@ impl Record<'_> {
             ("outcome", json::string(&self.fate.to_string())),
             ("exit", self.exit.code().to_string()),
             ("status", status.unwrap_or_else(null)),
-            ("tries", tries.to_string()),
+            ("tries", attempts.to_string()),
             ("seconds", format!("{:.3}", took.as_secs_f64())),
             (
                 "key",

@@ -223,7 +223,7 @@ pub(crate) struct RetryPolicy {
     /// The deadline of one delivery, everything included.
     pub(crate) timeout: Duration,
     /// The maximum number of attempts, at least one. `None` retries temporary failures until the deadline.
-    pub(crate) tries: Option<u32>,
+    pub(crate) max_attempts: Option<u32>,
     /// The first backoff between two attempts; it doubles.
     pub(crate) wait: Duration,
     /// The maximum backoff.
@@ -231,7 +231,7 @@ pub(crate) struct RetryPolicy {
     /// Whether it is harmless to send the document twice.
     pub(crate) idempotent: bool,
     /// Whether an API that is down is retried until the deadline. With a spool it is not, because a flush retries it.
-    pub(crate) rides_out_outages: bool,
+    pub(crate) retries_outages: bool,
 }
 
 /// How a run avoids other runs, and how long it may take in total.

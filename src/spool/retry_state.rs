@@ -1,8 +1,8 @@
-//! What is remembered between runs: of a message, how often it was tried and what went wrong; of a target, when it is due.
+//! What is remembered between runs: for a message, how often delivery failed and why; for a target, when it is due.
 //!
 //! Never synced: losing it loses nothing, and the target is then due at once. No moment in it is trusted further than a
 //! clock that jumps would let one: waits are lengths, counted from a moment in the past, and every gap between two tries
-//! ages a message by a day at most. A try is a delivery, which may have made several attempts.
+//! ages a message by a day at most. A try is a delivery, which may have made several failures.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// A message is given up after so many tries in so long a time; both.
-const TRIES: u64 = 10;
-const AGE: u64 = 7 * DAY;
+/// A message is given up after this many failures, if it is also this old.
+const MIN_FAILURES: u64 = 10;
+const MIN_AGE: u64 = 7 * DAY;
 
 /// What is remembered of a message. Moments in seconds since 1970, lengths in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RetryState {
-    /// How often its delivery was tried.
-    pub(crate) tries: u64,
-    /// When the last time.
+    /// How many deliveries failed.
+    pub(crate) failures: u64,
+    /// When the last one failed.
     pub(crate) last: u64,
     /// How long it has been retried altogether.
     pub(crate) waited: u64,
@@ -38,7 +38,7 @@ impl RetryState {
     pub(crate) fn parse(text: &[u8]) -> Option<RetryState> {
         let members: Value = serde_json::from_slice(text).ok()?;
         Some(RetryState {
-            tries: members["tries"].as_u64()?,
+            failures: members["tries"].as_u64()?,
             last: members["last"].as_u64()?,
             waited: members["waited"].as_u64()?,
             failed_alone: members["failed_alone"].as_u64().unwrap_or(0),
@@ -50,7 +50,7 @@ impl RetryState {
     /// The text of its file.
     pub(crate) fn text(&self) -> String {
         json!({
-            "tries": self.tries,
+            "tries": self.failures,
             "last": self.last,
             "waited": self.waited,
             "failed_alone": self.failed_alone,
@@ -60,39 +60,43 @@ impl RetryState {
         .to_string()
     }
 
-    /// Another try of a message that was accepted at `created` has failed, for a reason that may concern it alone.
+    /// Another delivery of the message, which was accepted at `created`, has failed. `alone`: for a reason that concerns
+    /// this message only.
     pub(crate) fn failed(&mut self, created: u64, now: u64, alone: bool, error: &str) {
-        let before = if self.tries == 0 { created } else { self.last };
+        let before = if self.failures == 0 {
+            created
+        } else {
+            self.last
+        };
         self.waited = self
             .waited
             .saturating_add(now.saturating_sub(before).min(DAY));
-        self.tries += 1;
+        self.failures += 1;
         self.failed_alone += u64::from(alone);
         self.last = now;
         self.error = error.to_owned();
         self.answer = String::new();
     }
 
-    /// How many tries there will have been with one more, if a message of this age was then tried often enough, for long
-    /// enough.
-    pub(crate) fn last_try(&self, created: u64, now: u64) -> Option<u64> {
+    /// The number of failures after which the message is given up, if the next failure is the last.
+    pub(crate) fn gives_up_after(&self, created: u64, now: u64) -> Option<u64> {
         let mut after = self.clone();
         after.failed(created, now, false, "");
-        after.is_given_up().then_some(after.tries)
+        after.is_given_up().then_some(after.failures)
     }
 
-    /// Whether it was tried often enough, for long enough.
+    /// Whether deliveries failed often enough, for long enough.
     fn is_given_up(&self) -> bool {
-        self.tries >= TRIES && self.waited >= AGE
+        self.failures >= MIN_FAILURES && self.waited >= MIN_AGE
     }
 }
 
 /// What is remembered of a target. Moments in seconds since 1970, lengths in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Backoff {
-    /// How often it failed in a row, when it was due.
-    pub(crate) tries: u64,
-    /// When the last time.
+    /// How often in a row it failed when it was due.
+    pub(crate) failures: u64,
+    /// When the last one failed.
     pub(crate) last: u64,
     /// How long to wait from then.
     pub(crate) wait: u64,
@@ -105,7 +109,7 @@ impl Backoff {
     pub(crate) fn parse(text: &[u8]) -> Option<Backoff> {
         let members: Value = serde_json::from_slice(text).ok()?;
         Some(Backoff {
-            tries: members["tries"].as_u64()?,
+            failures: members["tries"].as_u64()?,
             last: members["last"].as_u64()?,
             wait: members["wait"].as_u64()?,
             alerted: members["alerted"].as_u64().unwrap_or(0),
@@ -115,7 +119,7 @@ impl Backoff {
     /// The text of its file.
     pub(crate) fn text(&self) -> String {
         json!({
-            "tries": self.tries,
+            "tries": self.failures,
             "last": self.last,
             "wait": self.wait,
             "alerted": self.alerted,
@@ -141,10 +145,10 @@ impl Backoff {
     pub(crate) fn failed(&mut self, now: u64, asked: Option<Duration>) {
         let left = self.left(now);
         let doubled = match left {
-            0 => (MINUTE << self.tries.min(6)).min(HOUR),
+            0 => (MINUTE << self.failures.min(6)).min(HOUR),
             left => left,
         };
-        self.tries += u64::from(left == 0);
+        self.failures += u64::from(left == 0);
         self.wait = doubled.max(asked.map_or(0, |asked| asked.as_secs().min(DAY)));
         self.last = now;
     }
@@ -181,9 +185,9 @@ mod tests {
         let mut backoff = Backoff::default();
         backoff.failed(NOW, None);
         backoff.failed(NOW + 20, None);
-        assert_eq!((backoff.tries, backoff.left(NOW + 20)), (1, 40));
+        assert_eq!((backoff.failures, backoff.left(NOW + 20)), (1, 40));
         backoff.failed(NOW + 30, Some(Duration::from_secs(500)));
-        assert_eq!((backoff.tries, backoff.left(NOW + 30)), (1, 500));
+        assert_eq!((backoff.failures, backoff.left(NOW + 30)), (1, 500));
     }
 
     #[test]
@@ -211,8 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_takes_ten_tries_and_seven_days_and_no_jump_of_the_clock() {
-        assert!(!tried(9, DAY).is_given_up(), "too few tries");
+    fn giving_up_takes_ten_failures_and_seven_days_and_no_jump_of_the_clock() {
+        assert!(!tried(9, DAY).is_given_up(), "too few failures");
         assert!(!tried(100, HOUR).is_given_up(), "too young");
         assert!(tried(10, DAY).is_given_up());
         assert!(tried(168, HOUR).is_given_up());

@@ -278,11 +278,11 @@ impl Draft {
         }
         Ok(RetryPolicy {
             timeout: self.timeout.unwrap_or(Duration::from_secs(60)),
-            tries: self.tries,
+            max_attempts: self.max_attempts,
             wait: self.wait.unwrap_or(Duration::from_secs(1)),
             max_wait: self.max_wait.unwrap_or(Duration::from_secs(30)),
             idempotent: self.idempotent,
-            rides_out_outages: self.spool.is_none(),
+            retries_outages: self.spool.is_none(),
         })
     }
 

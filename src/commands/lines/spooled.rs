@@ -103,7 +103,7 @@ impl<'a> LinesRun<'a> {
         error: &Error,
     ) -> Stop {
         // Why it was not tried was told before.
-        if outcome.tries > 0
+        if outcome.attempts > 0
             && let Err(untold) = self.report.delivery(job, &batch.span, outcome)
         {
             self.report.error(&untold);

@@ -63,12 +63,12 @@ impl Row {
             error if error.is_empty() => error,
             error => format!("  ({error})"),
         };
-        let tries = self.retries.tries;
+        let failures = self.retries.failures;
         let id = Id::parse(OsStr::new(&self.name));
         // What is no message has no id to abbreviate.
         let name = id.as_ref().map_or(&*self.name, Id::short);
         output::fit(&output::printable(&format!(
-            "  {name:<8}  {age:<6}  {tries:<5}  {next:<7}  {to}{error}"
+            "  {name:<8}  {age:<6}  {failures:<5}  {next:<7}  {to}{error}"
         ))) + "\n"
     }
 
@@ -85,7 +85,7 @@ impl Row {
             ("state", json::string(self.state())),
             ("created", number(created)),
             ("age", number(created.map(|then| now.saturating_sub(then)))),
-            ("tries", self.retries.tries.to_string()),
+            ("tries", self.retries.failures.to_string()),
             ("next", number(next)),
             (
                 "method",
