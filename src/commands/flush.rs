@@ -93,7 +93,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<Exit> {
     let mut done = 0;
     for target in targets {
         if run.limit().is_zero() {
-            run.tally.out_of_time(total - done);
+            run.tally.timed_out(total - done);
             break;
         }
         report.progress(done, total);
@@ -236,7 +236,7 @@ impl FlushRun<'_> {
         )?;
         let remaining = backlog.remaining();
         match end {
-            End::OutOfTime => self.tally.out_of_time(remaining + others),
+            End::TimedOut => self.tally.timed_out(remaining + others),
             End::Done | End::Blocked(_) => self.tally.counts.pending += remaining,
         }
         if let Some(oldest) = backlog.oldest() {
@@ -351,7 +351,7 @@ impl Tally<'_> {
         output::error(error);
     }
 
-    fn out_of_time(&mut self, left: usize) {
+    fn timed_out(&mut self, left: usize) {
         self.counts.pending += left;
         self.exit = self.exit.or_worse(Exit::TempFail);
         let messages = if left == 1 { "message" } else { "messages" };

@@ -84,7 +84,7 @@ pub(crate) fn send(plan: &SpoolPlan, job: &Job, context: &Context, report: Repor
     let count = backlog.older(Some(&message.id));
     let blocked = match end {
         End::Done => return run.deliver(held, backlog, connections, left()),
-        End::OutOfTime => Blocked::because("no time is left"),
+        End::TimedOut => Blocked::because("no time is left"),
         End::Blocked(blocked) => blocked,
     };
     let exit = run.queued(count, blocked)?;

@@ -123,8 +123,8 @@ pub(crate) enum End {
     Done,
     /// A message blocks those behind it.
     Blocked(Blocked),
-    /// The time was over before all had their turn.
-    OutOfTime,
+    /// The time limit was reached before all had their turn.
+    TimedOut,
 }
 
 /// Why the messages behind one have to wait.
@@ -271,7 +271,7 @@ impl<'a> Backlog<'a> {
         for _ in 0..self.older(id) {
             let limit = (sending.limit)();
             if limit.is_zero() {
-                return Ok(End::OutOfTime);
+                return Ok(End::TimedOut);
             }
             let Some(name) = self.pending.front().cloned() else {
                 break;

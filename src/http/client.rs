@@ -276,7 +276,7 @@ impl Client {
     /// Why an answer ended early.
     fn broken(&self, error: &ureq::Error) -> String {
         match error {
-            ureq::Error::Timeout(_) => "out of time".to_owned(),
+            ureq::Error::Timeout(_) => "timed out".to_owned(),
             error => plain(error),
         }
     }

@@ -105,7 +105,7 @@ pub(super) fn explain(error: &ureq::Error, context: &ErrorContext) -> Reason {
             let remedy = inner.downcast_ref().map_or("", dns::ResolveError::remedy);
             Reason::new(Kind::Unreached, inner.to_string(), remedy)
         }
-        ureq::Error::Timeout(_) => Reason::new(Kind::Unreached, "out of time", ""),
+        ureq::Error::Timeout(_) => Reason::new(Kind::Unreached, "timed out", ""),
         ureq::Error::HostNotFound => Reason::new(Kind::Unreached, "it has no address", ""),
         ureq::Error::ConnectProxyFailed(why) => {
             // ureq reports `proxy server responded 407/407`.

@@ -482,7 +482,7 @@ fn a_slow_endpoint_draws_from_the_budget() {
             .args(["--timeout", "500ms"])
             .run()
             .stderr_like(&format!(
-                "authpost: fetching a token: {what} http://127.0.0.1:PORT: out of time*\n{LATER}"
+                "authpost: fetching a token: {what} http://127.0.0.1:PORT: timed out*\n{LATER}"
             ))
             .within(0.5, 1.0)
             .code(75);

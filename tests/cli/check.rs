@@ -339,7 +339,7 @@ fn hosts_that_cannot_be_reached_are_told() {
         .args(["-q", "--no-auth", "--timeout", "200ms", silent.url("/")])
         .run()
         .within(0.2, 0.7)
-        .stdout("FAIL  connecting to http://127.0.0.1:SILENT: out of time\n")
+        .stdout("FAIL  connecting to http://127.0.0.1:SILENT: timed out\n")
         .code(75);
 }
 

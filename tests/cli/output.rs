@@ -656,7 +656,7 @@ fn an_answer_that_breaks_off_is_told() {
     let args = [stalled.url("/"), "--timeout=300ms"];
     let run = test().token("t0ken").args(args).run();
     run.stdout("{\"id\":")
-        .stderr(format!("{STATUS}{accepted}: out of time\n{hint}"))
+        .stderr(format!("{STATUS}{accepted}: timed out\n{hint}"))
         .code(74);
 }
 

@@ -219,7 +219,7 @@ fn max_time_bounds_the_whole_run() {
         .run()
         .within(0.35, 0.9)
         .stderr(
-            "authpost: waiting for the answer of http://127.0.0.1:PORT: out of time\n\
+            "authpost: waiting for the answer of http://127.0.0.1:PORT: timed out\n\
             hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
         )
         .code(74);
@@ -230,7 +230,7 @@ fn max_time_bounds_the_whole_run() {
         .args(["--timeout", "200ms", "--max-time", "1h", server.url("/")])
         .run()
         .within(0.2, 0.7)
-        .stderr_like("**out of time\n**")
+        .stderr_like("**timed out\n**")
         .code(74);
 }
 

@@ -45,7 +45,7 @@ fn a_name_server_that_never_answers() {
 fn a_connect_that_hangs() {
     let silent = Unreachable::silent();
     let word = |run: Runner| run.word(silent.port().to_string(), "SILENT");
-    let timed_out = "authpost: connecting to http://127.0.0.1:SILENT: out of time\n";
+    let timed_out = "authpost: connecting to http://127.0.0.1:SILENT: timed out\n";
     in_time(word(run(silent.url("/"))).run())
         .stderr(timed_out)
         .code(75);
@@ -72,7 +72,7 @@ fn a_tls_peer_that_is_silent_or_drips() {
             .file("ca.pem", ca.pem())
             .arg("--cacert=ca.pem");
         in_time(run.run())
-            .stderr("authpost: setting up TLS with https://localhost:PORT: out of time\n")
+            .stderr("authpost: setting up TLS with https://localhost:PORT: timed out\n")
             .code(75);
         assert_eq!(server.complaints(), [""; 0]);
     }
@@ -85,7 +85,7 @@ fn a_proxy_that_is_silent() {
         .arg("--proxy")
         .arg(proxy.url(""));
     in_time(run.run())
-        .stderr("authpost: connecting to https://api.example.com through the proxy 127.0.0.1:PORT: out of time\n")
+        .stderr("authpost: connecting to https://api.example.com through the proxy 127.0.0.1:PORT: timed out\n")
         .code(75);
 }
 
@@ -94,7 +94,7 @@ fn an_answer_that_never_comes() {
     let server = Server::script([conn().read().stall()]);
     in_time(run(server.url("/")).run())
         .stderr(
-            "authpost: waiting for the answer of http://127.0.0.1:PORT: out of time\n\
+            "authpost: waiting for the answer of http://127.0.0.1:PORT: timed out\n\
              hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
         )
         .code(74);
@@ -106,7 +106,7 @@ fn a_head_that_drips() {
     let server = Server::script([conn().read().drip(head, tick())]);
     in_time(run(server.url("/")).run())
         .stderr(
-            "authpost: reading the answer of http://127.0.0.1:PORT: out of time\n\
+            "authpost: reading the answer of http://127.0.0.1:PORT: timed out\n\
              hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
         )
         .code(74);
@@ -120,7 +120,7 @@ fn a_body_that_drips() {
         .stdout_like("xx*")
         .stderr_like(
             "HTTP/1.1 200 OK\n\
-             authpost: the API accepted the document (200 OK), but its answer broke off after * bytes: out of time\n\
+             authpost: the API accepted the document (200 OK), but its answer broke off after * bytes: timed out\n\
              hint: do not send it again; look at what the API made of it\n  x*\n",
         )
         .code(74);
@@ -131,7 +131,7 @@ fn a_body_that_drips() {
         .stderr(
             "HTTP/1.1 403 Forbidden\nauthpost: the API answered 403 Forbidden\n\
              hint: the token is known, but may not do this: ask for the right\n\
-             authpost: the answer broke off after 0 bytes: out of time\n",
+             authpost: the answer broke off after 0 bytes: timed out\n",
         )
         .code(77);
 }
@@ -145,7 +145,7 @@ fn chunks_that_drip() {
         .stdout_like("x*")
         .stderr_like(
             "HTTP/1.1 200 OK\n\
-             authpost: the API accepted the document (200 OK), but its answer broke off after * bytes: out of time\n\
+             authpost: the API accepted the document (200 OK), but its answer broke off after * bytes: timed out\n\
              hint: do not send it again; look at what the API made of it\n  x*\n",
         )
         .code(74);
@@ -166,7 +166,7 @@ fn a_document_that_is_never_read() {
             .run();
         ran.within(BUDGET, BUDGET + 1.5)
             .stderr(
-                "authpost: sending to http://127.0.0.1:PORT: out of time\n\
+                "authpost: sending to http://127.0.0.1:PORT: timed out\n\
                  hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
             )
             .code(74);

@@ -117,7 +117,7 @@ fn a_request_cut_at_any_byte_is_not_repeated() {
     // Where bytes were left unread, the kernel turns the FIN into a reset.
     cut_request(&api, 1..=whole, Cut::Fin, "*");
     cut_request(&api, 1..=whole, Cut::Reset, "*");
-    cut_request(&api, (0..=whole).step_by(20), Cut::Stall, "out of time");
+    cut_request(&api, (0..=whole).step_by(20), Cut::Stall, "timed out");
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_request_cut_at_any_byte_is_not_repeated_over_tls() {
     let whole = api.request();
     cut_request(&api, (1..whole).step_by(5).chain([whole]), Cut::Fin, "*");
     cut_request(&api, (1..whole).step_by(9).chain([whole]), Cut::Reset, "*");
-    cut_request(&api, (0..=whole).step_by(40), Cut::Stall, "out of time");
+    cut_request(&api, (0..=whole).step_by(40), Cut::Stall, "timed out");
 }
 
 fn cut_and_repeat_request(api: &Api, offsets: impl IntoIterator<Item = usize>, cut: Cut) {
@@ -227,7 +227,7 @@ fn an_answer_cut_at_any_byte_is_not_asked_for_again() {
     cut_answer(&api, 0..=whole, Cut::Fin, "the connection was closed");
     cut_answer(&api, 0..=whole, Cut::Reset, "Connection reset by peer");
     let sample = (0..whole).step_by(6);
-    cut_answer(&api, sample, Cut::Stall, "out of time");
+    cut_answer(&api, sample, Cut::Stall, "timed out");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn an_answer_cut_at_any_byte_is_not_asked_for_again_over_tls() {
         "Connection reset by peer",
     );
     let sample = (0..whole).step_by(15);
-    cut_answer(&api, sample, Cut::Stall, "out of time");
+    cut_answer(&api, sample, Cut::Stall, "timed out");
 }
 
 #[test]

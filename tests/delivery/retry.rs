@@ -173,7 +173,7 @@ fn the_budget_of_the_whole_run_ends_them_too() {
         .run()
         .within(0.15, 0.6)
         .stderr(
-            "authpost: waiting for the answer of http://127.0.0.1:PORT: out of time\n\
+            "authpost: waiting for the answer of http://127.0.0.1:PORT: timed out\n\
             hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
         )
         .code(74);

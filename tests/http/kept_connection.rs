@@ -166,7 +166,7 @@ fn an_api_that_answers_at_once_and_then_no_more_ends_with_the_budget() {
         .within(1.0, 3.0)
         .stdout("")
         .stderr_like(
-            "authpost: line 101: waiting for the answer of http://127.0.0.1:PORT: out of time\n\
+            "authpost: line 101: waiting for the answer of http://127.0.0.1:PORT: timed out\n\
              hint: the API may have accepted it: check before sending it again, or say --idempotent\n\
              100 accepted, 0 refused, 1 not sent, 1 unknown in * s\n\
              hint: the run stopped early: go on with --skip 101 if the API has accepted what was under way, \
@@ -186,7 +186,7 @@ fn an_api_that_answers_at_once_and_then_reads_no_more_ends_with_the_budget() {
         .within(1.0, 3.0)
         .stdout("")
         .stderr_like(
-            "authpost: line 101: sending to http://127.0.0.1:PORT: out of time\n\
+            "authpost: line 101: sending to http://127.0.0.1:PORT: timed out\n\
              hint: the API may have accepted it: check before sending it again, or say --idempotent\n\
              100 accepted, 0 refused, 0 not sent, 1 unknown in * s\n\
              hint: the run stopped early: go on with --skip 101 if the API has accepted what was under way, \

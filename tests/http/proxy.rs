@@ -406,7 +406,7 @@ fn a_proxy_cannot_hold_us_beyond_the_budget() {
             .run()
             .within(0.2, 0.8)
             .stderr_like(
-                "authpost: connecting to https://api.test through the proxy 127.0.0.1:PORT: out of time\n",
+                "authpost: connecting to https://api.test through the proxy 127.0.0.1:PORT: timed out\n",
             )
             .code(75);
     }
@@ -417,7 +417,7 @@ fn a_proxy_cannot_hold_us_beyond_the_budget() {
         .args([silent.url(""), URL])
         .run()
         .within(0.2, 0.8)
-        .stderr("authpost: connecting to the proxy 127.0.0.1:SILENT: out of time\n")
+        .stderr("authpost: connecting to the proxy 127.0.0.1:SILENT: timed out\n")
         .code(75);
     // Only a proxy's head may be large, but not without end.
     let endless = format!("HTTP/1.1 200 OK\r\nX-Long: {}", "y".repeat(1 << 20));

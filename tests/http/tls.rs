@@ -377,7 +377,7 @@ fn what_is_not_tls_is_told() {
         .args(["--timeout", "200ms", server.url("/")])
         .run()
         .within(0.2, 0.9)
-        .stderr("authpost: setting up TLS with https://localhost:PORT: out of time\n")
+        .stderr("authpost: setting up TLS with https://localhost:PORT: timed out\n")
         .code(75);
     drop(server);
 

@@ -594,7 +594,7 @@ fn the_pace_does_not_outlast_the_run() {
         .args(["--rate", "0.01", "--max-time", "300ms", server.url("/")])
         .run()
         .stderr_like(&format!(
-            "authpost: line 2: *out of time*\n**1 accepted, 0 refused, 1 not sent {CLOSING}\
+            "authpost: line 2: *timed out*\n**1 accepted, 0 refused, 1 not sent {CLOSING}\
              hint: the run stopped early: go on with --skip 1\n"
         ))
         .within(0.3, 1.0)

@@ -354,7 +354,7 @@ fn a_host_that_does_not_answer_costs_one_timeout_and_max_time_ends_the_run() {
         .args(["flush", "--timeout", "300ms", "--max-time", "300ms", "s"])
         .run()
         .stderr_like(
-            "authpost: * to http://127.0.0.1:PORT/data: waiting for the answer of http://127.0.0.1:PORT: out of time; \
+            "authpost: * to http://127.0.0.1:PORT/data: waiting for the answer of http://127.0.0.1:PORT: timed out; \
              next attempt in 60 s at the earliest\nhint: *\n\
              authpost: --max-time is over, with 1 message still to look at\nhint: *\n\
              authpost: the spool 'DIR/s': 3 still pending\n",

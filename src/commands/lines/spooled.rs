@@ -44,7 +44,7 @@ impl<'a> LinesRun<'a> {
         self.backlog = Some(backlog);
         match end {
             End::Done => {}
-            End::OutOfTime => self.queue_all(spool, count, Blocked::because("no time is left")),
+            End::TimedOut => self.queue_all(spool, count, Blocked::because("no time is left")),
             End::Blocked(blocked) => self.queue_all(spool, count, blocked),
         }
         Ok(())

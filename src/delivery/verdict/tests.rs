@@ -140,7 +140,7 @@ fn a_redirect_says_where_to() {
 
 #[test]
 fn a_success_that_broke_off_was_accepted_unless_its_content_is_expected() {
-    for end in [End::Broken("out of time".to_owned()), End::OverLimit] {
+    for end in [End::Broken("timed out".to_owned()), End::OverLimit] {
         let cut = || Answer {
             end: match &end {
                 End::Broken(why) => End::Broken(why.clone()),
@@ -162,7 +162,7 @@ fn a_success_that_broke_off_was_accepted_unless_its_content_is_expected() {
         is(&expected, Fate::Unknown, Exit::IoErr, Retry::Never);
     }
     let broken = Answer {
-        end: End::Broken("out of time".to_owned()),
+        end: End::Broken("timed out".to_owned()),
         ..answer(400, "{")
     };
     is(
