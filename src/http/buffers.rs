@@ -38,7 +38,7 @@ impl GrowingBuffers {
     }
 
     /// Grows the input buffer for more input, if more may come.
-    fn make_room(&mut self) {
+    fn grow_input(&mut self) {
         let rest = self.consumed..self.filled;
         let was_full = self.filled == self.input.len();
         if was_full && self.input.len() < self.most {
@@ -72,13 +72,13 @@ impl Buffers for GrowingBuffers {
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
-        self.make_room();
+        self.grow_input();
         &mut self.input[self.filled..]
     }
 
     /// ureq uses the input buffer for a body of unknown length, and our bodies have known lengths.
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        self.make_room();
+        self.grow_input();
         self.output();
         (&mut self.input[self.filled..], &mut self.output)
     }

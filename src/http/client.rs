@@ -247,7 +247,7 @@ impl Client {
                 _ => End::OverLimit,
             },
         };
-        if !has_room_for(&body) {
+        if !has_memory_for(&body) {
             body.truncate(SMALL);
             body.shrink_to_fit();
             if end == End::Whole || end == End::OverLimit {
@@ -349,11 +349,11 @@ const SMALL: usize = 64 << 10;
 /// The steps that follow (search the body for secrets, select a part of it) take up to three times the memory of the
 /// body. If that memory is not available, the process would abort after the API accepted the document and before
 /// anything is reported. So it is allocated here on trial, while the answer can still be reported as broken.
-fn has_room_for(body: &[u8]) -> bool {
-    let mut room = Vec::<u8>::new();
-    let is_there = body.len() <= SMALL || room.try_reserve_exact(3 * body.len()).is_ok();
+fn has_memory_for(body: &[u8]) -> bool {
+    let mut trial = Vec::<u8>::new();
+    let is_there = body.len() <= SMALL || trial.try_reserve_exact(3 * body.len()).is_ok();
     // Keeps the compiler from removing the unused allocation.
-    std::hint::black_box(&room);
+    std::hint::black_box(&trial);
     is_there
 }
 

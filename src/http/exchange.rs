@@ -147,8 +147,8 @@ impl<T: Transport> RequestTransport<T> {
             reason: Timeout::RecvResponse,
             ..NextTimeout::default()
         };
-        let has_room = !self.below.buffers().input_append_buf().is_empty();
-        let came = match has_room.then(|| self.below.await_input(at_once)) {
+        let can_grow = !self.below.buffers().input_append_buf().is_empty();
+        let came = match can_grow.then(|| self.below.await_input(at_once)) {
             Some(Err(Error::Timeout(_))) => return Ok(()),
             Some(came) => came?,
             None => false,

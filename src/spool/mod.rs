@@ -137,7 +137,7 @@ impl Spool {
         body: &Document,
         to: Place,
     ) -> Result<Held<'_>> {
-        self.check_room(body.len())?;
+        self.check_limit(body.len())?;
         let tag = Tag::of(&message.target);
         let (file, path) = loop {
             // The clock may have been set back.

@@ -14,14 +14,14 @@ use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 
 impl Spool {
-    /// Whether `more` bytes fit in.
-    pub(super) fn check_room(&self, more: u64) -> Result<()> {
-        let has_room = |bytes: u64| bytes.saturating_add(more) <= self.limit;
-        if self.limit == u64::MAX || self.noted_bytes().is_some_and(has_room) {
+    /// Checks that `more` bytes stay within the limit.
+    pub(super) fn check_limit(&self, more: u64) -> Result<()> {
+        let is_within_limit = |bytes: u64| bytes.saturating_add(more) <= self.limit;
+        if self.limit == u64::MAX || self.noted_bytes().is_some_and(is_within_limit) {
             return Ok(());
         }
         let bytes = self.count_bytes()?;
-        if has_room(bytes) {
+        if is_within_limit(bytes) {
             return Ok(());
         }
         let (dir, limit) = (self.dir.display(), self.limit);

@@ -179,7 +179,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub(crate) fn check_room(&self) -> Result<()> {
+    pub(crate) fn check_storable(&self) -> Result<()> {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
@@ -206,7 +206,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub(crate) fn keep(&self, refresh_token: &Secret) -> Result<()> {
+    pub(crate) fn store(&self, refresh_token: &Secret) -> Result<()> {
         let Flow::RefreshToken(path) = &self.flow else {
             return Ok(());
         };
@@ -312,7 +312,7 @@ impl Grant {
     /// The same with each secret replaced by `mask`.
     pub(crate) fn shown_form(&self, refresh_token: Option<&Secret>, mask: &str) -> String {
         self.form_with(refresh_token, |name, value| {
-            match secret::is_named(name) || self.is_given_away(value, refresh_token) {
+            match secret::is_named(name) || self.reveals_secret(value, refresh_token) {
                 true => mask.to_owned(),
                 false => encoded(value),
             }
@@ -350,7 +350,7 @@ impl Grant {
     }
 
     /// Whether `text` reveals the client's secret or the refresh token, in any form.
-    pub(crate) fn is_given_away(&self, text: &str, refresh_token: Option<&Secret>) -> bool {
+    pub(crate) fn reveals_secret(&self, text: &str, refresh_token: Option<&Secret>) -> bool {
         let basic = self.authorization();
         let basic = basic.iter().map(|(_, header)| header);
         let mut secrets = self.client_secret.iter().chain(refresh_token);
@@ -371,7 +371,7 @@ fn file_at(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Whether a file written by [`Grant::keep`] is complete: its line has an end.
+/// Whether a file written by [`Grant::store`] is complete: its line has an end.
 fn is_whole(file: &Path) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let token = text.strip_suffix('\n').unwrap_or_default();

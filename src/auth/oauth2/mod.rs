@@ -110,7 +110,7 @@ pub(super) fn token(
         }
     };
     cache.clear();
-    grant.check_room()?;
+    grant.check_storable()?;
     let obtained = time::unix();
     let issued = TokenRequest {
         grant: &grant,
@@ -119,7 +119,7 @@ pub(super) fn token(
     .run(connection, deadline, tell)?;
     let (refresh_token, story) = match (refresh_token, issued.refresh_token) {
         (Some(old), Some(new)) if old.expose() != new.expose() => {
-            grant.keep(&new)?;
+            grant.store(&new)?;
             (
                 Some(new),
                 "it was fetched now, and the refresh token was replaced",
@@ -325,8 +325,8 @@ impl TokenRequest<'_> {
     /// The start of the endpoint's text, on one line; `None` if it contains a secret.
     fn quoted(&self, text: &str) -> Option<String> {
         let line: String = text.chars().filter(|c| !c.is_control()).collect();
-        let given_away = self.grant.is_given_away(&line, self.refresh_token);
-        (!given_away).then(|| line.chars().take(300).collect())
+        let reveals = self.grant.reveals_secret(&line, self.refresh_token);
+        (!reveals).then(|| line.chars().take(300).collect())
     }
 }
 

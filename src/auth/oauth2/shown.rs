@@ -42,7 +42,7 @@ impl TokenExchange<'_> {
         refresh_token: Option<&Secret>,
         answer: Option<&'a Answer>,
     ) -> TokenExchange<'a> {
-        let plain = |text: &str| !grant.is_given_away(text, refresh_token);
+        let plain = |text: &str| !grant.reveals_secret(text, refresh_token);
         TokenExchange {
             url: &grant.token_url,
             has_header: grant.authorization().is_some(),
