@@ -27,7 +27,7 @@ use system::time::SystemClock;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        std::process::exit(last_words(panic).code().into())
+        std::process::exit(report_panic(panic).code().into())
     }));
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let exit = cli::parse(&arguments)
@@ -65,12 +65,12 @@ fn run(command: Command) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The one line for a panic: nobody is helped by a backtrace in a cron mail.
-fn last_words(panic: &std::panic::PanicHookInfo) -> Exit {
+/// Prints one line for a panic, because a backtrace in a cron mail helps nobody.
+fn report_panic(panic: &std::panic::PanicHookInfo) -> Exit {
     let what = panic.payload_as_str().unwrap_or("no reason given");
     // ureq takes the client's certificate and key for granted and panics where they do not fit together.
     if what.starts_with("valid client auth certificate") {
-        output::error(&http::unfit_identity());
+        output::error(&http::mismatched_identity());
         return Exit::Config;
     }
     let place = panic.location().map_or(String::new(), |place| {

@@ -116,8 +116,8 @@ impl Credentials {
     }
 
     /// How the token was obtained, if there is more than one way.
-    pub(crate) fn story(&self) -> Option<&'static str> {
-        self.token.as_ref()?.story
+    pub(crate) fn how_obtained(&self) -> Option<&'static str> {
+        self.token.as_ref()?.how_obtained
     }
 
     /// The headers to send.

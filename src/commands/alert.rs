@@ -38,7 +38,7 @@ pub(super) fn alert(
     };
     let (url, age, dir) = (
         &message.target.url,
-        time::spoken(age),
+        time::in_words(age),
         spool.dir().display(),
     );
     let (nothing, remedy) = match unflushed {

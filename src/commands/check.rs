@@ -25,7 +25,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
     let report = Report::new(&plan.output);
     let mut findings = Findings { report, exit: None };
     let target = &plan.target;
-    findings.good(&format!("{} {}", target.method.as_str(), target.url))?;
+    findings.ok(&format!("{} {}", target.method.as_str(), target.url))?;
     if let Some(path) = &plan.run.lock {
         findings.of(Lock::take(path), |_| {
             format!("the lock '{}' is free", path.display())
@@ -56,7 +56,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
     let stopped = findings.exit.is_some();
     findings.connection(plan, deadline)?;
     if !stopped && plan.spool.is_some() && findings.exit == Some(Exit::TempFail) {
-        findings.good("the spool would keep the document until the API is reached")?;
+        findings.ok("the spool would keep the document until the API is reached")?;
         return Ok(Exit::Ok);
     }
     Ok(match (findings.exit, token_is_over) {
@@ -74,30 +74,30 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    fn good(&self, text: &str) -> Result<()> {
-        self.report.finding(Mark::Good, text, None)
+    fn ok(&self, text: &str) -> Result<()> {
+        self.report.finding(Mark::Ok, text, None)
     }
 
-    fn doubtful(&self, text: &str, remedy: &str) -> Result<()> {
-        self.report.finding(Mark::Doubtful, text, Some(remedy))
+    fn warning(&self, text: &str, remedy: &str) -> Result<()> {
+        self.report.finding(Mark::Warning, text, Some(remedy))
     }
 
-    fn bad(&mut self, text: &str, remedy: Option<&str>, exit: Exit) -> Result<()> {
+    fn failure(&mut self, text: &str, remedy: Option<&str>, exit: Exit) -> Result<()> {
         self.exit.get_or_insert(exit);
-        self.report.finding(Mark::Bad, text, remedy)
+        self.report.finding(Mark::Failure, text, remedy)
     }
 
     /// A step of the run, and what it says when it succeeds.
-    fn of<T>(&mut self, step: Result<T>, good: impl FnOnce(&T) -> String) -> Result<Option<T>> {
+    fn of<T>(&mut self, step: Result<T>, ok: impl FnOnce(&T) -> String) -> Result<Option<T>> {
         match step {
-            Ok(value) => self.good(&good(&value)).map(|()| Some(value)),
+            Ok(value) => self.ok(&ok(&value)).map(|()| Some(value)),
             Err(error) => self.error(&error).map(|()| None),
         }
     }
 
     /// All the lines, and the first of those that cannot be sent.
     fn lines(&mut self, reader: Result<NdjsonReader>) -> Result<()> {
-        const TOLD: u64 = 10;
+        const MAX_SHOWN: u64 = 10;
         let (mut good, mut bad) = (0, 0);
         let step = reader.and_then(|mut reader| {
             while let Some(next) = reader.next()? {
@@ -105,8 +105,8 @@ impl Findings<'_> {
                     Next::Document(_, batch) => good += batch.count(),
                     Next::Bad { number, why } => {
                         bad += 1;
-                        if bad <= TOLD {
-                            self.bad(&format!("line {number}: {why}"), None, Exit::DataErr)?;
+                        if bad <= MAX_SHOWN {
+                            self.failure(&format!("line {number}: {why}"), None, Exit::DataErr)?;
                         }
                     }
                 }
@@ -115,16 +115,16 @@ impl Findings<'_> {
         });
         match step {
             Err(error) => self.error(&error),
-            Ok(()) if bad == 0 => self.good(&format!("all lines are JSON, {good} of them")),
+            Ok(()) if bad == 0 => self.ok(&format!("all lines are JSON, {good} of them")),
             Ok(()) => {
                 let text = format!("{bad} of {} lines cannot be sent", good + bad);
-                self.bad(&text, None, Exit::DataErr)
+                self.failure(&text, None, Exit::DataErr)
             }
         }
     }
 
     fn error(&mut self, error: &Error) -> Result<()> {
-        self.bad(&error.to_string(), error.remedy(), error.kind().into())
+        self.failure(&error.to_string(), error.remedy(), error.kind().into())
     }
 
     /// The token and the other secret files. Whether the token is over.
@@ -136,21 +136,21 @@ impl Findings<'_> {
         let obtained = Credentials::obtain(target, deadline, tell);
         let mut credentials = self.of(obtained, |credentials| {
             let origin = auth::origin(source);
-            match (source, credentials.story()) {
+            match (source, credentials.how_obtained()) {
                 (TokenSource::None, _) => "no token is sent (--no-auth)".to_owned(),
                 (_, None) => format!("the token comes from {origin}"),
-                (_, Some(story)) => format!("the token comes from {origin}: {story}"),
+                (_, Some(how_obtained)) => format!("the token comes from {origin}: {how_obtained}"),
             }
         })?;
         if let Some(text) = credentials.as_mut().and_then(Credentials::note) {
-            self.report.finding(Mark::Doubtful, &text, None)?;
+            self.report.finding(Mark::Warning, &text, None)?;
         }
         // What keeps them from being read was told above.
         let secret_files = auth::secret_files(target, deadline).unwrap_or_default();
         for path in secret_files {
             if let Some(mode) = auth::exposed_mode(&path) {
                 let (text, remedy) = super::not_its_owners_alone(&path, mode);
-                self.doubtful(&text, &remedy)?;
+                self.warning(&text, &remedy)?;
             }
         }
         let Some(end) = credentials.and_then(|credentials| credentials.expiry()) else {
@@ -158,8 +158,8 @@ impl Findings<'_> {
         };
         let now = clock.unix();
         if end > now {
-            let left = time::spoken(std::time::Duration::from_secs(end - now));
-            self.good(&format!(
+            let left = time::in_words(std::time::Duration::from_secs(end - now));
+            self.ok(&format!(
                 "the token expires in {left} ({}), it says",
                 time::utc(end)
             ))?;
@@ -167,7 +167,7 @@ impl Findings<'_> {
         }
         let ago = time::ago(end, now);
         self.report.finding(
-            Mark::Bad,
+            Mark::Failure,
             &format!("the token expired {ago}, it says"),
             Some("get a new one"),
         )?;
@@ -183,22 +183,22 @@ impl Findings<'_> {
         };
         match url.is_https().then(|| TrustOrigin::of(connection)) {
             None if url.is_loopback() => {}
-            None => self.doubtful("anybody on the way can read what is sent", "use https")?,
-            Some(TrustOrigin::Anyone) => self.doubtful(
+            None => self.warning("anybody on the way can read what is sent", "use https")?,
+            Some(TrustOrigin::Anyone) => self.warning(
                 "no certificate is checked (--insecure)",
                 "name your own authority with --cacert instead",
             )?,
             Some(TrustOrigin::Named(named)) => {
                 for (how, place) in named {
-                    self.good(&format!(
+                    self.ok(&format!(
                         "trusted are the certificates in '{place}' ({how})"
                     ))?;
                 }
             }
             Some(TrustOrigin::System(place)) => {
-                self.good(&format!("trusted are the system's certificates, '{place}'"))?
+                self.ok(&format!("trusted are the system's certificates, '{place}'"))?
             }
-            Some(TrustOrigin::BuiltIn) => self.good("trusted are the certificates built in")?,
+            Some(TrustOrigin::BuiltIn) => self.ok("trusted are the certificates built in")?,
         }
         let Probe {
             phase,
@@ -211,19 +211,19 @@ impl Findings<'_> {
         };
         if !addresses.is_empty() {
             let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            self.good(&format!("{peer} is at {}", addresses.join(", ")))?;
+            self.ok(&format!("{peer} is at {}", addresses.join(", ")))?;
         }
         if phase > Phase::Connecting {
-            self.good(&format!("{peer} takes connections"))?;
+            self.ok(&format!("{peer} takes connections"))?;
         }
         if let Some(error) = error {
             return self.error(&error);
         }
         if client.proxy().is_some() {
-            self.good(&format!("it lets us through to {}", url.origin()))?;
+            self.ok(&format!("it lets us through to {}", url.origin()))?;
         }
         if url.is_https() && !connection.insecure {
-            self.good("TLS ok, certificate valid")?;
+            self.ok("TLS ok, certificate valid")?;
         }
         Ok(())
     }

@@ -335,7 +335,7 @@ impl Tally<'_> {
             return;
         }
         let why = format!("to {}: {}", message.target.url, outcome.why());
-        let wait = time::spoken(Duration::from_secs(wait));
+        let wait = time::in_words(Duration::from_secs(wait));
         if self.told.insert(why.clone()) {
             let text = format!(
                 "{} {why}; next attempt in {wait} at the earliest",

@@ -114,10 +114,10 @@ fn doubt(spool: &Spool, place: Place, name: &OsStr, is_double: bool) -> Option<&
 }
 
 /// A length of time in whole seconds.
-fn spoken(seconds: u64) -> String {
+fn in_words(seconds: u64) -> String {
     match seconds {
         0..10 => format!("{seconds} s"),
-        _ => time::spoken(Duration::from_secs(seconds)),
+        _ => time::in_words(Duration::from_secs(seconds)),
     }
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let state = match (doubt(&spool, place, &name, is_double), place) {
         (Some(doubt), _) => doubt.to_owned(),
         (_, Place::Queue) if spool.left(&name, now) > 0 => {
-            let left = spoken(spool.left(&name, now));
+            let left = in_words(spool.left(&name, now));
             format!("pending, due in {left}")
         }
         (_, Place::Queue) => "pending, and due".to_owned(),

@@ -311,7 +311,7 @@ pub(crate) fn deliver(
                 tell(Event::Attempt(&format!(
                     "attempt {number}: {}; retrying in {}",
                     verdict.why,
-                    time::spoken(wait)
+                    time::in_words(wait)
                 )));
                 clock.sleep(wait);
                 // A busy machine may wake us late.
@@ -381,7 +381,7 @@ fn next(
         return NextStep::Stop((number > 1).then(|| format!("{number} attempts")));
     }
     if let Some(asked) = asked.filter(|asked| *asked >= left) {
-        let time = (time::spoken(asked), time::spoken(left));
+        let time = (time::in_words(asked), time::in_words(left));
         return NextStep::Stop(Some(format!(
             "it asks to wait {}, but only {} are left",
             time.0, time.1

@@ -21,14 +21,14 @@ pub(super) const STRAGGLER: Duration = Duration::from_secs(1);
 pub(super) enum ServerError {
     Silent,
     Unreachable(String),
-    Said(&'static str),
+    Text(&'static str),
 }
 
 impl From<io::Error> for ServerError {
     fn from(error: io::Error) -> ServerError {
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ServerError::Silent,
-            io::ErrorKind::UnexpectedEof => ServerError::Said("closed the connection early"),
+            io::ErrorKind::UnexpectedEof => ServerError::Text("closed the connection early"),
             _ => ServerError::Unreachable(reason(&error)),
         }
     }
@@ -39,7 +39,7 @@ impl fmt::Display for ServerError {
         match self {
             ServerError::Silent => f.write_str("did not answer"),
             ServerError::Unreachable(why) => write!(f, "cannot be asked: {why}"),
-            ServerError::Said(what) => f.write_str(what),
+            ServerError::Text(what) => f.write_str(what),
         }
     }
 }

@@ -275,7 +275,7 @@ impl Resolver {
             return Ok(Verdict::Found(found));
         }
         if let Some(why) = said {
-            return Err(ServerError::Said(why));
+            return Err(ServerError::Text(why));
         }
         match outcome {
             Err(error) => Err(error.into()),

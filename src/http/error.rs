@@ -421,7 +421,7 @@ fn names(flaw: &str) -> String {
 }
 
 /// The error when ureq finds that the client's certificate and key do not match.
-pub(crate) fn unfit_identity() -> Error {
+pub(crate) fn mismatched_identity() -> Error {
     Error::new(Kind::Config, "using the client certificate: --cert and --key do not fit together, or are of a kind not known here")
         .hint("give the certificate's own key: RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519")
 }

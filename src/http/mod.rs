@@ -24,7 +24,7 @@ use crate::system::error::Error;
 use crate::system::secret::Secret;
 pub(crate) use challenge::Challenge;
 pub(crate) use client::Client;
-pub(crate) use error::unfit_identity;
+pub(crate) use error::mismatched_identity;
 pub(crate) use progress::Phase;
 pub(crate) use tls::Origin as TrustOrigin;
 

@@ -163,12 +163,12 @@ pub(crate) fn children(json: &str) -> impl Iterator<Item = (Option<&str>, &str)>
 /// A decoded string, or its raw text if it cannot be decoded (an unpaired surrogate).
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Text {
-    Said(String),
+    Decoded(String),
     Raw(String),
 }
 
 impl Text {
     fn of(raw: &str) -> Text {
-        text_of(raw).map_or_else(|| Text::Raw(raw.to_owned()), Text::Said)
+        text_of(raw).map_or_else(|| Text::Raw(raw.to_owned()), Text::Decoded)
     }
 }

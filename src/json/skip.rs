@@ -16,7 +16,7 @@ fn first(word: u64) -> usize {
 /// The same for a word in which some byte has its top bit set, with branches: a processor predicts them if the index is
 /// often the same, and continues without waiting for the word. It is unrolled because a loop takes twice as long.
 #[inline(always)]
-fn first_foretold(word: u64) -> usize {
+fn first_by_branches(word: u64) -> usize {
     let (low, high) = (word as u32, (word >> 32) as u32);
     if low & 0x80 != 0 {
         0
@@ -86,7 +86,7 @@ pub(super) fn string(rest: &[u8]) -> Result<&[u8], &[u8]> {
 /// The same for a key. It is separate because consecutive records have the same keys.
 #[inline(always)]
 pub(super) fn key(rest: &[u8]) -> Result<&[u8], &[u8]> {
-    string_by(rest, first_foretold)
+    string_by(rest, first_by_branches)
 }
 
 #[inline(always)]

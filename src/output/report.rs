@@ -28,11 +28,11 @@ use crate::system::time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// Correct.
-    Good,
+    Ok,
     /// It works, but not as it should.
-    Doubtful,
+    Warning,
     /// A run would fail.
-    Bad,
+    Failure,
 }
 
 /// Reports deliveries, with the settings of an `Output`.
@@ -103,7 +103,7 @@ impl Report<'_> {
     /// Reports the random wait at the start.
     pub(crate) fn splay(self, wait: Duration) {
         if self.output.verbose {
-            info(&format!("waiting {} first (--splay)", time::spoken(wait)));
+            info(&format!("waiting {} first (--splay)", time::in_words(wait)));
         }
     }
 
@@ -113,10 +113,10 @@ impl Report<'_> {
     /// As for [`page`].
     pub(crate) fn finding(self, mark: Mark, text: &str, remedy: Option<&str>) -> Result<()> {
         let word = match mark {
-            Mark::Good if self.output.quiet => return Ok(()),
-            Mark::Good => "ok  ",
-            Mark::Doubtful => "warn",
-            Mark::Bad => "FAIL",
+            Mark::Ok if self.output.quiet => return Ok(()),
+            Mark::Ok => "ok  ",
+            Mark::Warning => "warn",
+            Mark::Failure => "FAIL",
         };
         let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
         page(format!("{word}  {}\n", printable(&format!("{text}{remedy}"))).as_bytes())

@@ -27,14 +27,14 @@ pub(crate) fn fit(line: &str) -> String {
 }
 
 /// Control characters, and characters that change the direction of text.
-fn is_obeyed(c: char) -> bool {
+fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `text` on one line, safe to show: each character that a terminal would interpret is replaced.
 pub(crate) fn printable(text: &str) -> String {
-    let shown = |c| if is_obeyed(c) { '\u{fffd}' } else { c };
+    let shown = |c| if is_unsafe(c) { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
 }
 
@@ -58,7 +58,7 @@ impl Out {
         for chunk in bytes.utf8_chunks() {
             let text = chunk.valid();
             let mut written = 0;
-            for (at, c) in text.char_indices().filter(|(_, c)| is_obeyed(*c)) {
+            for (at, c) in text.char_indices().filter(|(_, c)| is_unsafe(*c)) {
                 if matches!(c, '\n' | '\t') || text[at..].starts_with("\r\n") {
                     continue;
                 }

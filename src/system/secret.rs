@@ -243,7 +243,7 @@ const O_NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64"
 const O_NONBLOCK: i32 = 0x4;
 
 /// The interval for polling a pipe that has no data yet: only pipes and terminals ever block.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Reads the whole of a small file. Waits for the writer of a FIFO until `deadline`: opening it the usual way could
 /// block forever.
@@ -274,6 +274,6 @@ pub(crate) fn read_file(path: &Path, deadline: Deadline) -> io::Result<Vec<u8>> 
         if deadline.is_over() {
             return Err(ErrorKind::TimedOut.into());
         }
-        time::sleep(LOOK_AGAIN.min(deadline.left()));
+        time::sleep(POLL_INTERVAL.min(deadline.left()));
     }
 }

@@ -198,11 +198,11 @@ pub(crate) fn utc(unix: u64) -> String {
 /// A time in the past, for display: `2 h ago (2026-11-20 03:00:00 UTC)`.
 pub(crate) fn ago(unix: u64, now: u64) -> String {
     let since = Duration::from_secs(now.saturating_sub(unix));
-    format!("{} ago ({})", spoken(since), utc(unix))
+    format!("{} ago ({})", in_words(since), utc(unix))
 }
 
 /// A duration for display: `250 ms`, `1.5 s`, `90 s`, `5 min`, `2 h`, `3 d`.
-pub(crate) fn spoken(time: Duration) -> String {
+pub(crate) fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.as_millis()),

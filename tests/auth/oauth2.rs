@@ -789,7 +789,7 @@ fn check_tells_how_it_came_by_the_token() {
     let dir = dir();
     dir.write("refresh", "r3fresh-0", 0o600);
     let grant = r#","cache":"cache","grant":"refresh_token","refresh_token_file":"refresh""#;
-    for story in [
+    for how_obtained in [
         "it was fetched now, and the refresh token was replaced",
         "it was in the cache",
     ] {
@@ -800,7 +800,7 @@ fn check_tells_how_it_came_by_the_token() {
             .args(["check", "--oauth2-file", "oauth2.json", api.url("/data")])
             .run()
             .stdout_like(&format!(
-                "**ok    the token comes from the OAuth2 file 'oauth2.json': {story}\n**"
+                "**ok    the token comes from the OAuth2 file 'oauth2.json': {how_obtained}\n**"
             ))
             .code(0);
     }

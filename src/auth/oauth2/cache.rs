@@ -37,7 +37,7 @@ pub(super) struct Cache {
     /// The user whose cache it is: ours.
     owner: u32,
     /// Why the token cannot be cached, for an info.
-    trouble: Option<String>,
+    problem: Option<String>,
     /// The OAuth2 file, for that info.
     config: PathBuf,
 }
@@ -48,17 +48,17 @@ impl Cache {
         let mut cache = Cache {
             file: None,
             owner: 0,
-            trouble: None,
+            problem: None,
             config: grant.file.clone(),
         };
         match grant.cache.clone().or_else(usual_dir) {
             Some(dir) => {
                 if let Err(why) = cache.prepare(&dir, grant) {
-                    cache.fails(&dir, &why);
+                    cache.cannot_use(&dir, &why);
                 }
             }
             None => {
-                cache.trouble = Some(format!(
+                cache.problem = Some(format!(
                     "there is no place to keep the access token (HOME is not set), so every run asks for a new one; 'cache' in '{}' names one",
                     cache.config.display()
                 ));
@@ -80,7 +80,7 @@ impl Cache {
             metadata = fs::symlink_metadata(&dir)?;
         }
         if let Some(refusal) = guard::refusal(&dir, &metadata, owner) {
-            self.cannot_keep(&dir, refusal.why, &refusal.remedy);
+            self.cannot_store(&dir, refusal.why, &refusal.remedy);
             return Ok(());
         }
         let name = hash(&grant.identity().to_string());
@@ -118,7 +118,7 @@ impl Cache {
             secret: Secret::new(text.to_owned()),
             fresh: Deadline::after(Duration::from_secs(left)),
             note: None,
-            story: Some("it was in the cache"),
+            how_obtained: Some("it was in the cache"),
         })
     }
 
@@ -162,7 +162,7 @@ impl Cache {
             "access_token": token.expose(),
         });
         if let Err(why) = atomic_file::replace(&file, format!("{entry}\n").as_bytes(), 0o600) {
-            self.fails(&file, &why);
+            self.cannot_use(&file, &why);
         }
     }
 
@@ -172,7 +172,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`Kind::Output`] if the lock is not a regular file. If it cannot be opened, runs do not wait for each other.
-    pub(super) fn turn(&self, grant: &Grant) -> Result<RefreshLock> {
+    pub(super) fn refresh_lock(&self, grant: &Grant) -> Result<RefreshLock> {
         let places = [
             grant.lock_path(),
             self.file.as_ref().map(|file| file.with_extension("lock")),
@@ -192,17 +192,17 @@ impl Cache {
     }
 
     /// Why the token cannot be cached.
-    pub(super) fn trouble(self) -> Option<String> {
-        self.trouble
+    pub(super) fn problem(self) -> Option<String> {
+        self.problem
     }
 
-    fn fails(&mut self, place: &Path, why: &io::Error) {
+    fn cannot_use(&mut self, place: &Path, why: &io::Error) {
         let remedy = format!("'cache' in '{}' names another place", self.config.display());
-        self.cannot_keep(place, &reason(why), &remedy);
+        self.cannot_store(place, &reason(why), &remedy);
     }
 
-    fn cannot_keep(&mut self, place: &Path, why: &str, remedy: &str) {
-        self.trouble = Some(format!(
+    fn cannot_store(&mut self, place: &Path, why: &str, remedy: &str) {
+        self.problem = Some(format!(
             "the access token cannot be kept in '{}' ({why}), so every run asks for a new one; {remedy}",
             place.display()
         ));
@@ -223,7 +223,7 @@ impl RefreshLock {
     }
 
     /// Whether this run may go on: it has the lock, or no lock is available and runs do not wait for each other.
-    pub(super) fn is_ours(&mut self) -> bool {
+    pub(super) fn may_proceed(&mut self) -> bool {
         let locked = self.file.as_ref().map(File::try_lock);
         self.is_locked = matches!(locked, Some(Ok(())));
         !matches!(locked, Some(Err(TryLockError::WouldBlock)))

@@ -36,7 +36,7 @@ pub(super) struct AccessToken {
     /// A message for the user about it.
     pub(crate) note: Option<String>,
     /// How it was obtained, if there is more than one way.
-    pub(crate) story: Option<&'static str>,
+    pub(crate) how_obtained: Option<&'static str>,
 }
 
 /// A token that was obtained elsewhere, and about which nothing more is known.
@@ -46,7 +46,7 @@ impl From<Secret> for AccessToken {
             secret,
             fresh: Deadline::UNLIMITED,
             note: None,
-            story: None,
+            how_obtained: None,
         }
     }
 }
@@ -62,7 +62,7 @@ const MAX_ANSWER: u64 = 1 << 20;
 const UNKNOWN: u64 = 60;
 
 /// The polling interval of a run that waits for the lock.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The access token that the OAuth2 `file` describes, from the cache or from the endpoint; never the `refused` one. The
 /// endpoint is reached through the same `connection` as the API.
@@ -79,7 +79,7 @@ pub(super) fn token(
 ) -> Result<AccessToken> {
     let grant = Grant::read(file, connection, deadline)?;
     let mut cache = Cache::of(&grant);
-    let mut turn = cache.turn(&grant)?;
+    let mut lock = cache.refresh_lock(&grant)?;
     let mut ours = false;
     let refresh_token = loop {
         // Another run may have changed both while it held the lock.
@@ -90,8 +90,8 @@ pub(super) fn token(
         if ours {
             break refresh_token;
         }
-        ours = turn.is_ours();
-        if turn.is_locked() {
+        ours = lock.may_proceed();
+        if lock.is_locked() {
             grant.recover()?;
             cache.sweep();
         }
@@ -106,7 +106,7 @@ pub(super) fn token(
                 )
                 .hint(LATER));
             }
-            time::sleep(LOOK_AGAIN.min(deadline.left()));
+            time::sleep(POLL_INTERVAL.min(deadline.left()));
         }
     };
     cache.clear();
@@ -117,7 +117,7 @@ pub(super) fn token(
         refresh_token: refresh_token.as_ref(),
     }
     .run(connection, deadline, tell)?;
-    let (refresh_token, story) = match (refresh_token, issued.refresh_token) {
+    let (refresh_token, how_obtained) = match (refresh_token, issued.refresh_token) {
         (Some(old), Some(new)) if old.expose() != new.expose() => {
             grant.store(&new)?;
             (
@@ -144,8 +144,8 @@ pub(super) fn token(
             Some(short @ ..=MARGIN) => Deadline::after(Duration::from_secs(short)),
             Some(long) => Deadline::after(Duration::from_secs(long - MARGIN)),
         },
-        note: cache.trouble(),
-        story: Some(story),
+        note: cache.problem(),
+        how_obtained: Some(how_obtained),
     })
 }
 

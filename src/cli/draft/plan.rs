@@ -242,7 +242,7 @@ impl Draft {
 
     /// The header that carries the idempotency key. It must not be one that is used for something else.
     fn idempotency_header(&mut self, auth: &Auth) -> Result<Option<String>> {
-        const TAKEN: [&str; 7] = [
+        const RESERVED: [&str; 7] = [
             "Accept",
             "Authorization",
             "Content-Type",
@@ -261,7 +261,7 @@ impl Draft {
             _ => None,
         };
         let given = self.headers.iter().map(|(header, _)| header.as_str());
-        let mut others = TAKEN.into_iter().chain(of_token).chain(given);
+        let mut others = RESERVED.into_iter().chain(of_token).chain(given);
         if others.any(|other| other.eq_ignore_ascii_case(&name)) {
             return Err(wrong(format!(
                 "reading the command line: the idempotency key cannot go into {name}, which carries something else"

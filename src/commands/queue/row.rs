@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::spoken;
+use super::in_words;
 use crate::json;
 use crate::output;
 use crate::spool::{Id, Message, MessageError, Place, RetryState};
@@ -49,12 +49,12 @@ impl Row {
             Place::Active => "sending".to_owned(),
             Place::Queue => match self.left {
                 0 => "now".to_owned(),
-                left => spoken(left),
+                left => in_words(left),
             },
         };
         let (age, to) = match &self.message {
             Ok(message) => (
-                spoken(now.saturating_sub(message.created)),
+                in_words(now.saturating_sub(message.created)),
                 message.target.url.to_string(),
             ),
             Err(_) => ("-".to_owned(), "-".to_owned()),
