@@ -67,7 +67,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<Exit> {
     let spool = Spool::open(&flush.dir)?;
     let Some(_turn) = spool.turn()? else {
         report.unless_quiet(&format!(
-            "another flush of the spool '{}' is at work; leaving it to that one",
+            "another flush of the spool '{}' is running; leaving it to that one",
             spool.dir().display()
         ));
         return Ok(Exit::Ok);

@@ -221,7 +221,7 @@ impl LinesRun<'_> {
                     let kept = self.put_into_spool(&job, &batch, &mut outcome);
                     self.tally.add(outcome.fate(), batch.count());
                     if let Err(error) = kept {
-                        return Ok(Some(self.not_kept(&job, &batch, &outcome, &error)));
+                        return Ok(Some(self.not_stored(&job, &batch, &outcome, &error)));
                     }
                     self.exit = self.exit.or_worse(outcome.exit());
                     let told = self.report.delivery(&job, &batch.span, &outcome);

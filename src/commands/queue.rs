@@ -317,7 +317,7 @@ fn busy(name: &OsStr) -> Error {
     Error::new(
         Kind::Unreached,
         format!(
-            "taking the message '{}': another run is at work on it",
+            "taking the message '{}': another run is working on it",
             name.display()
         ),
     )

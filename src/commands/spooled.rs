@@ -65,7 +65,7 @@ pub(crate) fn send(plan: &SpoolPlan, job: &Job, context: &Context, report: Repor
                 Hold::Held(held) => (backlog, held),
                 Hold::Gone => return run.settled_by_another(),
                 Hold::Busy | Hold::Invalid(_) => {
-                    return run.queued(0, Blocked::because("another run is at work on it"));
+                    return run.queued(0, Blocked::because("another run is working on it"));
                 }
             }
         }
@@ -135,7 +135,7 @@ impl Run<'_> {
                 backlog.not_sent(held, self.message, &error)?;
                 // That it cannot be printed is less than where the document is.
                 let _ = report.spooled_unsent(job, &error);
-                output::info(&format!("{}; {}", self.kept(), self.flush()));
+                output::info(&format!("{}; {}", self.stored_as(), self.flush_hint()));
                 return Ok(error.kind().into());
             }
         };
@@ -171,7 +171,7 @@ impl Run<'_> {
         let id = &self.message.id;
         let is_in = |place| fs::symlink_metadata(self.spool.path(place, id)).is_ok();
         if is_in(Place::Active) {
-            return self.queued(0, Blocked::because("another run is at work on it"));
+            return self.queued(0, Blocked::because("another run is working on it"));
         }
         let (fate, disposition, exit, why) = match is_in(Place::Dead) {
             false => {
@@ -189,11 +189,11 @@ impl Run<'_> {
         self.tell(&Outcome::in_spool(fate, disposition, exit, why, None))
     }
 
-    fn kept(&self) -> String {
-        format!("kept in the spool as {}", self.message.id)
+    fn stored_as(&self) -> String {
+        format!("stored in the spool as {}", self.message.id)
     }
 
-    fn flush(&self) -> String {
+    fn flush_hint(&self) -> String {
         format!(
             "'authpost flush {}' delivers it",
             self.spool.dir().display()
@@ -213,12 +213,17 @@ impl Run<'_> {
                 Ok(exit)
             }
             Disposition::Requeue if outcome.exit() == Exit::Ok => {
-                let text = format!("{}: {}; {}", self.kept(), outcome.why(), self.flush());
+                let text = format!(
+                    "{}: {}; {}",
+                    self.stored_as(),
+                    outcome.why(),
+                    self.flush_hint()
+                );
                 report.spooled(job, outcome, &text)
             }
             Disposition::Requeue => {
                 let exit = report.outcome(job, outcome)?;
-                output::info(&format!("{}; {}", self.kept(), self.flush()));
+                output::info(&format!("{}; {}", self.stored_as(), self.flush_hint()));
                 Ok(exit)
             }
         }

@@ -345,7 +345,7 @@ impl<'a> Backlog<'a> {
             Ok(Hold::Gone) => return Ok(Err(Next::Go)),
             // Somebody looks after it at this moment.
             Ok(Hold::Busy) => {
-                let blocked = Blocked::because("another run is at work on the oldest");
+                let blocked = Blocked::because("another run is working on the oldest");
                 return Ok(Err(Next::Block(blocked)));
             }
             Ok(Hold::Invalid(why)) => {

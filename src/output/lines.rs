@@ -234,10 +234,10 @@ impl LineReport<'_> {
             Exit::Ok => format!("{}; ", outcome.why()),
             _ => String::new(),
         };
-        let kept = "kept in the spool, as all that follows";
+        let stored = "stored in the spool, as all that follows";
         self.info(
             span,
-            &format!("{why}{kept}: 'authpost flush {dir}' delivers it"),
+            &format!("{why}{stored}: 'authpost flush {dir}' delivers it"),
         );
     }
 
@@ -247,9 +247,9 @@ impl LineReport<'_> {
             return;
         }
         let dir = dir.display();
-        let kept = "all lines are kept in the spool";
+        let stored = "all lines are stored in the spool";
         info(&format!(
-            "{kept}, {why}; 'authpost flush {dir}' delivers them"
+            "{stored}, {why}; 'authpost flush {dir}' delivers them"
         ));
         if let Some(hint) = hint {
             print_line(&format!("hint: {hint}"));

@@ -103,7 +103,7 @@ fn a_document_that_only_the_spool_took_has_a_record() {
              \"method\":\"POST\",\"url\":\"https://api.example.com/d\",\
              \"error\":\"reading the environment variable AUTHPOST_TOKEN: it is not set\",\"complete\":null,\"response\":null,\"text\":null}\n",
         )
-        .stderr_like("authpost: **kept in the spool as **")
+        .stderr_like("authpost: **stored in the spool as **")
         .code(78);
 }
 

@@ -25,7 +25,7 @@ fn all_lines_wait_when_the_api_is_down() {
         .word(down.port().to_string(), "PORT")
         .run()
         .stderr_like(
-            "authpost: line 1: connecting to http://127.0.0.1:PORT: Connection refused; kept in the spool, \
+            "authpost: line 1: connecting to http://127.0.0.1:PORT: Connection refused; stored in the spool, \
              as all that follows: 'authpost flush DIR/s' delivers it\n\
              0 accepted, 0 refused, 0 not sent, 3 spooled in * s\n",
         )
@@ -55,7 +55,7 @@ fn what_follows_a_failure_is_kept_without_being_tried_and_delivered_once() {
              {\"outcome\":\"spooled\",\"exit\":0,\"status\":null,\"tries\":0,*,\"line\":4,*}\n",
         )
         .stderr_like(
-            "authpost: line 2: the API answered 503 Service Unavailable; kept in the spool, as all that follows: *\n\
+            "authpost: line 2: the API answered 503 Service Unavailable; stored in the spool, as all that follows: *\n\
              1 accepted, 0 refused, 0 not sent, 3 spooled in * s\n",
         )
         .code(0);
@@ -154,7 +154,7 @@ fn a_refused_token_keeps_every_line_and_says_so() {
         .arg(server.url("/data"))
         .run()
         .stderr_like(
-            "authpost: line 1: kept in the spool, as all that follows: 'authpost flush DIR/s' delivers it\n\
+            "authpost: line 1: stored in the spool, as all that follows: 'authpost flush DIR/s' delivers it\n\
              authpost: line 1: the API answered 401 Unauthorized\n\
              hint: the token is wrong or has expired: get a new one\n  {}\n\
              0 accepted, 0 refused, 0 not sent, 2 spooled in * s\n",

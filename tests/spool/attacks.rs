@@ -749,7 +749,7 @@ fn a_message_that_is_being_sent_is_left_to_its_sender_whatever_its_mode() {
             .args([verb, "-q", "s", &id])
             .run()
             .stderr_like(
-                "authpost: taking the message '*': another run is at work on it\nhint: *\n",
+                "authpost: taking the message '*': another run is working on it\nhint: *\n",
             )
             .code(75);
     }

@@ -143,7 +143,7 @@ fn what_was_not_sent_waits_and_the_run_ends_well() {
     let refuses = Unreachable::refusing();
     send(&d, refuses.url("/data"), &["a=1"])
         .stderr_like(&format!(
-            "authpost: kept in the spool as {ID}: connecting to http://127.0.0.1:*: Connection refused; \
+            "authpost: stored in the spool as {ID}: connecting to http://127.0.0.1:*: Connection refused; \
              'authpost flush DIR/s' delivers it\n"
         ))
         .code(0);
@@ -158,7 +158,7 @@ fn what_was_not_processed_waits_and_its_answer_is_not_printed() {
     let server = Server::script([conn().read().reply_json(503, "{\"later\":1}")]);
     send(&d, server.url("/data"), &["a=1"])
         .stderr_like(&format!(
-            "authpost: kept in the spool as {ID}: the API answered 503 Service Unavailable; \
+            "authpost: stored in the spool as {ID}: the API answered 503 Service Unavailable; \
              'authpost flush DIR/s' delivers it\n"
         ))
         .code(0);
@@ -172,7 +172,7 @@ fn a_refused_token_keeps_the_message_and_asks_for_a_person() {
     send(&d, server.url("/data"), &["-q", "a=1"])
         .stderr_like(&format!(
             "HTTP/1.1 401 Unauthorized\nauthpost: the API answered 401 Unauthorized\nhint: *\n  {{}}\n\
-             authpost: kept in the spool as {ID}; 'authpost flush DIR/s' delivers it\n"
+             authpost: stored in the spool as {ID}; 'authpost flush DIR/s' delivers it\n"
         ))
         .code(77);
     lies(&d, 1, 0);
@@ -194,7 +194,7 @@ fn a_token_that_is_missing_keeps_the_message() {
         .run()
         .stderr_like(&format!(
             "authpost: reading the token file 'none': No such file or directory\nhint: *\n\
-             authpost: kept in the spool as {ID}; 'authpost flush DIR/s' delivers it\n"
+             authpost: stored in the spool as {ID}; 'authpost flush DIR/s' delivers it\n"
         ))
         .code(78);
     lies(&d, 1, 0);
@@ -375,7 +375,7 @@ fn one_flush_at_a_time() {
     let first = authpost(&d).args(["flush", "s"]).spawn();
     server.wait_for(1);
     flush(&d)
-        .stderr("authpost: another flush of the spool 'DIR/s' is at work; leaving it to that one\n")
+        .stderr("authpost: another flush of the spool 'DIR/s' is running; leaving it to that one\n")
         .code(0);
     authpost(&d).args(["flush", "-q", "s"]).run().code(0);
     let id = &names(&d, "active")[0];
@@ -384,7 +384,7 @@ fn one_flush_at_a_time() {
             .args([verb, "-q", "s", id])
             .run()
             .stderr(format!(
-                "authpost: taking the message '{id}': another run is at work on it\nhint: try again in a moment\n"
+                "authpost: taking the message '{id}': another run is working on it\nhint: try again in a moment\n"
             ))
             .code(75);
     }

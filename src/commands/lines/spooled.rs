@@ -95,7 +95,7 @@ impl<'a> LinesRun<'a> {
 
     /// Tells what the API did with a document that the spool did not take in, and stops the run: what else the API does not
     /// accept would be lost.
-    pub(super) fn not_kept(
+    pub(super) fn not_stored(
         &mut self,
         job: &Job,
         batch: &Batch,
