@@ -43,15 +43,15 @@ pub(crate) fn dispose(
     outcome: &Outcome,
     clock: &dyn Clock,
 ) -> Result<()> {
-    note_target(lock, outcome, clock);
+    update_backoff(lock, outcome, clock);
     let put = match outcome.verdict.disposition {
         Disposition::Delivered => held.remove(),
         Disposition::DeadLetter => {
-            remember(spool, message, outcome, clock);
+            save_retry_state(spool, message, outcome, clock);
             held.dead_letter()
         }
         Disposition::Requeue => {
-            remember(spool, message, outcome, clock);
+            save_retry_state(spool, message, outcome, clock);
             held.requeue()
         }
     };
@@ -59,7 +59,7 @@ pub(crate) fn dispose(
 }
 
 /// Notes when the target of a message is due.
-pub(crate) fn note_target(lock: &mut TargetLock, outcome: &Outcome, clock: &dyn Clock) {
+pub(crate) fn update_backoff(lock: &mut TargetLock, outcome: &Outcome, clock: &dyn Clock) {
     match outcome.verdict.blocks_target() {
         true => lock.failed(clock.unix(), outcome.retry_after(clock)),
         false => lock.reset(),
@@ -71,7 +71,7 @@ pub(crate) fn note_target(lock: &mut TargetLock, outcome: &Outcome, clock: &dyn 
 ///
 /// # Errors
 /// When the spool does not take it in.
-pub(crate) fn accept_after(
+pub(crate) fn accept_after_delivery(
     spool: &Spool,
     message: &mut Message,
     body: &Document,
@@ -87,28 +87,32 @@ pub(crate) fn accept_after(
     };
     spool.accept(message, body, place)?;
     if is_attempted {
-        remember(spool, message, outcome, clock);
+        save_retry_state(spool, message, outcome, clock);
     }
     outcome.spool = Spooling::Accepted;
     Ok(())
 }
 
 /// Notes beside a message how its last attempt ended.
-fn remember(spool: &Spool, message: &Message, outcome: &Outcome, clock: &dyn Clock) {
+fn save_retry_state(spool: &Spool, message: &Message, outcome: &Outcome, clock: &dyn Clock) {
     let mut retries = spool.retry_state(OsStr::new(message.id.as_str()));
     let is_alone = outcome.verdict.scope == Scope::Message;
     retries.failed(message.created, clock.unix(), is_alone, &outcome.why());
-    retries.answer = outcome.answer.as_ref().map(kept).unwrap_or_default();
+    retries.answer = outcome
+        .answer
+        .as_ref()
+        .map(stored_answer)
+        .unwrap_or_default();
     spool.save_state(&message.id, &retries);
 }
 
 /// So much of an answer's body is kept, so that a person can read it days later.
-const KEPT: usize = 4 << 10;
+const MAX_BODY: usize = 4 << 10;
 
-fn kept(answer: &Answer) -> String {
+fn stored_answer(answer: &Answer) -> String {
     let body = match answer.repeats_secret {
         true => "(the answer repeats a secret, so it is not kept)".into(),
-        false => String::from_utf8_lossy(&answer.body[..answer.body.len().min(KEPT)]),
+        false => String::from_utf8_lossy(&answer.body[..answer.body.len().min(MAX_BODY)]),
     };
     let Answer {
         version,

@@ -25,8 +25,8 @@ use crate::system::time::{self, Clock, Deadline};
 use api::Endpoint;
 use exit::Exit;
 use verdict::{
-    Acceptance, Circumstances, Disposition, Fate, Proof, Retry, Scope, Verdict, is_rate_limit,
-    judge,
+    Acceptance, Circumstances, CredentialKind, Disposition, Fate, Retry, Scope, Verdict,
+    is_rate_limit, judge,
 };
 
 /// What a delivery came to.
@@ -166,11 +166,13 @@ impl Outcome {
 
     /// How long the API asks to wait.
     pub(crate) fn retry_after(&self, clock: &dyn Clock) -> Option<Duration> {
-        self.answer.as_ref().and_then(|it| asked_to_wait(it, clock))
+        self.answer
+            .as_ref()
+            .and_then(|it| requested_wait(it, clock))
     }
 }
 
-fn asked_to_wait(answer: &Answer, clock: &dyn Clock) -> Option<Duration> {
+fn requested_wait(answer: &Answer, clock: &dyn Clock) -> Option<Duration> {
     time::retry_after(answer.retry_after()?, clock.unix())
 }
 
@@ -242,7 +244,7 @@ pub(crate) fn deliver(
     let mut circumstances = Circumstances {
         attempts: context.earlier_attempts,
         idempotent: policy.idempotent,
-        credentials: Proof::of(&job.target),
+        credentials: CredentialKind::of(&job.target),
         failed_alone: context.failed_alone,
         gives_up_after: context.gives_up_after,
         ..Circumstances::default()
@@ -296,7 +298,7 @@ pub(crate) fn deliver(
                 Err(error) => ending = Some(Ending::NoNewToken(error)),
             }
         }
-        let asked = answer.as_ref().and_then(|it| asked_to_wait(it, clock));
+        let asked = answer.as_ref().and_then(|it| requested_wait(it, clock));
         let slower = asked.is_some() || answer.as_ref().is_some_and(is_rate_limit);
         let passes = slower || policy.retries_outages && verdict.scope == Scope::Target;
         let attempts = match (policy.max_attempts, passes) {
@@ -315,7 +317,7 @@ pub(crate) fn deliver(
                 )));
                 clock.sleep(wait);
                 // A busy machine may wake us late.
-                if left() > LEAST {
+                if left() > MIN_ATTEMPT_TIME {
                     circumstances.attempts += 1;
                     circumstances.outcome_unknown |= verdict.may_have_been_accepted();
                     continue;
@@ -342,7 +344,7 @@ pub(crate) fn deliver(
 const MAX_ATTEMPTS: u32 = 4;
 
 /// An attempt in no more time than this could only hide the outcome of the one before it.
-const LEAST: Duration = Duration::from_millis(10);
+const MIN_ATTEMPT_TIME: Duration = Duration::from_millis(10);
 
 fn no_time(attempts: u32) -> String {
     match attempts {
@@ -396,7 +398,7 @@ fn next(
     ceiling = ceiling.min(policy.wait.max(left / 2));
     let drawn = ceiling.mul_f64(clock.chance());
     let wait = drawn.max(asked.unwrap_or_default());
-    if wait.saturating_add(LEAST) >= left {
+    if wait.saturating_add(MIN_ATTEMPT_TIME) >= left {
         // Where nothing at all is left, a first attempt says so itself.
         return NextStep::Stop((number > 1 || !left.is_zero()).then(|| no_time(number)));
     }

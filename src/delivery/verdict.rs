@@ -150,7 +150,7 @@ pub(super) struct Circumstances {
     /// Sending the document twice is harmless.
     pub(crate) idempotent: bool,
     /// What proves who sends the request.
-    pub(crate) credentials: Proof,
+    pub(crate) credentials: CredentialKind,
     /// When the token expired, if it has: `2 h ago (…)`.
     pub(crate) token_expired: Option<String>,
     /// How many deliveries of the message failed before for a reason that concerned it alone.
@@ -161,7 +161,7 @@ pub(super) struct Circumstances {
 
 /// What proves who sends a request, as far as the remedy for a refusal depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Proof {
+pub(crate) enum CredentialKind {
     /// Nothing.
     None,
     /// What stands in a file of headers.
@@ -175,15 +175,15 @@ pub(crate) enum Proof {
     OAuth2,
 }
 
-impl Proof {
+impl CredentialKind {
     /// What `target` asks for.
-    pub(crate) fn of(target: &Target) -> Proof {
+    pub(crate) fn of(target: &Target) -> CredentialKind {
         match (&target.auth.source, &target.auth.form) {
-            (TokenSource::None, _) if target.header_files.is_empty() => Proof::None,
-            (TokenSource::None, _) => Proof::HeaderFile,
-            (_, Form::Scheme(word)) if word.eq_ignore_ascii_case("basic") => Proof::Basic,
-            (TokenSource::OAuth2(_), _) => Proof::OAuth2,
-            _ => Proof::Token,
+            (TokenSource::None, _) if target.header_files.is_empty() => CredentialKind::None,
+            (TokenSource::None, _) => CredentialKind::HeaderFile,
+            (_, Form::Scheme(word)) if word.eq_ignore_ascii_case("basic") => CredentialKind::Basic,
+            (TokenSource::OAuth2(_), _) => CredentialKind::OAuth2,
+            _ => CredentialKind::Token,
         }
     }
 }
@@ -228,7 +228,7 @@ pub(super) fn judge(
     verdict.disposition = disposition(&verdict, circumstances);
     let given_up_after = circumstances.gives_up_after(verdict.scope);
     if let (Disposition::DeadLetter, Some(failures)) = (verdict.disposition, given_up_after)
-        && may_pass(&verdict, circumstances)
+        && is_retryable(&verdict, circumstances)
     {
         verdict.why = format!("given up after {failures} attempts: {}", verdict.why);
     }
@@ -281,17 +281,17 @@ fn is_success(attempt: &Attempt, acceptance: Acceptance) -> bool {
 
 fn disposition(verdict: &Verdict, circumstances: &Circumstances) -> Disposition {
     // A person can mend a token or a file, and the message is good.
-    let is_ours_to_mend = verdict.fate == Fate::Unsent || verdict.exit == Exit::NoPerm;
-    match may_pass(verdict, circumstances) {
+    let is_local_problem = verdict.fate == Fate::Unsent || verdict.exit == Exit::NoPerm;
+    match is_retryable(verdict, circumstances) {
         _ if verdict.fate == Fate::Accepted => Disposition::Delivered,
         true if circumstances.gives_up_after(verdict.scope).is_none() => Disposition::Requeue,
-        false if is_ours_to_mend => Disposition::Requeue,
+        false if is_local_problem => Disposition::Requeue,
         _ => Disposition::DeadLetter,
     }
 }
 
 /// Whether another attempt is safe, and may succeed although nobody mends anything.
-fn may_pass(verdict: &Verdict, circumstances: &Circumstances) -> bool {
+fn is_retryable(verdict: &Verdict, circumstances: &Circumstances) -> bool {
     match verdict.retry {
         _ if verdict.exit == Exit::NoPerm => false,
         Retry::Safe | Retry::WithNewToken => true,
@@ -343,10 +343,12 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
             Exit::NoPerm,
             Retry::Never,
             match circumstances.credentials {
-                Proof::None => {
+                CredentialKind::None => {
                     "no token was sent: if the API wants one, name it with --token-file, or another way ('authpost -h')"
                 }
-                Proof::HeaderFile => "the API does not let the headers of --header-file do this",
+                CredentialKind::HeaderFile => {
+                    "the API does not let the headers of --header-file do this"
+                }
                 _ => "the token is known, but may not do this: ask for the right",
             },
         ),
@@ -413,22 +415,22 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
     }
 }
 
-fn remedy_for_401(credentials: Proof, challenges: &[Challenge]) -> &'static str {
+fn remedy_for_401(credentials: CredentialKind, challenges: &[Challenge]) -> &'static str {
     let only_basic =
         !challenges.is_empty() && challenges.iter().all(|challenge| challenge.is("basic"));
     match (credentials, only_basic) {
-        (Proof::None | Proof::Token, true) => {
+        (CredentialKind::None | CredentialKind::Token, true) => {
             "the API offers only Basic: say --auth-scheme Basic, and give user:password as the token"
         }
-        (Proof::None, false) => {
+        (CredentialKind::None, false) => {
             "no token was sent: name one with --token-file, or another way ('authpost -h')"
         }
-        (Proof::HeaderFile, _) => "the API refuses what --header-file sends: check it",
-        (Proof::Basic, _) => "the user or the password is wrong: check them",
-        (Proof::OAuth2, _) => {
+        (CredentialKind::HeaderFile, _) => "the API refuses what --header-file sends: check it",
+        (CredentialKind::Basic, _) => "the user or the password is wrong: check them",
+        (CredentialKind::OAuth2, _) => {
             "the API refuses a token that was just fetched: check 'scope' and 'audience' in the OAuth2 file, and the URL"
         }
-        (Proof::Token, false) => "the token is wrong or has expired: get a new one",
+        (CredentialKind::Token, false) => "the token is wrong or has expired: get a new one",
     }
 }
 

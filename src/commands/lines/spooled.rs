@@ -76,11 +76,18 @@ impl<'a> LinesRun<'a> {
         message(self.plan, job, self.clock)
             .and_then(|mut message| {
                 let body = &job.body;
-                journal::accept_after(spool, &mut message, body, outcome, is_attempted, self.clock)
+                journal::accept_after_delivery(
+                    spool,
+                    &mut message,
+                    body,
+                    outcome,
+                    is_attempted,
+                    self.clock,
+                )
             })
             .map_err(|error| journal::spool_error_context(&outcome.verdict, error))?;
         if let Some(backlog) = self.backlog.as_mut().filter(|_| is_attempted) {
-            journal::note_target(backlog.lock(), outcome, self.clock);
+            journal::update_backoff(backlog.lock(), outcome, self.clock);
         }
         if outcome.verdict.disposition == Disposition::Requeue {
             self.queued = true;
