@@ -24,8 +24,8 @@ pub(super) fn alert(
     if age < after || !lock.backoff().is_alert_due(now) {
         return;
     }
-    let look = |place| spool.look(place, oldest, Message::glance);
-    let Some((_, Ok(message))) = look(Place::Queue).or_else(|| look(Place::Active)) else {
+    let read = |place| spool.read_unlocked(place, oldest, Message::glance);
+    let Some((_, Ok(message))) = read(Place::Queue).or_else(|| read(Place::Active)) else {
         return;
     };
     let pending = match count {

@@ -65,7 +65,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<Exit> {
         return Ok(Exit::Ok);
     }
     let spool = Spool::open(&flush.dir)?;
-    let Some(_turn) = spool.turn()? else {
+    let Some(_lock) = spool.lock_flush()? else {
         report.unless_quiet(&format!(
             "another flush of the spool '{}' is running; leaving it to that one",
             spool.dir().display()
@@ -263,8 +263,11 @@ impl FlushRun<'_> {
 
     /// Whether this run has found that it cannot send to where its oldest message goes.
     fn cannot_reach(&self, target: &Pending) -> bool {
-        let look = |name| self.spool.look(Place::Queue, name, Message::glance);
-        match target.names.first().and_then(|name| look(name)) {
+        let read = |name| {
+            self.spool
+                .read_unlocked(Place::Queue, name, Message::glance)
+        };
+        match target.names.first().and_then(|name| read(name)) {
             Some((_, Ok(message))) => self.connections.cannot_reach(&message.target),
             _ => false,
         }

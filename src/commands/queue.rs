@@ -56,7 +56,7 @@ pub(crate) fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
             }
         }
         for (place, name, is_double) in entries {
-            let Some((bytes, message)) = spool.look(place, &name, Message::glance) else {
+            let Some((bytes, message)) = spool.read_unlocked(place, &name, Message::glance) else {
                 continue;
             };
             let doubt = doubt(&spool, place, &name, is_double);
@@ -132,7 +132,7 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let (place, name, is_double) = find(&spool, &entries(&spool)?, prefix, 1)?;
     let path = spool.path(place, &name);
     let retries = spool.retry_state(&name);
-    let (message, body) = match spool.look(place, &name, Message::read) {
+    let (message, body) = match spool.read_unlocked(place, &name, Message::read) {
         None => return Err(gone(&name)),
         Some((_, Err(flaw))) => return Err(unusable(&path, &flaw)),
         Some((_, Ok(whole))) => whole,
@@ -284,7 +284,7 @@ fn find(
     let found: Vec<_> = there
         .iter()
         .filter(|(_, name, _)| match Id::parse(name) {
-            Some(id) => id.is_meant_by(prefix),
+            Some(id) => id.matches_part(prefix),
             None => name.to_string_lossy().starts_with(prefix),
         })
         .collect();

@@ -1,12 +1,12 @@
 //! The checksum at the end of a message.
 
 /// FNV-1a with 64 bits: any one byte changed changes it, and damage elsewhere escapes it once in 2^64.
-pub(crate) struct Sum(u64);
+pub(crate) struct Checksum(u64);
 
-impl Sum {
+impl Checksum {
     /// Of no bytes.
-    pub(crate) fn new() -> Sum {
-        Sum(0xcbf2_9ce4_8422_2325)
+    pub(crate) fn new() -> Checksum {
+        Checksum(0xcbf2_9ce4_8422_2325)
     }
 
     /// Adds bytes.

@@ -2,8 +2,9 @@
 //!
 //! A power cut can leave both names of a rename on a file system that does not journal it as one step, and a restored
 //! backup brings old names back. Which name is the later one cannot be known, so a message in two places is a message
-//! in `active`: the API may have accepted it. Nobody ever holds one that is in two places; [`Held::unite`] sees to it.
-//! In every state that it passes through, the message is in `active` or still in two places.
+//! in `active`: the API may have accepted it. No run ever holds one that is in two places:
+//! [`Held::remove_duplicates`] leaves it in `active` alone. In every state in between, the message is in `active` or still
+//! in two places.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -15,7 +16,7 @@ use super::{Held, Hold, Place, Spool};
 use crate::system::error::Result;
 
 /// The same message in another place.
-struct Twin<'a> {
+struct Duplicate<'a> {
     place: Place,
     /// It is another file with the same bytes; otherwise it is another name of the same file.
     copy: Option<Held<'a>>,
@@ -23,8 +24,8 @@ struct Twin<'a> {
 
 /// What else has the name of a message.
 #[derive(Default)]
-struct Others<'a> {
-    twins: Vec<Twin<'a>>,
+struct SameName<'a> {
+    duplicates: Vec<Duplicate<'a>>,
     /// A file in `queue` with other bytes.
     namesake: Option<Held<'a>>,
 }
@@ -38,16 +39,16 @@ impl Spool {
                 _ => None,
             }
         });
-        let others = held.as_ref().map(Held::others);
-        matches!(others, Some(Ok(Some(others))) if !others.twins.is_empty())
+        let same_name = held.as_ref().map(Held::same_name);
+        matches!(same_name, Some(Ok(Some(same_name))) if !same_name.duplicates.is_empty())
     }
 }
 
 impl<'a> Held<'a> {
     /// What else has its name; `None` while somebody works on one of them.
-    fn others(&self) -> io::Result<Option<Others<'a>>> {
+    fn same_name(&self) -> io::Result<Option<SameName<'a>>> {
         let ours = self.file.metadata()?;
-        let mut others = Others::default();
+        let mut same_name = SameName::default();
         for place in Place::ALL.into_iter().filter(|it| *it != self.place) {
             let path = self.spool.path(place, &self.id);
             let metadata = match fs::symlink_metadata(&path) {
@@ -55,48 +56,48 @@ impl<'a> Held<'a> {
                 metadata => metadata?,
             };
             if (metadata.dev(), metadata.ino()) == (ours.dev(), ours.ino()) {
-                others.twins.push(Twin { place, copy: None });
+                same_name.duplicates.push(Duplicate { place, copy: None });
                 continue;
             }
             let name = OsStr::new(self.id.as_str());
             match self.spool.try_hold(place, name, &path) {
                 Ok(Hold::Held(copy)) if is_same(&self.file, &copy.file)? => {
                     let copy = Some(copy);
-                    others.twins.push(Twin { place, copy });
+                    same_name.duplicates.push(Duplicate { place, copy });
                 }
-                Ok(Hold::Held(it)) if place == Place::Queue => others.namesake = Some(it),
+                Ok(Hold::Held(it)) if place == Place::Queue => same_name.namesake = Some(it),
                 Ok(Hold::Busy) => return Ok(None),
                 Err(why) if why.kind() != ErrorKind::NotFound => return Err(why),
                 _ => {}
             }
         }
-        Ok(Some(others))
+        Ok(Some(same_name))
     }
 
     /// The file with other bytes that has its name in `queue`, locked.
     pub(crate) fn namesake(&self) -> Option<Held<'a>> {
-        self.others().ok().flatten()?.namesake
+        self.same_name().ok().flatten()?.namesake
     }
 
     /// Leaves a message that is in two places in `active` alone.
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind::Output).
-    pub(super) fn unite(mut self) -> Result<Hold<'a>> {
-        let others = self.others().map_err(|why| {
+    pub(super) fn remove_duplicates(mut self) -> Result<Hold<'a>> {
+        let same_name = self.same_name().map_err(|why| {
             let path = self.spool.path(self.place, &self.id);
             self.spool.failed("looking for copies of", &path, &why)
         })?;
-        let Some(Others { twins, .. }) = others else {
+        let Some(SameName { duplicates, .. }) = same_name else {
             return Ok(Hold::Busy);
         };
-        if twins.is_empty() {
+        if duplicates.is_empty() {
             return Ok(Hold::Held(self));
         }
         let mut surplus = Vec::new();
         // Copies stay locked until the end.
         let mut copies = Vec::new();
-        for Twin { place, copy } in twins {
+        for Duplicate { place, copy } in duplicates {
             if place != Place::Active {
                 surplus.push(place);
                 copies.extend(copy);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use super::checksum::Sum;
+use super::checksum::Checksum;
 use crate::request::Target;
 
 fn is_hexadecimal(text: &str) -> bool {
@@ -23,7 +23,7 @@ impl Tag {
 
     /// That of `target`.
     pub(crate) fn of(target: &Target) -> Tag {
-        let mut sum = Sum::new();
+        let mut sum = Checksum::new();
         sum.add(target.method.as_str().as_bytes());
         sum.add(b" ");
         sum.add(target.url.as_str().as_bytes());
@@ -78,7 +78,7 @@ impl Id {
     }
 
     /// Whether `part` stands for it: its beginning, or the end of what comes before the tag.
-    pub(crate) fn is_meant_by(&self, part: &str) -> bool {
+    pub(crate) fn matches_part(&self, part: &str) -> bool {
         self.0.starts_with(part) || self.0[..Id::TAG].ends_with(part)
     }
 

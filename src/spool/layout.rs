@@ -15,7 +15,7 @@ use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 
 /// The directories in it.
-const PARTS: [&str; 6] = ["tmp", "queue", "active", "dead", "state", "targets"];
+const DIRECTORIES: [&str; 6] = ["tmp", "queue", "active", "dead", "state", "targets"];
 
 /// Refuses a directory into which others could have put a message or a link.
 fn guard(dir: &Path, owner: u32) -> Result<()> {
@@ -85,12 +85,12 @@ impl Spool {
             return Ok(None);
         }
         guard(&spool.dir, spool.owner)?;
-        let (missing, parts): (Vec<_>, Vec<_>) = PARTS
+        let (missing, parts): (Vec<_>, Vec<_>) = DIRECTORIES
             .map(|part| spool.dir.join(part))
             .into_iter()
             .partition(|part| is_missing(part));
         let lock = spool.dir.join("lock");
-        if (!missing.is_empty() || is_missing(&lock)) && !spool.is_begun().unwrap_or(false) {
+        if (!missing.is_empty() || is_missing(&lock)) && !spool.is_unfinished().unwrap_or(false) {
             let text = format!(
                 "using the spool '{}': it is not a spool, and not empty",
                 spool.dir.display()
@@ -121,12 +121,12 @@ impl Spool {
 
     /// Whether nothing is here but what making a spool leaves when it is stopped half way, or a power cut of one whose
     /// lock it had not reached.
-    fn is_begun(&self) -> io::Result<bool> {
+    fn is_unfinished(&self) -> io::Result<bool> {
         for name in entries(&self.dir)? {
             if name == "lock" || name == "bytes" {
                 continue;
             }
-            if !PARTS.iter().any(|part| name == *part) {
+            if !DIRECTORIES.iter().any(|part| name == *part) {
                 return Ok(false);
             }
             if entries(&self.dir.join(name))?
@@ -168,7 +168,7 @@ impl Spool {
     /// Makes what is missing in the directory, and sees to it that all of it is on the disk.
     pub(super) fn lay_out(&self) -> Result<()> {
         let lay_out = || {
-            for name in PARTS {
+            for name in DIRECTORIES {
                 make_dir(&self.dir.join(name))?;
             }
             sync_dir(&self.dir)?;

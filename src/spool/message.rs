@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::checksum::{END_MARK, Sum};
+use super::checksum::{Checksum, END_MARK};
 use super::error::{MessageError, damaged};
 use super::id::{Id, Tag};
 use crate::document::Document;
@@ -204,7 +204,7 @@ impl Message {
     /// Writes the whole file.
     pub(super) fn write(&self, body: &Document, out: &mut impl Write) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(256 << 10, out);
-        let mut sum = Sum::new();
+        let mut sum = Checksum::new();
         let head = self.head(body.len()) + "\n";
         sum.add(head.as_bytes());
         out.write_all(head.as_bytes())?;
@@ -241,7 +241,7 @@ impl Message {
             .take(framed.min(LONGEST_HEAD))
             .read_until(b'\n', &mut head)?;
         let start = head.len() as u64;
-        let mut sum = Sum::new();
+        let mut sum = Checksum::new();
         sum.add(&head);
         let mut left = framed - start;
         while left > 0 {

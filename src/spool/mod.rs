@@ -145,7 +145,7 @@ impl Spool {
             message.id = Id::new(micros, &tag);
             self.newest.replace(Some((tag.clone(), micros)));
             let path = self.dir.join("tmp").join(&message.id);
-            match self.draft(&path, &message.id) {
+            match self.create_in_tmp(&path, &message.id) {
                 Ok(Some(file)) => break (file, path),
                 Ok(None) => {}
                 Err(why) => return Err(self.failed("making", &path, &why)),
@@ -184,7 +184,7 @@ impl Spool {
 
     /// A new file, locked; `None` when there is a message of that name. A sweep may find it before the lock is on it, and
     /// remove it: then another one.
-    fn draft(&self, path: &Path, id: &Id) -> io::Result<Option<File>> {
+    fn create_in_tmp(&self, path: &Path, id: &Id) -> io::Result<Option<File>> {
         loop {
             let file = match private(OpenOptions::new().write(true).create_new(true)).open(path) {
                 Err(why) if why.kind() == ErrorKind::AlreadyExists => return Ok(None),
@@ -192,8 +192,8 @@ impl Spool {
             };
             file.lock()?;
             // A rename would replace it.
-            let is_taken = |place| fs::symlink_metadata(self.path(place, id)).is_ok();
-            if Place::ALL.into_iter().any(is_taken) {
+            let exists = |place| fs::symlink_metadata(self.path(place, id)).is_ok();
+            if Place::ALL.into_iter().any(exists) {
                 fs::remove_file(path)?;
                 return Ok(None);
             }
@@ -231,7 +231,7 @@ impl Spool {
     pub(crate) fn hold(&self, place: Place, name: &OsStr) -> Result<Hold<'_>> {
         let path = self.path(place, name);
         match self.try_hold(place, name, &path) {
-            Ok(Hold::Held(held)) => held.unite(),
+            Ok(Hold::Held(held)) => held.remove_duplicates(),
             Ok(other) => Ok(other),
             Err(why) if why.kind() == ErrorKind::NotFound => Ok(Hold::Gone),
             Err(why) => Err(Error::io(
@@ -307,12 +307,12 @@ impl Spool {
     ///
     /// # Errors
     /// [`Kind::Output`].
-    pub(crate) fn turn(&self) -> Result<Option<File>> {
+    pub(crate) fn lock_flush(&self) -> Result<Option<File>> {
         if !self.has_lock() {
             self.lay_out()?;
         }
         let path = self.dir.join("lock");
-        let turn = self.open_lock().and_then(|file| match file.try_lock() {
+        let locked = self.open_lock().and_then(|file| match file.try_lock() {
             Ok(()) => {
                 // Senders look at it, to know whether anything flushes; it is no matter if they cannot.
                 let _ = file.set_modified(SystemTime::now());
@@ -321,7 +321,7 @@ impl Spool {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(why)) => Err(why),
         });
-        turn.map_err(|why| self.failed("locking", &path, &why))
+        locked.map_err(|why| self.failed("locking", &path, &why))
     }
 
     /// How long ago the last flush began, or the spool was made.
@@ -347,7 +347,7 @@ impl Spool {
     }
 
     /// What `read` finds in the message called `name`, and the file's length, without a lock; `None` when it is gone.
-    pub(crate) fn look<T>(
+    pub(crate) fn read_unlocked<T>(
         &self,
         place: Place,
         name: &OsStr,

@@ -19,7 +19,7 @@ use crate::document::GroupFormat;
 use crate::document::ndjson::{Group, NdjsonReader};
 use crate::output;
 use crate::request::{Lines, Plan};
-use crate::spool::checksum::{END_MARK, Sum};
+use crate::spool::checksum::{Checksum, END_MARK};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 use crate::system::time::{Clock, SystemClock};
@@ -314,7 +314,7 @@ impl State {
             "group": [self.group.0, self.group.1, self.group.2],
         });
         let mut text = format!("{MAGIC}{}", &members.to_string()[1..]);
-        let mut sum = Sum::new();
+        let mut sum = Checksum::new();
         sum.add(text.as_bytes());
         text.push_str(&sum.end_mark());
         text
@@ -324,7 +324,7 @@ impl State {
     fn parse(slot: &[u8]) -> Option<(State, u64)> {
         let text = std::str::from_utf8(slot).ok()?.trim_end_matches(' ');
         let (head, end) = text.split_at_checked(text.len().checked_sub(END_MARK as usize)?)?;
-        let mut sum = Sum::new();
+        let mut sum = Checksum::new();
         sum.add(head.as_bytes());
         if end != sum.end_mark() {
             return None;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::State;
 use crate::request::job::Key;
-use crate::spool::checksum::Sum;
+use crate::spool::checksum::Checksum;
 
 /// How much of its start it is known by.
 const SAMPLE: u64 = 1024;
@@ -60,7 +60,7 @@ impl Input<'_> {
     fn sum(&self, length: u64) -> io::Result<String> {
         let mut bytes = vec![0; length as usize];
         self.file.read_exact_at(&mut bytes, 0)?;
-        let mut sum = Sum::new();
+        let mut sum = Checksum::new();
         sum.add(&bytes);
         Ok(sum.end_mark().trim().to_owned())
     }
