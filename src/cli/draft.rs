@@ -96,13 +96,13 @@ pub(super) enum Page {
 }
 
 /// The usage of a verb.
-fn calling(verb: Verb) -> String {
+fn synopsis(verb: Verb) -> String {
     let row = verb_row(verb);
     format!("authpost {} [OPTIONS] {}", row.word, row.operands)
 }
 
 /// The remedy for a first word that is neither a verb nor a URL.
-fn instead_of_url(word: &str) -> String {
+fn remedy_for_word(word: &str) -> String {
     // As with curl: --json '{…}' URL.
     if word.starts_with(['{', '['])
         && let Some(hint) = suggest::foreign("--json")
@@ -112,14 +112,14 @@ fn instead_of_url(word: &str) -> String {
     let words = VERBS.iter().map(|row| row.word);
     let row = suggest::nearest(word, words.filter(|word| !word.is_empty()))
         .and_then(|nearest| VERBS.iter().find(|row| row.word == nearest));
-    let meant = || row.map(|row| format!("did you mean {}", calling(row.verb)));
+    let meant = || row.map(|row| format!("did you mean {}", synopsis(row.verb)));
     suggest::foreign(word).or_else(meant).unwrap_or_else(|| {
         "the URL comes first, with its scheme: authpost https://api.example.com/data key=value"
             .to_owned()
     })
 }
 
-fn wrong(what: impl Into<String>) -> Error {
+fn usage_error(what: impl Into<String>) -> Error {
     Error::new(Kind::Usage, what)
 }
 
@@ -148,7 +148,7 @@ impl Draft {
             return Ok(());
         }
         let Some(text) = word.to_str() else {
-            return Err(wrong(format!(
+            return Err(usage_error(format!(
                 "reading the argument '{}': it is not text in UTF-8",
                 shown(&word)
             )));
@@ -170,22 +170,22 @@ impl Draft {
         }
         if self.url.is_some() {
             if text.starts_with("https://") || text.starts_with("http://") {
-                return Err(wrong("reading the arguments: there are two URLs")
+                return Err(usage_error("reading the arguments: there are two URLs")
                     .hint("give one, here or in the config file; items are written KEY=TEXT"));
             }
             self.items.push(Item::parse(text)?);
             return Ok(());
         }
         if !text.contains("://") {
-            return Err(wrong(format!(
+            return Err(usage_error(format!(
                 "reading the arguments: '{}' is not a URL",
                 shown(&word)
             ))
-            .hint(instead_of_url(text)));
+            .hint(remedy_for_word(text)));
         }
         // A URL may contain a password, so an invalid one is not quoted.
         let url = Url::parse(text).map_err(|why| {
-            wrong(format!("reading the URL: {why}"))
+            usage_error(format!("reading the URL: {why}"))
                 .hint("write it as https://HOST/PATH; a token, or user:password for --auth-scheme Basic, goes into --token-file")
         })?;
         self.url = Some(url);
@@ -284,15 +284,15 @@ impl Draft {
     fn check_used(&self, verb: Verb) -> Result<()> {
         match self.used.iter().find(|flag| !flag.verbs.contains(&verb)) {
             None => Ok(()),
-            Some(flag) => Err(wrong(format!(
+            Some(flag) => Err(usage_error(format!(
                 "reading the command line: --{} means nothing to 'authpost {}'",
                 flag.long,
                 verb_row(verb).word
             ))
             .hint(match verb.takes_spool() {
-                true => calling(verb),
+                true => synopsis(verb),
                 false => {
-                    suggest::foreign(&format!("--{}", flag.long)).unwrap_or_else(|| calling(verb))
+                    suggest::foreign(&format!("--{}", flag.long)).unwrap_or_else(|| synopsis(verb))
                 }
             })),
         }
@@ -300,7 +300,7 @@ impl Draft {
 
     fn into_flush(mut self) -> Result<Command> {
         let dir = self.spool_dir(Verb::Flush)?;
-        self.no_more_words(Verb::Flush)?;
+        self.expect_no_more_words(Verb::Flush)?;
         let timeout = self.retry_policy()?.timeout;
         let alert_after = self.alert_after();
         let run = self.run()?;
@@ -324,7 +324,7 @@ impl Draft {
 
     fn into_list(mut self) -> Result<Command> {
         let dir = self.spool_dir(Verb::List)?;
-        self.no_more_words(Verb::List)?;
+        self.expect_no_more_words(Verb::List)?;
         let json = self.json;
         Ok(Command::List { dir, json })
     }
@@ -342,7 +342,9 @@ impl Draft {
                 (_, true) => "ids and --all are both given",
                 (_, false) => "which messages is not said",
             };
-            return Err(wrong(format!("reading the command line: {why}")).hint(calling(verb)));
+            return Err(
+                usage_error(format!("reading the command line: {why}")).hint(synopsis(verb))
+            );
         }
         let chosen = Chosen {
             dir,
@@ -359,19 +361,21 @@ impl Draft {
 
     fn spool_dir(&mut self, verb: Verb) -> Result<PathBuf> {
         if self.words.is_empty() {
-            return Err(wrong("reading the command line: there is no spool").hint(calling(verb)));
+            return Err(
+                usage_error("reading the command line: there is no spool").hint(synopsis(verb))
+            );
         }
         Ok(self.words.remove(0).into())
     }
 
-    fn no_more_words(&self, verb: Verb) -> Result<()> {
+    fn expect_no_more_words(&self, verb: Verb) -> Result<()> {
         match self.words.first() {
             None => Ok(()),
-            Some(word) => Err(wrong(format!(
+            Some(word) => Err(usage_error(format!(
                 "reading the command line: '{}' is one argument too many",
                 shown(word)
             ))
-            .hint(calling(verb))),
+            .hint(synopsis(verb))),
         }
     }
 }

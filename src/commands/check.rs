@@ -149,7 +149,7 @@ impl Findings<'_> {
         let secret_files = auth::secret_files(target, deadline).unwrap_or_default();
         for path in secret_files {
             if let Some(mode) = auth::exposed_mode(&path) {
-                let (text, remedy) = super::not_its_owners_alone(&path, mode);
+                let (text, remedy) = super::exposed_file(&path, mode);
                 self.warning(&text, &remedy)?;
             }
         }

@@ -135,7 +135,7 @@ impl Counts {
 }
 
 /// The messages of a target that were there when the run began, oldest first.
-struct Pending {
+struct PendingTarget {
     tag: Tag,
     names: Vec<OsString>,
 }
@@ -158,7 +158,7 @@ impl FlushRun<'_> {
 
     /// All targets with messages: first those that did not fail the last time, and the one with the oldest message
     /// first.
-    fn targets(&mut self) -> Result<Vec<Pending>> {
+    fn targets(&mut self) -> Result<Vec<PendingTarget>> {
         let mut found: HashMap<Tag, Vec<OsString>> = HashMap::new();
         for place in [Place::Active, Place::Queue] {
             for name in self.spool.names(place)? {
@@ -177,7 +177,7 @@ impl FlushRun<'_> {
             .map(|(tag, mut names)| {
                 names.sort_unstable();
                 names.dedup();
-                Pending { tag, names }
+                PendingTarget { tag, names }
             })
             .collect();
         targets.sort_by_cached_key(|target| {
@@ -188,7 +188,7 @@ impl FlushRun<'_> {
     }
 
     /// Delivers the messages of a target that is due; `others` are left when it is done.
-    fn target(&mut self, target: &Pending, others: usize) -> Result<()> {
+    fn target(&mut self, target: &PendingTarget, others: usize) -> Result<()> {
         let count = target.names.len();
         if self.cannot_reach(target) {
             self.tally.counts.pending += count;
@@ -262,7 +262,7 @@ impl FlushRun<'_> {
     }
 
     /// Whether this run has found that it cannot send to where its oldest message goes.
-    fn cannot_reach(&self, target: &Pending) -> bool {
+    fn cannot_reach(&self, target: &PendingTarget) -> bool {
         let read = |name| {
             self.spool
                 .read_unlocked(Place::Queue, name, Message::glance)

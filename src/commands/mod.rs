@@ -43,14 +43,14 @@ fn warn(target: &Target, limit: Duration, report: Report) {
     let files = auth::secret_files(target, Deadline::after(limit)).unwrap_or_default();
     for path in files {
         if let Some(mode) = auth::exposed_mode(&path).filter(|mode| mode & 0o007 != 0) {
-            let (text, remedy) = not_its_owners_alone(&path, mode);
+            let (text, remedy) = exposed_file(&path, mode);
             report.unless_quiet(&format!("{text}; {remedy}"));
         }
     }
 }
 
 /// What is wrong with such a file, and the remedy.
-fn not_its_owners_alone(path: &Path, mode: u32) -> (String, String) {
+fn exposed_file(path: &Path, mode: u32) -> (String, String) {
     let path = path.display();
     (
         format!("'{path}' is not its owner's alone (mode {mode:o})"),

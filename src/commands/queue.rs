@@ -27,7 +27,7 @@ const ORPHAN: &str = "may have been accepted (its sender was stopped)";
 const DOUBLE: &str = "may have been accepted (it is in two places)";
 
 /// Of an id that is to be dropped or sent again, so much must be given: an empty variable would mean the only message.
-const LEAST: usize = 4;
+const MIN_ID: usize = 4;
 
 /// So much is printed at once.
 const PIECE: usize = 64 << 10;
@@ -59,16 +59,16 @@ pub(crate) fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
             let Some((bytes, message)) = spool.read_unlocked(place, &name, Message::glance) else {
                 continue;
             };
-            let doubt = doubt(&spool, place, &name, is_double);
+            let why_unknown = why_unknown(&spool, place, &name, is_double);
             let row = Row {
                 name: name.to_string_lossy().into_owned(),
                 // Wherever else it is.
-                place: doubt.map_or(place, |_| Place::Active),
+                place: why_unknown.map_or(place, |_| Place::Active),
                 bytes,
                 message,
                 retries: spool.retry_state(&name),
                 left: spool.left(&name, now),
-                doubt,
+                why_unknown,
             };
             text.push_str(&if json { row.json(now) } else { row.text(now) });
             if text.len() > PIECE {
@@ -105,7 +105,7 @@ fn entries(spool: &Spool) -> Result<Vec<(Place, OsString, bool)>> {
 }
 
 /// Why the API may have accepted a message that nobody works on, if it may.
-fn doubt(spool: &Spool, place: Place, name: &OsStr, is_double: bool) -> Option<&'static str> {
+fn why_unknown(spool: &Spool, place: Place, name: &OsStr, is_double: bool) -> Option<&'static str> {
     match place {
         _ if is_double => Some(DOUBLE),
         Place::Active if spool.is_orphan(name) => Some(ORPHAN),
@@ -138,8 +138,8 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
         Some((_, Ok(whole))) => whole,
     };
     let now = clock.unix();
-    let state = match (doubt(&spool, place, &name, is_double), place) {
-        (Some(doubt), _) => doubt.to_owned(),
+    let state = match (why_unknown(&spool, place, &name, is_double), place) {
+        (Some(why_unknown), _) => why_unknown.to_owned(),
         (_, Place::Queue) if spool.left(&name, now) > 0 => {
             let left = in_words(spool.left(&name, now));
             format!("pending, due in {left}")
@@ -191,16 +191,20 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
         let (message, _) = held
             .read()
             .map_err(|flaw| unusable(&spool.path(place, name), &flaw))?;
-        if let Some(doubt) = held.unknown_because().filter(|_| !message.idempotent) {
+        if let Some(why_unknown) = held.unknown_because().filter(|_| !message.idempotent) {
             let mut retries = spool.retry_state(name);
-            retries.error = doubt.to_owned();
+            retries.error = why_unknown.to_owned();
             spool.save_state(name, &retries);
             held.dead_letter()?;
             let (id, dir) = (&message.id, spool.dir().display());
             output::error(
-                &Error::new(Kind::Unreached, format!("{id}: {doubt}; dead-lettered")).hint(
-                    format!("'authpost retry {dir} {id}' sends it again all the same"),
-                ),
+                &Error::new(
+                    Kind::Unreached,
+                    format!("{id}: {why_unknown}; dead-lettered"),
+                )
+                .hint(format!(
+                    "'authpost retry {dir} {id}' sends it again all the same"
+                )),
             );
             return Ok(Exit::IoErr);
         }
@@ -247,7 +251,7 @@ fn each(
         Some(ids) => {
             let there = entries(&spool)?;
             let found = ids.iter().map(|prefix| {
-                find(&spool, &there, prefix, LEAST).map(|(place, name, _)| (place, name))
+                find(&spool, &there, prefix, MIN_ID).map(|(place, name, _)| (place, name))
             });
             found.collect()
         }

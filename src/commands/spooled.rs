@@ -156,14 +156,14 @@ impl Run<'_> {
         }
         backlog.close(outcome.verdict.disposition != Disposition::Requeue);
         outcome.spool = Spooling::Accepted;
-        self.tell(&outcome)
+        self.report_outcome(&outcome)
     }
 
     /// It stays pending behind so many `older` ones.
     fn queued(&self, older: usize, blocked: Blocked) -> Result<Exit> {
         let Blocked { exit, why, hint } = blocked.behind(older);
         let (fate, disposition) = (Fate::Unsent, Disposition::Requeue);
-        self.tell(&Outcome::in_spool(fate, disposition, exit, why, hint))
+        self.report_outcome(&Outcome::in_spool(fate, disposition, exit, why, hint))
     }
 
     /// Another run had it before we had our turn.
@@ -186,7 +186,7 @@ impl Run<'_> {
                 (Fate::Unknown, Disposition::DeadLetter, Exit::IoErr, why)
             }
         };
-        self.tell(&Outcome::in_spool(fate, disposition, exit, why, None))
+        self.report_outcome(&Outcome::in_spool(fate, disposition, exit, why, None))
     }
 
     fn stored_as(&self) -> String {
@@ -200,7 +200,7 @@ impl Run<'_> {
         )
     }
 
-    fn tell(&self, outcome: &Outcome) -> Result<Exit> {
+    fn report_outcome(&self, outcome: &Outcome) -> Result<Exit> {
         let (job, report) = (self.job, self.report);
         match outcome.verdict.disposition {
             Disposition::Delivered => report.outcome(job, outcome),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Draft, wrong};
+use super::{Draft, usage_error};
 use crate::auth;
 use crate::cli::HelpSection;
 use crate::document::GroupFormat;
@@ -17,7 +17,7 @@ use crate::system::error::Result;
 impl Draft {
     pub(super) fn into_plan(mut self) -> Result<Plan> {
         let url = self.url.take().ok_or_else(|| {
-            wrong("reading the command line: there is no URL").hint(
+            usage_error("reading the command line: there is no URL").hint(
                 "authpost https://api.example.com/data key=value; 'authpost -h' lists the options",
             )
         })?;
@@ -27,7 +27,7 @@ impl Draft {
         let secret = auth.source != TokenSource::None || !self.header_files.is_empty();
         self.allow_http |= !secret;
         if !url.is_https() && !url.is_loopback() && !self.allow_http {
-            return Err(wrong(format!(
+            return Err(usage_error(format!(
                 "checking the URL {url}: anybody on the way could read the token over plain http"
             ))
             .hint("use https, or say --allow-http if that network is yours alone"));
@@ -73,7 +73,7 @@ impl Draft {
             let alert = self.alert_after.map(|_| "alert-after");
             return match limit.or(alert) {
                 None => Ok(None),
-                Some(flag) => Err(wrong(format!(
+                Some(flag) => Err(usage_error(format!(
                     "reading the command line: --{flag} means nothing without --spool"
                 ))
                 .hint("name the spool's directory with --spool")),
@@ -95,7 +95,7 @@ impl Draft {
     fn documents(&mut self) -> Result<Documents> {
         match (&self.lines, self.data.take(), self.items.is_empty()) {
             (Some(_), None, true) if !self.no_body => Ok(Documents::Lines(self.lines()?)),
-            (Some(_), ..) => Err(wrong(
+            (Some(_), ..) => Err(usage_error(
                 "reading the command line: --lines is given, and another document as well",
             )
             .hint("with --lines every line is a document: drop --data, --no-body and the items")),
@@ -105,7 +105,7 @@ impl Draft {
                     .iter()
                     .find(|flag| flag.group == HelpSection::Lines)
                 {
-                    return Err(wrong(format!(
+                    return Err(usage_error(format!(
                         "reading the command line: --{} means nothing without --lines",
                         flag.long
                     ))
@@ -118,11 +118,10 @@ impl Draft {
 
     fn lines(&mut self) -> Result<Lines> {
         if self.used.iter().any(|flag| flag.long == "pretty") {
-            return Err(
-                wrong("reading the command line: --pretty and --lines are both given").hint(
-                    "with --lines, answers are printed with --pick or --report, each in one line",
-                ),
-            );
+            return Err(usage_error(
+                "reading the command line: --pretty and --lines are both given",
+            )
+            .hint("with --lines, answers are printed with --pick or --report, each in one line"));
         }
         // An option of the config file may be meant for other runs.
         self.pretty = false;
@@ -140,32 +139,31 @@ impl Draft {
         if group.is_none()
             && let Some((_, option)) = needs_group.iter().find(|(is_given, _)| *is_given)
         {
-            return Err(wrong(format!(
+            return Err(usage_error(format!(
                 "reading the command line: {option} means nothing without --group"
             ))
             .hint("say with --group how many lines go into one request"));
         }
         if self.resume.is_some() && self.all_or_nothing {
-            return Err(wrong(
+            return Err(usage_error(
                 "reading the command line: --resume and --all-or-nothing are both given",
             )
             .hint("a resumed run has sent some lines already: keep one"));
         }
         if self.resume.is_some() && self.spool.is_some() {
-            return Err(
-                wrong("reading the command line: --resume and --spool are both given").hint(
-                    "with --resume the next run sends what the API did not take in: drop --spool",
-                ),
-            );
+            return Err(usage_error(
+                "reading the command line: --resume and --spool are both given",
+            )
+            .hint("with --resume the next run sends what the API did not take in: drop --spool"));
         }
         if self.resume.is_some() && self.lines.as_deref() == Some("-".as_ref()) {
-            return Err(wrong(
+            return Err(usage_error(
                 "reading the command line: --resume cannot go on in the middle of standard input",
             )
             .hint("give --lines a file"));
         }
         if self.all_or_nothing && self.lines.as_deref() == Some("-".as_ref()) {
-            return Err(wrong(
+            return Err(usage_error(
                 "reading the command line: --all-or-nothing reads the lines twice, which standard input cannot be",
             )
             .hint("write them to a file first"));
@@ -185,15 +183,17 @@ impl Draft {
     fn input(&mut self, data: Option<Input>, no_items: bool) -> Result<Input> {
         match (data, no_items) {
             (None, true) if self.no_body => Ok(Input::Nothing),
-            (None, true) => Err(wrong("reading the command line: there is no document")
-                .hint("give items, -d @- to read standard input, or --no-body to send none")),
-            _ if self.no_body => Err(wrong(
+            (None, true) => Err(
+                usage_error("reading the command line: there is no document")
+                    .hint("give items, -d @- to read standard input, or --no-body to send none"),
+            ),
+            _ if self.no_body => Err(usage_error(
                 "reading the command line: --no-body and a document are both given",
             )
             .hint("drop --no-body to send the document")),
             (None, false) => Ok(Input::Items(std::mem::take(&mut self.items))),
             (Some(data), true) => Ok(data),
-            (Some(_), false) => Err(wrong(
+            (Some(_), false) => Err(usage_error(
                 "reading the command line: --data and items are both given",
             )
             .hint("give the whole document with --data, or build it from items")),
@@ -210,7 +210,7 @@ impl Draft {
             0 => TokenSource::Env(request::DEFAULT_TOKEN.to_owned()),
             1 => self.sources.remove(0),
             _ => {
-                return Err(wrong(
+                return Err(usage_error(
                     "reading the command line: the token is to come from more than one place",
                 )
                 .hint("keep one of --token-file, --token-env, --token-command, --oauth2-file and --no-auth"));
@@ -231,7 +231,7 @@ impl Draft {
         }
         let form = match (self.auth_header.take(), self.scheme.take()) {
             (Some(_), Some(_)) => {
-                return Err(wrong("reading the command line: --auth-header and --auth-scheme are both given")
+                return Err(usage_error("reading the command line: --auth-header and --auth-scheme are both given")
                     .hint("the first sends the bare token, the second 'Authorization: WORD token': keep one"));
             }
             (Some(name), None) => Form::Header(name),
@@ -263,7 +263,7 @@ impl Draft {
         let given = self.headers.iter().map(|(header, _)| header.as_str());
         let mut others = RESERVED.into_iter().chain(of_token).chain(given);
         if others.any(|other| other.eq_ignore_ascii_case(&name)) {
-            return Err(wrong(format!(
+            return Err(usage_error(format!(
                 "reading the command line: the idempotency key cannot go into {name}, which carries something else"
             ))
             .hint("--idempotency-header NAME: header for the idempotency key [default: Idempotency-Key]"));
@@ -273,7 +273,7 @@ impl Draft {
 
     pub(super) fn retry_policy(&self) -> Result<RetryPolicy> {
         if self.no_key && (self.key.is_some() || self.key_header.is_some()) {
-            return Err(wrong("reading the command line: an idempotency key is asked for, and none at all as well")
+            return Err(usage_error("reading the command line: an idempotency key is asked for, and none at all as well")
                 .hint("drop --no-idempotency-key, or --idempotency-key and --idempotency-header"));
         }
         Ok(RetryPolicy {
@@ -289,7 +289,7 @@ impl Draft {
     pub(super) fn run(&mut self) -> Result<RunLimits> {
         let splay = self.splay.unwrap_or_default();
         if self.max_time.is_some_and(|all| all <= splay) {
-            return Err(wrong(
+            return Err(usage_error(
                 "reading the command line: the wait of --splay could use up all of --max-time",
             )
             .hint("give --max-time more, or --splay less"));
@@ -303,7 +303,7 @@ impl Draft {
 
     fn show(&mut self) -> Result<Show> {
         match (self.pick.take(), self.report) {
-            (Some(_), true) => Err(wrong(
+            (Some(_), true) => Err(usage_error(
                 "reading the command line: --pick and --report are both given",
             )
             .hint("--report has the whole answer in 'response': keep one")),
@@ -315,13 +315,13 @@ impl Draft {
 
     fn connection(&mut self) -> Result<Connection> {
         if self.insecure && self.cacert.is_some() {
-            return Err(wrong("reading the command line: --insecure checks no certificate, and --cacert wants one checked")
+            return Err(usage_error("reading the command line: --insecure checks no certificate, and --cacert wants one checked")
                 .hint("drop --insecure"));
         }
         let identity = match (self.cert.take(), self.cert_key.take()) {
             (None, Some(_)) => {
                 return Err(
-                    wrong("reading the command line: --key is given without --cert")
+                    usage_error("reading the command line: --key is given without --cert")
                         .hint("give the client's certificate chain with --cert"),
                 );
             }

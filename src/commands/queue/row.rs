@@ -17,7 +17,7 @@ pub(super) struct Row {
     /// In how many seconds its target is due.
     pub(super) left: u64,
     /// Why the API may have accepted it, though nobody is sending it.
-    pub(super) doubt: Option<&'static str>,
+    pub(super) why_unknown: Option<&'static str>,
 }
 
 impl Row {
@@ -27,7 +27,7 @@ impl Row {
             Err(flaw) if self.retries.error.is_empty() => flaw.to_string(),
             Err(_) => self.retries.error.clone(),
             Ok(_) => self
-                .doubt
+                .why_unknown
                 .map_or_else(|| self.retries.error.clone(), str::to_owned),
         }
     }
@@ -36,7 +36,7 @@ impl Row {
     fn state(&self) -> &'static str {
         match self.place {
             Place::Queue => "pending",
-            Place::Active if self.doubt.is_some() => "unknown",
+            Place::Active if self.why_unknown.is_some() => "unknown",
             Place::Active => "sending",
             Place::Dead => "dead-lettered",
         }
@@ -45,7 +45,7 @@ impl Row {
     pub(super) fn text(&self, now: u64) -> String {
         let next = match self.place {
             Place::Dead => "-".to_owned(),
-            Place::Active if self.doubt.is_some() => "-".to_owned(),
+            Place::Active if self.why_unknown.is_some() => "-".to_owned(),
             Place::Active => "sending".to_owned(),
             Place::Queue => match self.left {
                 0 => "now".to_owned(),
