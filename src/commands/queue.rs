@@ -134,7 +134,7 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let retries = spool.retry_state(&name);
     let (message, body) = match spool.read_unlocked(place, &name, Message::read) {
         None => return Err(gone(&name)),
-        Some((_, Err(flaw))) => return Err(unusable(&path, &flaw)),
+        Some((_, Err(why))) => return Err(unusable(&path, &why)),
         Some((_, Ok(whole))) => whole,
     };
     let now = clock.unix();
@@ -186,11 +186,11 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
             Hold::Held(held) => held,
             Hold::Busy => return Err(busy(name)),
             Hold::Gone => return Err(gone(name)),
-            Hold::Invalid(flaw) => return Err(unusable(&spool.path(place, name), &flaw)),
+            Hold::Invalid(why) => return Err(unusable(&spool.path(place, name), &why)),
         };
         let (message, _) = held
             .read()
-            .map_err(|flaw| unusable(&spool.path(place, name), &flaw))?;
+            .map_err(|why| unusable(&spool.path(place, name), &why))?;
         if let Some(why_unknown) = held.unknown_because().filter(|_| !message.idempotent) {
             let mut retries = spool.retry_state(name);
             retries.error = why_unknown.to_owned();
@@ -339,17 +339,17 @@ fn gone(name: &OsStr) -> Error {
     .hint("list the spool again")
 }
 
-fn unusable(path: &Path, flaw: &MessageError) -> Error {
-    let kind = match flaw {
+fn unusable(path: &Path, why: &MessageError) -> Error {
+    let kind = match why {
         MessageError::NoMessage(_) | MessageError::Exposed | MessageError::Damaged(_) => Kind::Data,
         MessageError::Version(_) => Kind::Config,
         MessageError::Unreadable(_) => Kind::Input,
     };
     let error = Error::new(
         kind,
-        format!("reading the message '{}': {flaw}", path.display()),
+        format!("reading the message '{}': {why}", path.display()),
     );
-    match flaw {
+    match why {
         MessageError::NoMessage(_) => error.hint("look what it is, then drop it"),
         MessageError::Exposed => error.hint(format!(
             "look into it, then: chmod 600 '{}'",

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::address::literal;
-use super::error::{ResolveError, Shown};
+use super::error::{ResolveError, ServerName};
 use super::exchange::ServerError;
 use super::{DNS_PORT, Files};
 use crate::system::error::reason;
@@ -122,7 +122,7 @@ impl Conf {
     pub(super) fn failure(&self, troubles: &[(SocketAddr, ServerError)]) -> ResolveError {
         let said: Vec<String> = troubles
             .iter()
-            .map(|(server, trouble)| format!("{} {trouble}", Shown(*server)))
+            .map(|(server, trouble)| format!("{} {trouble}", ServerName(*server)))
             .collect();
         let mut text = said.join("; ");
         if text.is_empty() {

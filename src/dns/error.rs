@@ -42,7 +42,7 @@ impl ResolveError {
     }
 
     /// Adds `name` to an error of the servers, if it is not the name that the user gave.
-    pub(super) fn about(self, name: &str) -> ResolveError {
+    pub(super) fn for_name(self, name: &str) -> ResolveError {
         match self {
             ResolveError::TimedOut(what) => ResolveError::TimedOut(format!("{what}, for '{name}'")),
             ResolveError::Servers(what) => ResolveError::Servers(format!("{what}, for '{name}'")),
@@ -50,9 +50,9 @@ impl ResolveError {
         }
     }
 
-    /// If several names were tried, the error with the highest weight is reported: a server problem must not be reported
+    /// If several names were tried, the error with the highest priority is reported: a server problem must not be reported
     /// as "no such name".
-    pub(super) fn weight(&self) -> u8 {
+    pub(super) fn priority(&self) -> u8 {
         match self {
             ResolveError::NoSuchName(_) => 0,
             ResolveError::NoAddress(..) => 1,
@@ -67,11 +67,11 @@ impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ResolveError::NoSuchName(server) => {
-                write!(f, "no such name (asked {})", Shown(*server))
+                write!(f, "no such name (asked {})", ServerName(*server))
             }
             ResolveError::NoAddress(family, Some(server)) => {
                 let noun = family.noun();
-                write!(f, "the name has no {noun} (asked {})", Shown(*server))
+                write!(f, "the name has no {noun} (asked {})", ServerName(*server))
             }
             ResolveError::NoAddress(family, None) => write!(f, "it is not an {}", family.noun()),
             ResolveError::TimedOut(what) => write!(f, "no answer in time: {what}"),
@@ -82,9 +82,9 @@ impl fmt::Display for ResolveError {
 }
 
 /// A name server for a message: its port is shown only if it is not the default one.
-pub(super) struct Shown(pub(super) SocketAddr);
+pub(super) struct ServerName(pub(super) SocketAddr);
 
-impl fmt::Display for Shown {
+impl fmt::Display for ServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.port() {
             DNS_PORT => write!(f, "{}", self.0.ip()),

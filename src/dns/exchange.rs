@@ -15,7 +15,7 @@ use crate::system::time::Deadline;
 const MAX_DATAGRAM: usize = 4096;
 /// How long to wait for the addresses of the second family once those of the first have arrived. Some firewalls drop
 /// one of the two answers, and the connection needs the time that waiting longer would cost.
-pub(super) const STRAGGLER: Duration = Duration::from_secs(1);
+pub(super) const SECOND_FAMILY_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a server gave no result. Its `Display` text continues the server's name.
 pub(super) enum ServerError {
@@ -51,12 +51,12 @@ pub(super) struct Question<'a> {
 
 /// Assigns a received message to the question that it answers. Other messages are dropped, so that a forger has to
 /// guess correctly, not only be early. Returns how long to wait for the remaining answers.
-fn sort_in(questions: &mut [Question<'_>], message: &[u8], deadline: Deadline) -> Deadline {
+fn assign_reply(questions: &mut [Question<'_>], message: &[u8], deadline: Deadline) -> Deadline {
     for question in questions {
         if question.reply.is_none() {
             question.reply = question.query.reply(message);
             if matches!(question.reply, Some(Reply::Addresses(_))) {
-                return deadline.at_most(STRAGGLER);
+                return deadline.at_most(SECOND_FAMILY_WAIT);
             }
         }
     }
@@ -85,7 +85,7 @@ pub(super) fn over_udp(
             socket.recv(&mut buffer)
         })?;
         let message = buffer.get(..len).unwrap_or_default();
-        deadline = sort_in(questions, message, deadline);
+        deadline = assign_reply(questions, message, deadline);
         if questions
             .iter()
             .any(|question| question.reply == Some(Reply::Truncated))
@@ -121,7 +121,7 @@ pub(super) fn over_tcp(
         bounded.read_exact(&mut len)?;
         let mut message = vec![0; u16::from_be_bytes(len).into()];
         bounded.read_exact(&mut message)?;
-        deadline = sort_in(questions, &message, deadline);
+        deadline = assign_reply(questions, &message, deadline);
     }
     Ok(())
 }

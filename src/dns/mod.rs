@@ -41,7 +41,7 @@ use crate::system::time::Deadline;
 const DNS_PORT: u16 = 53;
 
 impl Family {
-    fn takes(self, address: &SocketAddr) -> bool {
+    fn allows(self, address: &SocketAddr) -> bool {
         match self {
             Family::Any => true,
             Family::V4 => address.is_ipv4(),
@@ -50,7 +50,7 @@ impl Family {
     }
 
     /// The record types to query.
-    fn kinds(self) -> &'static [u16] {
+    fn record_types(self) -> &'static [u16] {
         match self {
             Family::Any => &[AAAA, A],
             Family::V4 => &[A],
@@ -107,7 +107,7 @@ impl Resolver {
         deadline: Deadline,
     ) -> Result<Vec<SocketAddr>, ResolveError> {
         if let Some(address) = literal(host, port) {
-            return if self.family.takes(&address) {
+            return if self.family.allows(&address) {
                 Ok(vec![address])
             } else {
                 Err(ResolveError::NoAddress(self.family, None))
@@ -128,7 +128,7 @@ impl Resolver {
         } else {
             self.hosts(name, port)
         };
-        known.retain(|address| self.family.takes(address));
+        known.retain(|address| self.family.allows(address));
         if !known.is_empty() {
             return Ok(ordered(known));
         }
@@ -178,14 +178,14 @@ impl Resolver {
                         return Ok(ordered(with_port.collect()));
                     }
                     Err(failure) if as_given => failure,
-                    Err(failure) => failure.about(&name),
+                    Err(failure) => failure.for_name(&name),
                 },
                 Err(_) => continue, // too long with this suffix
             };
             silent |= matches!(failure, ResolveError::TimedOut(_));
             if worst
                 .as_ref()
-                .is_none_or(|worst| worst.weight() < failure.weight())
+                .is_none_or(|worst| worst.priority() < failure.priority())
             {
                 worst = Some(failure);
             }
@@ -248,7 +248,7 @@ impl Resolver {
         let mut id = u16::from_be_bytes([a, b]);
         let step = u16::from_be_bytes([c, d]) | 1; // never zero, so that the ids differ
         let mut questions: Vec<Question<'_>> = Vec::with_capacity(2);
-        for &kind in self.family.kinds() {
+        for &kind in self.family.record_types() {
             let query = Query { id, name, kind };
             questions.push(Question { query, reply: None });
             id = id.wrapping_add(step);

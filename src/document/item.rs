@@ -12,10 +12,10 @@ use crate::json;
 use crate::system::error::{Error, Kind, Result};
 
 /// The maximum depth of an item, in keys.
-const DEEPEST: usize = 128;
+const MAX_DEPTH: usize = 128;
 
 /// The highest index: a typing error must not create a billion `null`s.
-const HIGHEST: usize = 1000;
+const MAX_INDEX: usize = 1000;
 
 /// The characters that a backslash escapes. Before any other character it is a literal backslash.
 const SPECIAL: &[u8] = b"\\=:@[]";
@@ -83,13 +83,13 @@ impl Item {
                 "in a key, write \\[ and \\] for brackets, and [\\1] for a member called 1",
             )
         })?;
-        if path.len() > DEEPEST {
-            let why = format!("more than {DEEPEST} keys deep");
+        if path.len() > MAX_DEPTH {
+            let why = format!("more than {MAX_DEPTH} keys deep");
             return Err(misread(&item, &why, "give the inner part as JSON, with :="));
         }
-        let too_high = |step: &Step| matches!(step.to, PathStep::Index(index) if index > HIGHEST);
+        let too_high = |step: &Step| matches!(step.to, PathStep::Index(index) if index > MAX_INDEX);
         if path.iter().any(too_high) {
-            let why = format!("an index above {HIGHEST}");
+            let why = format!("an index above {MAX_INDEX}");
             return Err(misread(&item, &why, "give the array as JSON, with :="));
         }
         let value = match (form, value.strip_prefix('@')) {
@@ -195,7 +195,7 @@ fn not_an_item(argument: &str, name: &str, rest: &str) -> Error {
 
 /// The JSON text without surrounding white space, if it is valid.
 fn checked(json: &[u8], origin: &str) -> Result<String> {
-    json::check(json).map_err(|flaw| not_json(origin, &flaw))?;
+    json::check(json).map_err(|error| not_json(origin, &error))?;
     let json = String::from_utf8_lossy(json); // it was checked: nothing is lost
     Ok(json::trim(&json).to_owned())
 }

@@ -26,7 +26,7 @@ use crate::system::error::{Error, Kind, Result};
 pub(crate) use item::Item;
 
 /// The limit up to which a regular file is kept in memory; a larger one is read again.
-const KEPT: u64 = 1 << 20;
+const MAX_IN_MEMORY: u64 = 1 << 20;
 
 /// How much of a file is read at a time.
 const PIECE: usize = 64 << 10;
@@ -70,7 +70,7 @@ impl Document {
     /// # Errors
     /// [`Kind::Data`] if they are not one JSON text.
     pub(crate) fn from_bytes(bytes: Vec<u8>, origin: &str) -> Result<Document> {
-        json::check(&bytes).map_err(|flaw| not_json(origin, &flaw))?;
+        json::check(&bytes).map_err(|syntax| not_json(origin, &syntax))?;
         Ok(Document(Content::Bytes(bytes)))
     }
 
@@ -120,11 +120,11 @@ impl Document {
         let file = File::open(path)
             .map_err(|why| Error::io(Kind::Input, format!("opening {origin}"), &why))?;
         let stamp = Stamp::of(&file).map_err(reading)?;
-        if !stamp.regular || stamp.len <= KEPT {
+        if !stamp.regular || stamp.len <= MAX_IN_MEMORY {
             return Document::from_reader(file, &origin);
         }
         let len = stamp.len;
-        Document::from_kept(file, 0, len, stamp, &origin)
+        Document::from_open_file(file, 0, len, stamp, &origin)
     }
 
     /// `len` bytes of the file from `start` on, which must exist. More than 1 MiB stays in the file, as for
@@ -134,9 +134,9 @@ impl Document {
     /// As for [`from_file`](Document::from_file).
     pub(crate) fn from_part(file: File, start: u64, len: u64, origin: &str) -> Result<Document> {
         let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
-        if len > KEPT {
+        if len > MAX_IN_MEMORY {
             let stamp = Stamp::of(&file).map_err(reading)?;
-            return Document::from_kept(file, start, len, stamp, origin);
+            return Document::from_open_file(file, start, len, stamp, origin);
         }
         let mut bytes = vec![0; len as usize];
         file.read_exact_at(&mut bytes, start).map_err(reading)?;
@@ -156,13 +156,19 @@ impl Document {
         file.read_exact_at(&mut bytes, start)
             .map_err(|why| Error::io(Kind::Input, format!("reading {origin}"), &why))?;
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            json::check(line).map_err(|flaw| not_json(origin, &flaw))?;
+            json::check(line).map_err(|syntax| not_json(origin, &syntax))?;
         }
         Ok(Document(Content::Bytes(bytes)))
     }
 
     /// Checks a document that stays in its file.
-    fn from_kept(file: File, start: u64, len: u64, stamp: Stamp, origin: &str) -> Result<Document> {
+    fn from_open_file(
+        file: File,
+        start: u64,
+        len: u64,
+        stamp: Stamp,
+        origin: &str,
+    ) -> Result<Document> {
         let reading = |why: io::Error| Error::io(Kind::Input, format!("reading {origin}"), &why);
         let document = Document(Content::File {
             file,
@@ -178,12 +184,14 @@ impl Document {
                 Ok(0) => break,
                 Ok(count) => scanner
                     .push(&piece[..count])
-                    .map_err(|flaw| not_json(origin, &flaw))?,
+                    .map_err(|syntax| not_json(origin, &syntax))?,
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
                 Err(why) => return Err(reading(why)),
             }
         }
-        scanner.finish().map_err(|flaw| not_json(origin, &flaw))?;
+        scanner
+            .finish()
+            .map_err(|syntax| not_json(origin, &syntax))?;
         Ok(document)
     }
 
@@ -356,9 +364,9 @@ impl Stamp {
     }
 }
 
-fn not_json(origin: &str, flaw: &SyntaxError) -> Error {
-    let error = Error::new(Kind::Data, format!("checking {origin}: not JSON: {flaw}"));
-    match flaw.what.ends_with("a byte order mark") {
+fn not_json(origin: &str, syntax: &SyntaxError) -> Error {
+    let error = Error::new(Kind::Data, format!("checking {origin}: not JSON: {syntax}"));
+    match syntax.what.ends_with("a byte order mark") {
         true => error.hint(
             "cut off the first three bytes: tail -c +4 document.json | authpost -d @- https://api.example.com/data",
         ),
@@ -387,11 +395,11 @@ fn instead_of_argument(text: &str) -> Option<&'static str> {
 
 /// A name in quotes, for one line of a message: control characters are escaped, and the length is limited.
 fn quoted(name: &str) -> String {
-    const MOST: usize = 200;
+    const MAX_SHOWN: usize = 200;
     let mut shown = String::from("'");
     for (count, character) in name.chars().enumerate() {
         match character {
-            _ if count == MOST => {
+            _ if count == MAX_SHOWN => {
                 shown.push('…');
                 break;
             }

@@ -133,7 +133,7 @@ impl NdjsonReader {
             line_start: 0,
             end: u64::MAX,
         };
-        reader.pass_over()?;
+        reader.skip_lines()?;
         Ok(reader)
     }
 
@@ -200,12 +200,12 @@ impl NdjsonReader {
         self.end = self.read;
         (self.number, self.read) = (0, 0);
         (self.pending, self.cut, self.begun) = (false, false, false);
-        self.pass_over()?;
+        self.skip_lines()?;
         Ok(self)
     }
 
     /// Skips the lines to be skipped, and checks that the first line is not part of a larger document.
-    fn pass_over(&mut self) -> Result<()> {
+    fn skip_lines(&mut self) -> Result<()> {
         while self.number < self.skip && self.advance()? {}
         self.read_line().map(drop)
     }
@@ -309,7 +309,7 @@ impl NdjsonReader {
                 self.max_line
             )),
             false => make(&self.line)
-                .map_err(|flaw| format!("not JSON: column {}: {}", flaw.column, flaw.what)),
+                .map_err(|error| format!("not JSON: column {}: {}", error.column, error.what)),
         }
     }
 

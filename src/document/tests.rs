@@ -520,7 +520,7 @@ fn a_document_is_the_very_bytes() {
 
 #[test]
 fn a_document_is_json() {
-    for (text, flaw) in [
+    for (text, error) in [
         (
             "{\n\"secret\" 1}",
             "line 2, column 10: expected ':', found '1'",
@@ -533,13 +533,13 @@ fn a_document_is_json() {
             told(Document::from_bytes(text.into(), "--data")),
             (
                 Kind::Data,
-                format!("checking --data: not JSON: {flaw}"),
+                format!("checking --data: not JSON: {error}"),
                 String::new()
             )
         );
         assert_eq!(
             told(Document::from_reader(text.as_bytes(), "standard input")).1,
-            format!("checking standard input: not JSON: {flaw}")
+            format!("checking standard input: not JSON: {error}")
         );
     }
 }
@@ -615,7 +615,7 @@ fn files_that_are_no_document() {
             String::new()
         )
     );
-    for (text, flaw) in [
+    for (text, error) in [
         (
             "[1,]".to_owned(),
             "line 1, column 4: expected a value, found ']'",
@@ -638,7 +638,7 @@ fn files_that_are_no_document() {
             message.starts_with(&format!("checking '{path}': not JSON: line ")),
             "{message}"
         );
-        assert!(message.ends_with(flaw), "{message}");
+        assert!(message.ends_with(error), "{message}");
     }
 }
 

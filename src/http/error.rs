@@ -253,8 +253,8 @@ fn tls(text: &str, context: &ErrorContext) -> Option<Reason> {
             _ => unreached(&broke_off, ""),
         };
     }
-    if let Some(flaw) = text.strip_prefix("invalid peer certificate: ") {
-        return Some(certificate(flaw, context.host));
+    if let Some(error) = text.strip_prefix("invalid peer certificate: ") {
+        return Some(certificate(error, context.host));
     }
     if text.starts_with("peer is incompatible") {
         return Some(match text.contains("Tls12") {
@@ -303,35 +303,35 @@ const SIGNATURES: &[(&str, &str)] = &[
 
 /// What is wrong with the API's certificate, from rustls's message. The message is the same for each certificate of
 /// the chain.
-fn certificate(flaw: &str, host: &str) -> Reason {
+fn certificate(error: &str, host: &str) -> Reason {
     const CLOCK: &str =
         "tell the API's owner to renew it; or check this machine's clock with 'date'";
     const CHAIN: &str = "its certificate, or one that it sends along,";
     let is_address = host.parse::<IpAddr>().is_ok();
-    let (why, hint) = if flaw.starts_with("certificate expired") {
-        let since = moment(flaw, "not valid after ");
+    let (why, hint) = if error.starts_with("certificate expired") {
+        let since = moment(error, "not valid after ");
         (format!("{CHAIN} has expired{since}"), CLOCK.to_owned())
-    } else if flaw.starts_with("certificate not valid yet") {
-        let until = moment(flaw, "not valid before ");
+    } else if error.starts_with("certificate not valid yet") {
+        let until = moment(error, "not valid before ");
         (format!("{CHAIN} is not valid yet{until}"), CLOCK.to_owned())
-    } else if flaw.contains("not valid for any names") {
+    } else if error.contains("not valid for any names") {
         (
             "its certificate is for no host: a name in its subject (CN) does not count".to_owned(),
             "tell the API's owner to have it issued with the host as subjectAltName".to_owned(),
         )
-    } else if is_address && flaw.contains(&format!("DnsName(\"{host}\")")) {
+    } else if is_address && error.contains(&format!("DnsName(\"{host}\")")) {
         (
             format!(
                 "its certificate has the address {host} as a DNS name, where it does not count"
             ),
             format!("tell the API's owner to have it issued with subjectAltName=IP:{host}"),
         )
-    } else if flaw.starts_with("certificate not valid for name") {
+    } else if error.starts_with("certificate not valid for name") {
         (
-            format!("its certificate is for another host{}", names(flaw)),
+            format!("its certificate is for another host{}", names(error)),
             "check the host in the URL, or tell the API's owner".to_owned(),
         )
-    } else if flaw.starts_with("UnknownIssuer") {
+    } else if error.starts_with("UnknownIssuer") {
         (
             "its certificate is not trusted here: it is self-signed, or from an authority that is not known, or the \
              API leaves out an intermediate one"
@@ -340,7 +340,7 @@ fn certificate(flaw: &str, host: &str) -> Reason {
              the whole chain"
                 .to_owned(),
         )
-    } else if flaw.starts_with("BadSignature") {
+    } else if error.starts_with("BadSignature") {
         (
             "its certificate is signed by another authority of the same name as one trusted here, or it has an RSA \
              key of less than 2048 bits"
@@ -349,14 +349,14 @@ fn certificate(flaw: &str, host: &str) -> Reason {
              or more"
                 .to_owned(),
         )
-    } else if flaw.starts_with("UnsupportedSignatureAlgorithmForPublicKey") {
+    } else if error.starts_with("UnsupportedSignatureAlgorithmForPublicKey") {
         (
             format!("{CHAIN} is signed by a key of a kind that is not accepted"),
             "tell the API's owner to have it issued by an authority with RSA, ECDSA P-256 or P-384, or Ed25519"
                 .to_owned(),
         )
-    } else if flaw.starts_with("UnsupportedSignatureAlgorithm") {
-        let id = flaw.split_once("signature_algorithm_id: [");
+    } else if error.starts_with("UnsupportedSignatureAlgorithm") {
+        let id = error.split_once("signature_algorithm_id: [");
         let id = id.and_then(|(_, rest)| rest.split(']').next());
         let known = SIGNATURES
             .iter()
@@ -366,7 +366,7 @@ fn certificate(flaw: &str, host: &str) -> Reason {
             format!("{CHAIN} is signed with {with}, which is not accepted"),
             "tell the API's owner to have it issued anew, signed with SHA-256".to_owned(),
         )
-    } else if flaw.contains("CaUsedAsEndEntity") {
+    } else if error.contains("CaUsedAsEndEntity") {
         let kind = if is_address { "IP" } else { "DNS" };
         (
             "its certificate is marked as an authority's (CA:TRUE), so it is not accepted as a server's".to_owned(),
@@ -376,16 +376,16 @@ fn certificate(flaw: &str, host: &str) -> Reason {
                  basicConstraints=critical,CA:FALSE"
             ),
         )
-    } else if flaw.contains("extended key usage") || flaw.contains("InvalidPurpose") {
+    } else if error.contains("extended key usage") || error.contains("InvalidPurpose") {
         (
             "its certificate is not meant for servers".to_owned(),
             "tell the API's owner to have one issued for the server".to_owned(),
         )
     } else {
         // The rest is for developers of rustls.
-        let flaw = flaw.split(['{', '(']).next().unwrap_or_default().trim();
+        let error = error.split(['{', '(']).next().unwrap_or_default().trim();
         (
-            format!("its certificate is not valid ({flaw})"),
+            format!("its certificate is not valid ({error})"),
             "tell the API's owner".to_owned(),
         )
     };
@@ -393,8 +393,8 @@ fn certificate(flaw: &str, host: &str) -> Reason {
 }
 
 /// ` (2001-01-01 00:00:00 UTC)`: the time given after `marker` in seconds since 1970.
-fn moment(flaw: &str, marker: &str) -> String {
-    let digits = flaw.split_once(marker).map_or("", |(_, rest)| rest);
+fn moment(error: &str, marker: &str) -> String {
+    let digits = error.split_once(marker).map_or("", |(_, rest)| rest);
     let end = digits.find(|c: char| !c.is_ascii_digit());
     match digits[..end.unwrap_or(digits.len())].parse() {
         Ok(seconds) => format!(" ({})", time::utc(seconds)),
@@ -403,8 +403,8 @@ fn moment(flaw: &str, marker: &str) -> String {
 }
 
 /// `: 'a.test', 'b.test'`: the names in the certificate, from rustls's message.
-fn names(flaw: &str) -> String {
-    let list = flaw
+fn names(error: &str) -> String {
+    let list = error
         .split_once("only valid for ")
         .map_or("", |(_, list)| list);
     // `DnsName("a.test")`, `IpAddress(127.0.0.1)`.

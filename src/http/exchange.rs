@@ -32,7 +32,7 @@ impl std::error::Error for Ready {}
 
 /// How long a probe waits for a TLS alert: in TLS 1.3, an API that rejects our certificate says so only after we
 /// consider the handshake complete.
-const OBJECTIONS: Duration = Duration::from_millis(500);
+const REJECTION_WAIT: Duration = Duration::from_millis(500);
 
 /// The offset of the status code in `HTTP/1.1 200 OK`.
 const STATUS: usize = 9;
@@ -124,7 +124,7 @@ impl<T: Transport> RequestTransport<T> {
     }
 
     /// Examines the input that arrived.
-    fn hear(&mut self) -> Result<(), Error> {
+    fn examine_input(&mut self) -> Result<(), Error> {
         let is_first = self.progress.phase() < Phase::Receiving;
         let is_tls = self.below.is_tls();
         let input = self.below.buffers().input();
@@ -141,7 +141,7 @@ impl<T: Transport> RequestTransport<T> {
 
     /// Checks whether the API has answered before it has received the whole request. If it rejects the request, the rest is
     /// not written (RFC 9112, section 9.5).
-    fn look(&mut self) -> Result<(), Error> {
+    fn poll_early_answer(&mut self) -> Result<(), Error> {
         let at_once = NextTimeout {
             after: Duration::ZERO.into(),
             reason: Timeout::RecvResponse,
@@ -155,7 +155,7 @@ impl<T: Transport> RequestTransport<T> {
         };
         if came {
             self.early = true;
-            self.hear()?;
+            self.examine_input()?;
         }
         let answer = behind_interim(self.below.buffers().input());
         let code = status(answer);
@@ -176,9 +176,9 @@ impl<T: Transport> RequestTransport<T> {
     }
 
     /// What the API objects to before it has seen a request; [`Ready`] if nothing.
-    fn objection(&mut self) -> Error {
+    fn rejection(&mut self) -> Error {
         let soon = NextTimeout {
-            after: OBJECTIONS.into(),
+            after: REJECTION_WAIT.into(),
             reason: Timeout::RecvResponse,
             ..NextTimeout::default()
         };
@@ -196,10 +196,10 @@ impl<T: Transport> Transport for RequestTransport<T> {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         if self.progress.purpose() == Purpose::Probe {
-            return Err(self.objection());
+            return Err(self.rejection());
         }
         if self.progress.phase() == Phase::Sending {
-            self.look()?;
+            self.poll_early_answer()?;
         }
         if self.progress.is_stopped() {
             self.progress.cut_short(true);
@@ -244,7 +244,7 @@ impl<T: Transport> Transport for RequestTransport<T> {
             other => other?,
         };
         if more {
-            self.hear()?;
+            self.examine_input()?;
         }
         Ok(more)
     }

@@ -46,7 +46,7 @@ impl TcpConnector {
 }
 
 /// How long an address may take to answer while there is another one to try.
-const SILENCE: Duration = Duration::from_secs(2);
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl<In: Transport> Connector<In> for TcpConnector {
     type Out = Either<In, TcpTransport>;
@@ -78,7 +78,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
             let is_last = index + 1 == addresses.len();
             let share = match is_last {
                 true => left,
-                false => SILENCE.min(left / 2),
+                false => ADDRESS_TIMEOUT.min(left / 2),
             };
             match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
                 Ok(stream) => {
@@ -90,7 +90,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
                         buffers: GrowingBuffers::new(
                             config.input_buffer_size(),
                             match self.progress.purpose() {
-                                Purpose::Stream => STREAMED,
+                                Purpose::Stream => STREAM_BUFFER,
                                 _ => config.output_buffer_size(),
                             },
                         ),
@@ -98,7 +98,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
                         limits: [None; 2],
                         blocking: true,
                         prompt: false,
-                        pause: Deadline::after(Duration::ZERO),
+                        poll_pause: Deadline::after(Duration::ZERO),
                         unsent: Vec::new(),
                     })));
                 }
@@ -125,41 +125,41 @@ pub(super) struct TcpTransport {
     limits: [Option<Duration>; 2],
     /// Whether the socket is in blocking mode.
     blocking: bool,
-    /// The last answer arrived within [`PROMPT`].
+    /// The last answer arrived within [`POLL_TIME`].
     prompt: bool,
     /// Until this is over, wait for answers without polling.
-    pause: Deadline,
+    poll_pause: Deadline,
     /// The rest of a write that stopped because input arrived: it is written before anything else.
     unsent: Vec<u8>,
 }
 
 /// The piece size for reading and writing a streamed body.
-const STREAMED: usize = 64 << 10;
+const STREAM_BUFFER: usize = 64 << 10;
 
 /// A write blocks at most this long before it checks whether an answer has arrived.
-const SLICE: Duration = Duration::from_millis(100);
+const WRITE_SLICE: Duration = Duration::from_millis(100);
 
-/// If an API has accepted the document before reading all of it, and then reads no byte for this many times [`SLICE`],
+/// If an API has accepted the document before reading all of it, and then reads no byte for this many times [`WRITE_SLICE`],
 /// it does not want the rest.
-const PATIENCE: u32 = 7;
+const MAX_IDLE_SLICES: u32 = 7;
 
 /// The limit for unsent data that accumulates when unsolicited input interrupts writes again and again.
 const MAX_UNSENT: usize = 256 << 10;
 
 /// Longer timeouts are rounded up to a multiple of this, so that most reads and writes need no system call to set one.
 /// Short ones are exact.
-const GRAIN: Duration = Duration::from_millis(100);
-const FINE: Duration = Duration::from_secs(2);
+const TIMEOUT_STEP: Duration = Duration::from_millis(100);
+const EXACT_BELOW: Duration = Duration::from_secs(2);
 
 /// Blocking costs tens of microseconds for the sleep and the wake-up, and more on a virtual machine. For an answer that
 /// arrives sooner, that is most of the time of a delivery. So if the last answer took no longer than this, the next one
 /// is polled for this long before the read blocks. Each poll yields the processor, because the API may need this core.
 /// The first answer of a connection is never polled for, nor are the answers of a slower API.
-const PROMPT: Duration = Duration::from_micros(100);
+const POLL_TIME: Duration = Duration::from_micros(100);
 
 /// After an unsuccessful poll, do not poll for 20 times its duration, so that polling costs at most a twentieth of the
 /// time where it does not help: on a busy core a yield returns only after milliseconds.
-const PAUSE: u32 = 20;
+const POLL_PAUSE_FACTOR: u32 = 20;
 
 impl TcpTransport {
     /// Sets the socket's blocking mode.
@@ -173,7 +173,7 @@ impl TcpTransport {
 
     /// Whether the peer has neither closed the connection nor sent anything. Leaves the socket non-blocking; reads and
     /// writes set the mode that they need.
-    fn says_nothing(&mut self) -> bool {
+    fn is_idle(&mut self) -> bool {
         self.block(false).is_ok()
             && (self.stream.peek(&mut [0])).is_err_and(|why| why.kind() == ErrorKind::WouldBlock)
     }
@@ -182,7 +182,7 @@ impl TcpTransport {
     fn is_interrupted(&mut self) -> bool {
         matches!(self.progress.phase(), Phase::Sending | Phase::Waiting)
             && self.unsent.len() < MAX_UNSENT
-            && !self.says_nothing()
+            && !self.is_idle()
     }
 
     /// Ends all writing, and records whether part of the request is lost by it.
@@ -202,9 +202,11 @@ impl TcpTransport {
         }
         let limit = match left {
             Duration::MAX => None,
-            left if left < FINE => Some(left),
+            left if left < EXACT_BELOW => Some(left),
             left => Some(
-                GRAIN * u32::try_from(left.as_millis() / GRAIN.as_millis() + 1).unwrap_or(u32::MAX),
+                TIMEOUT_STEP
+                    * u32::try_from(left.as_millis() / TIMEOUT_STEP.as_millis() + 1)
+                        .unwrap_or(u32::MAX),
             ),
         };
         let set = &mut self.limits[usize::from(writing)];
@@ -229,8 +231,7 @@ impl Transport for TcpTransport {
     /// the rest is kept for later, so that the layers above can check whether it is the answer.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let end = Deadline::UNLIMITED.at_most(*timeout.after);
-        if self.progress.phase() == Phase::Ready && self.progress.is_kept() && !self.says_nothing()
-        {
+        if self.progress.phase() == Phase::Ready && self.progress.is_kept() && !self.is_idle() {
             self.progress.found_closed();
             return Err(Error::Io(ErrorKind::ConnectionReset.into()));
         }
@@ -243,7 +244,7 @@ impl Transport for TcpTransport {
             self.block(waits)?;
             if waits {
                 let left = NextTimeout {
-                    after: end.left().min(SLICE).into(),
+                    after: end.left().min(WRITE_SLICE).into(),
                     ..timeout
                 };
                 self.limit(true, left)?;
@@ -269,7 +270,7 @@ impl Transport for TcpTransport {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut if waits => {
                         slices += 1;
                         waits = false;
-                        if self.progress.phase() == Phase::Receiving && slices == PATIENCE {
+                        if self.progress.phase() == Phase::Receiving && slices == MAX_IDLE_SLICES {
                             self.stop(written < amount);
                         }
                     }
@@ -312,12 +313,12 @@ impl Transport for TcpTransport {
         }
         let answer = self.progress.phase() == Phase::Waiting;
         let clock = SystemClock::start();
-        let mut polling = looks || answer && self.prompt && self.pause.is_over();
+        let mut polling = looks || answer && self.prompt && self.poll_pause.is_over();
         loop {
             let waited = clock.elapsed();
-            if polling && !looks && waited > PROMPT {
+            if polling && !looks && waited > POLL_TIME {
                 polling = false;
-                self.pause = Deadline::after(waited * PAUSE);
+                self.poll_pause = Deadline::after(waited * POLL_PAUSE_FACTOR);
             }
             self.block(!polling)?;
             if !polling {
@@ -330,7 +331,7 @@ impl Transport for TcpTransport {
             match self.stream.read(self.buffers.input_append_buf()) {
                 Ok(count) => {
                     if answer {
-                        self.prompt = clock.elapsed() <= PROMPT;
+                        self.prompt = clock.elapsed() <= POLL_TIME;
                     }
                     self.buffers.input_appended(count);
                     return Ok(count > 0);

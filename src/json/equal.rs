@@ -14,7 +14,7 @@ use super::tokens::{TokenKind, Tokens};
 /// It passes over each text once and stops as soon as the result is known. Memory is bounded by the size of
 /// `expected`, because `json` comes from the network.
 pub(crate) fn equal(json: &str, expected: &str) -> bool {
-    parts(expected).is_some_and(|parts| means(json, &parts).unwrap_or(false))
+    parts(expected).is_some_and(|parts| has_value(json, &parts).unwrap_or(false))
 }
 
 /// A part of a value. It refers to its own parts by their indexes in a list, so comparing needs no recursion.
@@ -82,7 +82,7 @@ enum Open<'a> {
 }
 
 /// Whether the JSON text has the value of the last of `parts`; `None` if it ends too early.
-fn means(json: &str, parts: &[Part]) -> Option<bool> {
+fn has_value(json: &str, parts: &[Part]) -> Option<bool> {
     let mut open: Vec<Open> = Vec::new();
     // How many brackets are open. Those that are not in `open` belong to a value that is already known to differ.
     let mut depth = 0_usize;

@@ -40,7 +40,7 @@ impl Pointer {
         self.steps.iter().try_fold(trim(json), |value, step| {
             match value.as_bytes().first()? {
                 b'{' => children(value)
-                    .filter(|(key, _)| key.is_some_and(|key| says(key, step)))
+                    .filter(|(key, _)| key.is_some_and(|key| decodes_to(key, step)))
                     .last()
                     .map(|(_, value)| value),
                 b'[' if step == "0" || !step.starts_with(['0', '+']) => children(value)
@@ -59,7 +59,7 @@ impl fmt::Display for Pointer {
 }
 
 /// Whether the JSON string decodes to `text`.
-fn says(raw: &str, text: &str) -> bool {
+fn decodes_to(raw: &str, text: &str) -> bool {
     if raw.contains('\\') {
         text_of(raw).as_deref() == Some(text)
     } else {

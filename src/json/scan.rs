@@ -144,14 +144,14 @@ impl Scanner {
                     0xF0 => ScanState::Tail(3, 0x90, 0xBF),
                     0xF4 => ScanState::Tail(3, 0x80, 0x8F),
                     0xF1..=0xF3 => ScanState::Tail(3, 0x80, 0xBF),
-                    0x80.. => return Err(self.flaw(rest, "not UTF-8")),
-                    _ => return Err(self.flaw(rest, "a control character in a string")),
+                    0x80.. => return Err(self.syntax_error(rest, "not UTF-8")),
+                    _ => return Err(self.syntax_error(rest, "a control character in a string")),
                 },
                 ScanState::Tail(left, low, high) if (low..=high).contains(&byte) => match left {
                     1 => ScanState::Text,
                     _ => ScanState::Tail(left - 1, 0x80, 0xBF),
                 },
-                ScanState::Tail(..) => return Err(self.flaw(rest, "not UTF-8")),
+                ScanState::Tail(..) => return Err(self.syntax_error(rest, "not UTF-8")),
                 ScanState::Escape => match byte {
                     b'u' => ScanState::Hex(4),
                     b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => ScanState::Text,
@@ -242,7 +242,7 @@ impl Scanner {
                         return Err(self.unexpected("',' or ']'", byte, rest));
                     }
                     b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                        return Err(self.flaw(rest, "two documents"));
+                        return Err(self.syntax_error(rest, "two documents"));
                     }
                     _ => return Err(self.unexpected("the end", byte, rest)),
                 },
@@ -252,7 +252,7 @@ impl Scanner {
                     state
                 }
                 ScanState::Zero if byte.is_ascii_digit() => {
-                    return Err(self.flaw(rest, "a number with a leading zero"));
+                    return Err(self.syntax_error(rest, "a number with a leading zero"));
                 }
                 ScanState::Whole | ScanState::Zero if byte == b'.' => ScanState::Point,
                 ScanState::Whole | ScanState::Zero | ScanState::Fraction
@@ -437,11 +437,11 @@ impl Scanner {
             {
                 Ok(())
             }
-            ScanState::Value if self.end == 0 => Err(self.flaw(&[], "nothing at all")),
+            ScanState::Value if self.end == 0 => Err(self.syntax_error(&[], "nothing at all")),
             ScanState::Value if self.nest.is_empty() => {
-                Err(self.flaw(&[], "nothing but white space"))
+                Err(self.syntax_error(&[], "nothing but white space"))
             }
-            _ => Err(self.flaw(&[], "the document ends too early")),
+            _ => Err(self.syntax_error(&[], "the document ends too early")),
         }
     }
 
@@ -463,7 +463,7 @@ impl Scanner {
 
     /// An error at the start of `rest`.
     #[cold]
-    fn flaw(&self, rest: &[u8], what: &str) -> SyntaxError {
+    fn syntax_error(&self, rest: &[u8], what: &str) -> SyntaxError {
         SyntaxError {
             line: self.lines + 1,
             column: self.end - rest.len() as u64 - self.line_start + 1,
@@ -480,6 +480,6 @@ impl Scanner {
             0xEF if self.end == rest.len() as u64 => "a byte order mark".to_owned(),
             _ => format!("the byte 0x{byte:02x}"),
         };
-        self.flaw(rest, &format!("expected {wanted}, found {found}"))
+        self.syntax_error(rest, &format!("expected {wanted}, found {found}"))
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 
 /// The error in `text` as a message; `fine` if there is none.
 fn verdict(text: impl AsRef<[u8]>) -> String {
-    check(text.as_ref()).map_or_else(|flaw| flaw.to_string(), |()| "fine".to_owned())
+    check(text.as_ref()).map_or_else(|error| error.to_string(), |()| "fine".to_owned())
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn texts_that_are_json() {
 
 #[test]
 fn texts_that_are_not_json_and_where() {
-    for (text, flaw) in [
+    for (text, error) in [
         ("", "line 1, column 1: nothing at all"),
         (" ", "line 1, column 2: nothing but white space"),
         ("\n \n", "line 3, column 1: nothing but white space"),
@@ -134,7 +134,7 @@ fn texts_that_are_not_json_and_where() {
             "line 1, column 6: expected a hexadecimal digit, found 'g'",
         ),
     ] {
-        assert_eq!(verdict(text), flaw, "{text:?}");
+        assert_eq!(verdict(text), error, "{text:?}");
     }
 }
 
@@ -195,8 +195,8 @@ fn nesting_costs_no_stack() {
             let at = text.len() - 1 - wrong;
             let other = if &text[at..=at] == "}" { "]" } else { "}" };
             text.replace_range(at..=at, other);
-            let flaw = check(text.as_bytes()).unwrap_err();
-            assert_eq!(flaw.column, at as u64 + 1);
+            let error = check(text.as_bytes()).unwrap_err();
+            assert_eq!(error.column, at as u64 + 1);
         }
     }
 }
@@ -352,17 +352,17 @@ fn the_position_is_that_of_the_first_byte_too_many() {
             "crumbs: {:?}",
             String::from_utf8_lossy(&bytes)
         );
-        if let Err(flaw) = whole {
+        if let Err(error) = whole {
             let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-            let before = &lines[..flaw.line as usize - 1];
+            let before = &lines[..error.line as usize - 1];
             let at =
-                before.iter().map(|line| line.len() + 1).sum::<usize>() + flaw.column as usize - 1;
+                before.iter().map(|line| line.len() + 1).sum::<usize>() + error.column as usize - 1;
             assert!(at <= bytes.len());
             let mut scanner = Scanner::new();
             assert_eq!(
                 scanner.push(&bytes[..at]),
                 Ok(()),
-                "the flaw is not earlier"
+                "the error is not earlier"
             );
         }
     }
@@ -548,7 +548,7 @@ fn keys_that_are_there_twice() {
     ] {
         assert_eq!(check_keys(json), Ok(()), "{json}");
     }
-    for (json, flaw) in [
+    for (json, error) in [
         (r#"{"k":1,"k":2}"#, "line 1, column 8: duplicate key"),
         (r#"{"k":1,"\u006b":2}"#, "line 1, column 8: duplicate key"),
         (
@@ -577,7 +577,7 @@ fn keys_that_are_there_twice() {
             "line 1, column 20: duplicate key",
         ),
     ] {
-        assert_eq!(check_keys(json).unwrap_err().to_string(), flaw, "{json}");
+        assert_eq!(check_keys(json).unwrap_err().to_string(), error, "{json}");
     }
 }
 

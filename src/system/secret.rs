@@ -22,7 +22,7 @@ use forms::{Forms, Trace};
 pub(crate) const TOO_LARGE: u64 = 64 * 1024;
 
 /// A part of a secret with fewer characters than this reveals nothing, and would match harmless text.
-const TELLING: usize = 6;
+const MIN_TRACE: usize = 6;
 
 /// Text that must not be shown.
 pub(crate) struct Secret {
@@ -61,7 +61,7 @@ impl Secret {
     }
 
     fn traced(text: String, mut traces: Vec<Trace>) -> Secret {
-        traces.retain(|trace| trace.text.chars().count() >= TELLING);
+        traces.retain(|trace| trace.text.chars().count() >= MIN_TRACE);
         let length = |trace: &Trace| std::cmp::Reverse(trace.text.len());
         traces.sort_by(|a, b| (length(a), &a.text).cmp(&(length(b), &b.text)));
         traces.dedup_by(|a, b| a.text == b.text);

@@ -26,8 +26,8 @@ impl FileMembers<'_> {
             left: Map::new(),
         };
         json::check(text.as_bytes())
-            .map_err(|flaw| members.unusable(format!("it is not JSON: {flaw}")))?;
-        json::check_keys(text).map_err(|flaw| members.unusable(flaw))?;
+            .map_err(|error| members.unusable(format!("it is not JSON: {error}")))?;
+        json::check_keys(text).map_err(|error| members.unusable(error))?;
         match serde_json::from_str(text) {
             Ok(Value::Object(map)) => members.left = map,
             _ => return Err(members.unusable("it is not a JSON object")),

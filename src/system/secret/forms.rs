@@ -4,7 +4,7 @@
 //! hexadecimal, or in Base64 after any prefix; in upper or lower case, wrapped over lines, and escaped once or more for
 //! URLs, JSON or HTML. Text and secret are normalized ("folded") before they are compared.
 
-use super::TELLING;
+use super::MIN_TRACE;
 
 /// This many consecutive characters of a secret reveal it.
 const RUN: usize = 16;
@@ -16,7 +16,7 @@ const BEGINNING: usize = 8;
 const LAYERS: usize = 4;
 
 /// The length of the blocks in the index, in folded characters.
-const BLOCK: usize = TELLING;
+const BLOCK: usize = MIN_TRACE;
 const BLOCK_MASK: u64 = (1 << (8 * BLOCK)) - 1;
 
 /// A part of a secret.
