@@ -36,7 +36,7 @@ BASH = $(TO)/share/bash-completion/completions/authpost
 ZSH = $(TO)/share/zsh/site-functions/_authpost
 FISH = $(TO)/share/fish/vendor_completions.d/authpost.fish
 
-.PHONY: all build demo test crash-test bench dist dist-test bless lint install uninstall clean help toolchain
+.PHONY: all build demo demo-svg test crash-test bench dist dist-test bless lint install uninstall clean help toolchain
 
 all: build
 
@@ -57,6 +57,9 @@ toolchain:
 
 demo: build target/demo-api ## make a POST for real, to a small API on this machine; KEEP=1 keeps the API running
 	@sh tests/demo/demo.sh $(BINARY) target/demo-api
+
+demo-svg: build target/demo-api ## draw the README's example, tests/demo/example.svg, from a run against that API
+	@python3 tests/demo/picture.py $(BINARY) target/demo-api >target/example.svg && mv target/example.svg tests/demo/
 
 target/demo-api: tests/demo/api.rs tests/support/http.rs tests/support/server.rs tests/support/wire.rs
 	@$(RUSTC) --edition 2024 --cap-lints allow -o $@ tests/demo/api.rs

@@ -192,6 +192,7 @@ fn the_crate_is_complete() {
         "src/main.rs",
         "src/no-unwind.ld",
         "tests/bench/figures.svg",
+        "tests/demo/example.svg",
     ];
     for part in parts {
         assert!(list.lines().any(|line| line == part), "{part}: {list}");
@@ -240,11 +241,16 @@ fn make_says_what_is_missing_in_one_line() {
     ));
 }
 
-/// The script behind `make demo`, with this binary and the API that cargo built as an example.
-fn demo(binary: &Path) -> Option<Runner> {
+/// The API of the demo, which cargo built as an example.
+fn demo_api() -> Option<PathBuf> {
     let api = Path::new(env!("CARGO_BIN_EXE_authpost")).with_file_name("examples/demo-api");
     let built = api.is_file() || skipped("the demo API is not built; 'cargo test' builds it");
-    built.then(|| {
+    built.then_some(api)
+}
+
+/// The script behind `make demo`, with this binary and that API.
+fn demo(binary: &Path) -> Option<Runner> {
+    demo_api().map(|api| {
         Runner::program("/bin/sh")
             .env("PATH", "/usr/bin:/bin")
             .arg(Path::new(ROOT).join("tests/demo/demo.sh"))
@@ -261,7 +267,7 @@ fn the_demo_posts_for_real() {
             "\nA small API now listens on this machine. *\n\n\
              $ AUTHPOST_TOKEN=demo-* /*authpost http://127.0.0.1:*/data key1=value1 key2=value2\n\
              HTTP/1.1 200 OK\n\
-             {\"received\":{\"key1\":\"value1\",\"key2\":\"value2\"},\"idempotency_key\":\"*-*-4*-*-*\"}\n\n\
+             {\"received\":{\"key1\":\"value1\",\"key2\":\"value2\"}}\n\n\
              The first line is the status *\n*\n",
         )
         .code(0);
@@ -306,6 +312,21 @@ fn the_demo_stays_up_when_asked() {
         .stdout_like("**\nThe API is stopped. Next: *\n")
         .code(0);
     assert!(temporary.list().is_empty(), "{:?}", temporary.list());
+}
+
+/// `make demo-svg` draws it.
+#[test]
+fn the_picture_of_the_readme_shows_what_is_printed() {
+    let Some(api) = demo_api() else { return };
+    if !need("python3") {
+        return;
+    }
+    let drawn = Runner::program(find("python3").unwrap())
+        .env("PATH", env::var_os("PATH").unwrap())
+        .arg(Path::new(ROOT).join("tests/demo/picture.py"))
+        .args([binary(), api])
+        .run();
+    drawn.stdout(include_str!("../demo/example.svg")).code(0);
 }
 
 #[test]
