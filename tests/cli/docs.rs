@@ -258,6 +258,89 @@ fn the_jobs_of_the_pages_run() {
     }
 }
 
+/// The commands for lines that the manual shows: whole, from where a program's name begins a line.
+fn commands_for_lines() -> Vec<String> {
+    let text = page("authpost.1").run().unjudged().stdout;
+    let text = text.replace("\\\n", "");
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| line.starts_with("authpost ") || line.starts_with("parallel "))
+        .filter(|line| line.contains(" --lines ") && !line.contains('['))
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+/// Against an API that answers as they all do.
+#[test]
+fn the_commands_of_the_page_send_lines() {
+    if !need("man") {
+        return;
+    }
+    let commands = commands_for_lines();
+    assert_eq!(commands.len(), 6, "{commands:#?}");
+    for command in commands {
+        if command.starts_with("parallel ") && !need("parallel") {
+            continue;
+        }
+        let home = dir();
+        home.write("bulk.ndjson", "1\n2\n", 0o600);
+        home.write("events.ndjson", "1\n2\n", 0o600);
+        for token in [".api-token", ".es-key", ".hec-token"] {
+            home.write(token, "s3cr3t\n", 0o600);
+        }
+        home.write("bin/.keep", "", 0o600);
+        std::os::unix::fs::symlink(binary(), home.join("bin/authpost")).unwrap();
+        let server = Server::handler(|_| Response::json(200, "{\"errors\":false,\"code\":0}"));
+        let at = command.find("http").unwrap();
+        let end = command[at..]
+            .find(' ')
+            .map_or(command.len(), |end| at + end);
+        let here = format!("{}{}{}", &command[..at], server.url("/"), &command[end..]);
+        let path = format!("{}/bin:/usr/bin:/bin", home.path().display());
+        let ran = Runner::program("/bin/sh")
+            .in_dir(&home)
+            .env("HOME", home.path())
+            .env("PATH", path)
+            .args(["-c", &here])
+            .run();
+        let said = if command.contains(" -q ") {
+            ""
+        } else {
+            "2 accepted, *\n"
+        };
+        ran.stderr_like(said).code(0);
+        let sent: Vec<_> = server.requests();
+        let sent: Vec<_> = sent.iter().map(|request| request.text()).collect();
+        match command.contains("--group-format ndjson") {
+            true => assert_eq!(sent, ["1\n2\n"], "{command}"),
+            false => assert_eq!(sent, ["1", "2"], "{command}"),
+        }
+    }
+}
+
+/// `tls_messages.rs` shows that such a certificate is trusted.
+#[test]
+fn the_page_makes_a_certificate_that_is_no_authority() {
+    if !need("man") || !need("openssl") {
+        return;
+    }
+    let text = page("authpost.1").run().unjudged().stdout;
+    let text = text.replace("\\\n", "");
+    let make = text
+        .lines()
+        .find(|line| line.trim().starts_with("openssl req -x509 "))
+        .unwrap();
+    let show = "openssl x509 -in cert.pem -noout -ext basicConstraints,subjectAltName";
+    let home = dir();
+    Runner::program("/bin/sh")
+        .in_dir(&home)
+        .env("PATH", "/usr/bin:/bin")
+        .args(["-c", &format!("{make} 2>/dev/null && {show}")])
+        .run()
+        .stdout_like("**DNS:api.example.com\n**CA:FALSE\n")
+        .code(0);
+}
+
 /// The units of the manual are those of the README, which its tests run.
 #[test]
 fn the_units_of_the_page_are_those_of_the_readme() {
@@ -269,11 +352,7 @@ fn the_units_of_the_page_are_those_of_the_readme() {
     let mut count = 0;
     for unit in readme.split("\n```ini\n").skip(1) {
         let unit = unit.split("\n```\n").next().unwrap();
-        let restart = |line: &&str| line.starts_with("Restart") || line.starts_with('#');
-        let lines = unit
-            .lines()
-            .filter(|line| !line.is_empty() && !restart(line));
-        for line in lines {
+        for line in unit.lines().filter(|line| !line.is_empty()) {
             let shown = line.split_whitespace().collect::<Vec<_>>().join("");
             let page: String = text
                 .split_whitespace()
@@ -283,7 +362,7 @@ fn the_units_of_the_page_are_those_of_the_readme() {
             count += 1;
         }
     }
-    assert!(count > 10, "{count}");
+    assert!(count > 14, "{count}");
 }
 
 #[test]

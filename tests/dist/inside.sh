@@ -21,17 +21,27 @@ readme() { # KIND NUMBER
         sed "s|https://api.example.com/data|$url/$name/$3|; s|/usr/local/bin/authpost|$program|"
 }
 
+# The README's line that installs on this platform, here as root, with the release in /shared.
+readme_installs() { # PLATFORM
+    sed -n "s/^- $1: \`\(.*\)\`\$/\1/p" /shared/README.md |
+        sed 's|https://github.com/authpost/authpost/releases/download/v[0-9.]*/|file:///shared/|; s/sudo //'
+}
+
 try() {
     set -e
     if [ "$kind" = deb ]; then
         program=/usr/bin/authpost
         apt-get -q install -y /shared/older.deb
-        apt-get -q install -y /shared/authpost_*_amd64.deb
+        cd /tmp
+        export DEBIAN_FRONTEND=noninteractive
+        readme_installs "Debian, Ubuntu" | grep -w "apt install" | sed 's/apt install/apt install -y/' >/tmp/install
+        sh -eux /tmp/install
         dpkg-query -W -f '${Status} ${Version}\n' authpost | grep -v ' 0~older' | grep '^install ok installed'
     else
         program=/usr/local/bin/authpost
         ls -ld /usr/local/* >/tmp/before
-        tar -xzf /shared/authpost-*-x86_64-linux.tar.gz -C /usr/local --strip-components=1
+        readme_installs "Any Linux" | grep -w tar >/tmp/install
+        sh -eux /tmp/install
         ls -ld /usr/local/* >/tmp/after
         cut -c 1-10 /tmp/before | cmp - /dev/stdin <<END || fail "the tarball changed directories"
 $(grep -wF "$(sed 's/.* //' /tmp/before)" /tmp/after | cut -c 1-10)
@@ -48,12 +58,9 @@ END
         script -qec 'bash --norc -i' /dev/null >/dev/null
     grep -q '^complete -c authpost' /tmp/completed
 
-    # The README's first example
-    install -m 600 /dev/stdin ~/.api-token <<END
-s3cr3t
-END
+    # The README's first example. The token is typed into the command that stores it.
     readme console 1 post | sed -n 's/^\$ //p' >/tmp/example
-    sh /tmp/example >/tmp/answer
+    echo s3cr3t | sh -eux /tmp/example >/tmp/answer
     grep -qxF '{"received":{"key1":"value1","key2":"value2"}}' /tmp/answer
     arrives "/$name/post {\"key1\":\"value1\",\"key2\":\"value2\"}"
 

@@ -59,14 +59,15 @@ dpkg-deb -R target/dist/*_amd64.deb "$work/older"
 sed -i 's/^Version: .*/Version: 0~older/' "$work/older/DEBIAN/control"
 dpkg-deb -b "$work/older" "$work/shared/older.deb" >/dev/null
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
+packages=systemd-sysv,cron,man-db,bash-completion,curl
 for suite in bookworm trixie; do
     debian=target/roots/$suite
-    if [ ! -e "$debian/etc/ready" ]; then
+    if [ "$(cat "$debian/etc/ready" 2>/dev/null)" != "$packages" ]; then
         rm -rf "$debian"
         mkdir -p target/roots
-        debootstrap --variant=minbase --include=systemd-sysv,cron,man-db,bash-completion "$suite" "$debian" \
+        debootstrap --variant=minbase --include="$packages" "$suite" "$debian" \
             "${mirror:-http://deb.debian.org/debian}" >"$work/debootstrap" || { tail "$work/debootstrap"; fail "debootstrap $suite"; }
-        touch "$debian/etc/ready"
+        echo "$packages" >"$debian/etc/ready"
     fi
     for kind in deb tar; do
         name=$suite-$kind

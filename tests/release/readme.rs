@@ -1,21 +1,13 @@
 //! The README cannot rot: what it shows is run as it stands, in a home directory with the file that it names, against
 //! an API in the place of `https://api.example.com`.
 
-use crate::support::{
-    Dir, Response, Runner, Server, Unreachable, binary, dir, find, need, skipped, test,
-};
-use std::os::unix::fs::symlink;
+use crate::support::{Dir, Response, Runner, Server, Unreachable, binary, dir, find, need, test};
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 const README: &str = include_str!("../../README.md");
 const API: &str = "https://api.example.com/data";
 const TOKEN: &str = "s3cr3t";
 const DOCUMENT: &str = r#"{"key1":"value1","key2":"value2"}"#;
-
-/// Commands that are not run here, and why.
-const ELSEWHERE: &[&str] = &[
-    "make demo", // package.rs runs its script
-    "make test", // this is it
-];
 
 /// The texts of all blocks of this kind.
 fn blocks(kind: &str) -> Vec<&'static str> {
@@ -69,29 +61,34 @@ fn sent(server: &Server) -> String {
     requests[0].text().to_owned()
 }
 
+/// Each block in a home of its own, where a command finds what those before it left.
 #[test]
 fn every_command_line_does_what_it_shows() {
     let mut seen = Vec::new();
     for block in blocks("console") {
-        for entry in block.strip_prefix("$ ").unwrap().split("\n$ ") {
-            let (command, shown) = entry.split_once('\n').unwrap_or((entry, ""));
-            let command = command.split("  #").next().unwrap().trim_end();
+        let home = home();
+        for command in block.strip_prefix("$ ").unwrap().split("\n$ ") {
+            assert!(!command.contains('\n'), "{command}");
             let program = command.split(' ').next().unwrap();
             seen.push(program);
-            if ELSEWHERE.contains(&command) || program != "authpost" && !need(program) {
+            if program != "authpost" && !need(program) {
                 continue;
             }
-            let (home, server) = (home(), api());
+            let server = api();
             let path = format!("{}/bin:/usr/bin:/bin", home.path().display());
-            let ran = shell(&format!("({command}) 2>&1"), &home, &server)
-                .env("PATH", path)
-                .run();
-            let output = ran.unjudged();
+            let run = shell(&format!("({command}\n) 2>&1"), &home, &server).env("PATH", path);
+            // Where a token is stored, it is typed.
+            let output = if program == "install" {
+                std::fs::remove_file(home.join(".api-token")).unwrap();
+                run.stdin(format!("{TOKEN}\n")).run().unjudged()
+            } else {
+                run.run().unjudged()
+            };
             assert_eq!(output.code, Some(0), "$ {command}\n{output:?}");
-            if !shown.is_empty() {
-                assert_eq!(output.stdout, format!("{shown}\n"), "$ {command}");
-            }
-            if command.contains(" check ") {
+            if program == "install" {
+                let file = std::fs::metadata(home.join(".api-token")).unwrap();
+                assert_eq!(file.permissions().mode() & 0o777, 0o600);
+            } else if command.contains(" check ") {
                 assert_eq!(server.count(), 0);
                 assert!(output.stdout.lines().all(|line| line.starts_with("ok ")));
             } else {
@@ -99,36 +96,35 @@ fn every_command_line_does_what_it_shows() {
             }
         }
     }
-    let all = [
-        "authpost", "authpost", "authpost", "parallel", "curl", "make", "make",
-    ];
+    let all = ["install", "authpost", "authpost", "authpost", "curl"];
     assert_eq!(seen, all);
 }
 
-/// Against an API that answers as they all do.
+/// The names of what `make dist` builds for this version. `make dist-test` installs with these lines.
 #[test]
-fn the_commands_for_bulk_apis_send_lines() {
-    let commands = blocks("sh").into_iter();
-    let commands: Vec<_> = commands
-        .filter(|block| block.contains("--group-format"))
-        .collect();
-    assert_eq!(commands.len(), 3);
-    for command in commands {
-        let home = home();
-        home.write("bulk.ndjson", "1\n2\n", 0o600);
-        home.write("events.ndjson", "1\n2\n", 0o600);
-        home.write(".es-key", TOKEN, 0o600);
-        home.write(".hec-token", TOKEN, 0o600);
-        let server = Server::handler(|_| Response::json(200, "{\"errors\":false,\"code\":0}"));
-        let (rest, _) = command.trim_end().rsplit_once(' ').unwrap();
-        let path = format!("{}/bin:/usr/bin:/bin", home.path().display());
-        shell(&format!("{rest} {}", server.url("/")), &home, &server)
-            .env("PATH", path)
-            .run()
-            .stderr_like("2 accepted, *\n")
-            .code(0);
-        assert_eq!(server.request().text(), "1\n2\n");
+fn it_installs_what_is_released() {
+    let version = env!("CARGO_PKG_VERSION");
+    let release = format!(
+        "{}/releases/download/v{version}",
+        env!("CARGO_PKG_REPOSITORY")
+    );
+    for what in [
+        format!("curl -fsSL {release}/authpost-{version}-x86_64-linux.tar.gz | sudo tar "),
+        format!("curl -fsSLO {release}/authpost_{version}-1_amd64.deb && "),
+        format!("sudo rpm -i {release}/authpost-{version}-1.x86_64.rpm`"),
+        format!("podman run --rm ghcr.io/authpost/authpost:{version} "),
+        "`cargo install authpost`".into(),
+        format!("`git clone {} && ", env!("CARGO_PKG_REPOSITORY")),
+    ] {
+        assert!(README.contains(&what), "{what}");
     }
+}
+
+/// The rest is in the manual.
+#[test]
+fn it_is_short() {
+    let lines = README.lines().count();
+    assert!(lines <= 200, "{lines} lines");
 }
 
 /// The API is down when the first line sends, and back when the second one flushes.
@@ -270,28 +266,6 @@ fn systemd_restarts_the_service_after_tempfail_only() {
     assert!(failures.len() > 5, "{failures:?}");
 }
 
-#[test]
-fn the_python_does_the_same() {
-    if !need("python3") {
-        return;
-    }
-    let path = std::env::var("PATH").unwrap();
-    let python = || Runner::program(find("python3").unwrap()).env("PATH", &path);
-    let found = python().args(["-c", "import requests"]).run().unjudged();
-    if found.code != Some(0) && !skipped("Python's requests is not installed") {
-        return;
-    }
-    let (home, server) = (home(), api());
-    python()
-        .env("HOME", home.path())
-        .args(["-c", &blocks("python")[0].replace(API, server.url("/data"))])
-        .run()
-        .stdout_like("{\"received\":{\"key1\":*\"value1\",*\"key2\":*\"value2\"}}\n\n")
-        .stderr("200 OK\n")
-        .code(0);
-    sent(&server);
-}
-
 /// The table of exit codes says what the help says.
 #[test]
 fn the_exit_codes_are_those_of_the_help() {
@@ -310,6 +284,6 @@ fn the_exit_codes_are_those_of_the_help() {
 
 #[test]
 fn it_names_the_rust_that_is_needed() {
-    let needed = concat!("need Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later");
+    let needed = concat!("needs Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later");
     assert!(README.contains(needed), "{needed}");
 }
