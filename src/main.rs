@@ -30,7 +30,9 @@ fn main() -> ExitCode {
         std::process::exit(report_panic(panic).code().into())
     }));
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let exit = cli::parse(&arguments)
+    let (color, command) = cli::parse(&arguments);
+    color.apply();
+    let exit = command
         .inspect_err(|error| {
             if cli::wants_report(&arguments) {
                 // That it cannot be printed is less than why.

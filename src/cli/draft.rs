@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{Command, Flag, Manual, Shell, VERBS, Verb, shown, suggest, verb_row};
 use crate::document::{GroupFormat, Item};
 use crate::json::{self, Pointer};
+use crate::output::Color;
 use crate::request::{
     self, Chosen, Expect, Family, Flush, Input, Method, Output, Show, TokenSource, Url,
 };
@@ -81,6 +82,7 @@ pub(super) struct Draft {
     pub(super) quiet: bool,
     pub(super) verbose: bool,
     pub(super) pretty: bool,
+    pub(super) color: Option<Color>,
     pub(super) pick: Option<Pointer>,
     pub(super) report: bool,
     pub(super) dry_run: bool,

@@ -57,6 +57,10 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "CACHE_DIRECTORY, XDG_CACHE_HOME, HOME",
         "OAuth2 token cache, see --oauth2-file",
     ),
+    (
+        "NO_COLOR, CLICOLOR_FORCE",
+        "no colours; colours in a file or pipe too",
+    ),
 ];
 
 pub(super) const EXAMPLES: &[(&str, &str)] = &[

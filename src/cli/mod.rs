@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use lexopt::{Arg, Parser};
 
+use crate::output::Color;
 use crate::request::{Chosen, Flush, Plan};
 use crate::system::error::{Error, Kind, Result, reason};
 use draft::Draft;
@@ -196,12 +197,32 @@ impl HelpSection {
     }
 }
 
-/// Parses the command line, and before it the config file that it or `AUTHPOST_CONFIG` names.
+/// Parses the command line, and before it the config file that it or `AUTHPOST_CONFIG` names. An error is coloured as
+/// they say, too.
 ///
 /// # Errors
 /// [`Kind::Usage`]; [`Kind::Config`] for a config file.
-pub(crate) fn parse(arguments: &[OsString]) -> Result<Command> {
+pub(crate) fn parse(arguments: &[OsString]) -> (Color, Result<Command>) {
     let mut draft = Draft::default();
+    let read = read(&mut draft, arguments);
+    let mut color = draft.color;
+    if read.is_err() {
+        // It may stand behind the argument that is wrong.
+        color = color_of(arguments).or(color);
+    }
+    let command = read.and_then(|()| draft.into_command());
+    (color.unwrap_or_default(), command)
+}
+
+/// The value of the last `--color` of the command line.
+fn color_of(arguments: &[OsString]) -> Option<Color> {
+    let mut options = Scan::of(arguments).options.into_iter();
+    let (_, value) = options.rfind(|(flag, _)| flag.long == "color")?;
+    Color::parse(value?.to_str()?)
+}
+
+/// Reads the config file, and then the command line.
+fn read(draft: &mut Draft, arguments: &[OsString]) -> Result<()> {
     if let Some(path) = config_file(arguments) {
         let in_file = |error: Error| {
             let hint = error
@@ -215,11 +236,10 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Command> {
             .hint(hint)
         };
         draft.in_config = true;
-        read_arguments(&mut draft, config_arguments(&path)?).map_err(in_file)?;
+        read_arguments(draft, config_arguments(&path)?).map_err(in_file)?;
         draft.end_of_config();
     }
-    read_arguments(&mut draft, arguments.to_vec())?;
-    draft.into_command()
+    read_arguments(draft, arguments.to_vec())
 }
 
 /// Whether arguments that [`parse`] rejects ask for the report of a document to send.

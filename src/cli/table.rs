@@ -3,6 +3,7 @@
 use super::draft::Page;
 use super::{Flag, HelpSection, Manual, Shell, Verb, VerbRow};
 use crate::document::GroupFormat;
+use crate::output::Color;
 use crate::request::Family;
 use crate::request::{self, Expect, Input, Method, TokenSource};
 
@@ -935,6 +936,24 @@ pub(super) const FLAGS: &[Flag] = &[
                control characters are shown escaped, in any output.",
         set: |draft, _| {
             draft.pretty = true;
+            Ok(())
+        },
+    },
+    Flag {
+        long: "color",
+        short: None,
+        value: Some("auto|always|never"),
+        group: HelpSection::Output,
+        verbs: ANY,
+        brief: "colour the output [default: auto]",
+        text: "The status, JSON, and the words before errors and hints are coloured; what --pick and --report print is \
+               not. With auto, standard output and standard error are each coloured if they are a terminal and TERM \
+               is not dumb. NO_COLOR turns that off; otherwise CLICOLOR_FORCE colours both, also in a file or a pipe.",
+        set: |draft, value| {
+            let word = value.text()?;
+            let color = Color::parse(&word);
+            draft.color =
+                Some(color.ok_or_else(|| format!("'{word}' is none of auto, always and never"))?);
             Ok(())
         },
     },

@@ -26,7 +26,8 @@ use std::io::{self, Write};
 pub(crate) use equal::equal;
 pub(crate) use pointer::Pointer;
 pub(crate) use scan::{Scanner, SyntaxError};
-use tokens::{TokenKind, Tokens};
+pub(crate) use tokens::TokenKind;
+use tokens::Tokens;
 
 /// Checks that `bytes` are exactly one JSON text; the first syntax error if not.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), SyntaxError> {
@@ -65,11 +66,15 @@ pub(crate) fn check_keys(json: &str) -> Result<(), SyntaxError> {
 /// Writes the JSON text with one member or element per line, two spaces per level, and no line break at the end.
 ///
 /// Only the white space between the tokens changes; `{}` and `[]` stay short. The indent stops growing at the 64th
-/// level, so that a short text full of brackets cannot grow to gigabytes.
+/// level, so that a short text full of brackets cannot grow to gigabytes. `write_token` writes each token.
 ///
 /// # Errors
 /// Those of `out`.
-pub(crate) fn pretty(json: &[u8], out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn pretty<W: Write>(
+    json: &[u8],
+    out: &mut W,
+    write_token: impl Fn(&mut W, TokenKind, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     const INDENT: [u8; 2 * 64] = [b' '; 2 * 64];
     let mut depth = 0_usize;
     let mut before = None;
@@ -86,13 +91,31 @@ pub(crate) fn pretty(json: &[u8], out: &mut impl Write) -> io::Result<()> {
                 out.write_all(&INDENT[..INDENT.len().min(2 * depth)])?;
             }
         }
-        out.write_all(&json[token.start..token.end])?;
+        write_token(out, token.kind, &json[token.start..token.end])?;
         if token.kind == TokenKind::Begin {
             depth += 1;
         }
         before = Some(token.kind);
     }
     Ok(())
+}
+
+/// Writes the JSON text, or several of them, byte for byte, where `write_token` writes each token.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn unchanged<W: Write>(
+    json: &[u8],
+    out: &mut W,
+    write_token: impl Fn(&mut W, TokenKind, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut written = 0;
+    for token in Tokens::of(json) {
+        out.write_all(&json[written..token.start])?;
+        write_token(out, token.kind, &json[token.start..token.end])?;
+        written = token.end;
+    }
+    out.write_all(&json[written..])
 }
 
 /// Decodes a JSON string; `None` for any other value, and for a string with an unpaired surrogate.

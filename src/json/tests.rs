@@ -1,6 +1,8 @@
 //! JSON text: the validator against `serde_json`, and every function against hand-written results.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::cell::RefCell;
+
 use super::*;
 
 /// The error in `text` as a message; `fine` if there is none.
@@ -382,7 +384,10 @@ fn every_cut_of_a_string_is_the_same() {
 
 fn laid_out(json: &str) -> String {
     let mut out = Vec::new();
-    pretty(json.as_bytes(), &mut out).unwrap();
+    pretty(json.as_bytes(), &mut out, |out, _, token| {
+        out.write_all(token)
+    })
+    .unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -419,6 +424,15 @@ fn pretty_changes_white_space_only() {
                 .collect()
         };
         assert_eq!(tokens(&out), tokens(&text));
+        let (mut same, seen) = (Vec::new(), RefCell::new(Vec::new()));
+        let write = |out: &mut Vec<u8>, _, token: &[u8]| {
+            seen.borrow_mut()
+                .push(String::from_utf8_lossy(token).into_owned());
+            out.write_all(token)
+        };
+        unchanged(text.as_bytes(), &mut same, write).unwrap();
+        assert_eq!(String::from_utf8(same).unwrap(), text);
+        assert_eq!(seen.into_inner(), tokens(&text));
         assert!(equal(&out, &text), "{text}");
     }
 }
@@ -526,7 +540,7 @@ fn nothing_panics_on_what_is_not_json() {
     for _ in 0..20_000 {
         let bytes = dice.damaged();
         let text = String::from_utf8_lossy(&bytes);
-        let _ = pretty(&bytes, &mut io::sink());
+        let _ = pretty(&bytes, &mut io::sink(), |_, _, _| Ok(()));
         let _ = check_keys(&text);
         let _ = equal(&text, "[]");
         for pointer in ["", "/a/0", "/0/key", "//"] {

@@ -4,13 +4,14 @@ use super::skip;
 
 /// The kind of a token.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum TokenKind {
+pub(crate) enum TokenKind {
     /// `{` or `[`.
     Begin,
     /// `}` or `]`.
     End,
+    /// A string before a colon.
     Key,
-    /// A string that is not a key, a number, or a literal name.
+    /// Another string, a number, or a literal name.
     Scalar,
 }
 

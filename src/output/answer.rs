@@ -5,7 +5,6 @@ use std::io::Write;
 use super::{print, print_line};
 use crate::delivery::verdict::Fate;
 use crate::http::{Answer, End};
-use crate::json;
 use crate::system::error::Result;
 use crate::system::secret;
 
@@ -16,18 +15,21 @@ const QUOTED_BYTES: usize = 1000;
 /// Prints JSON with one member or element per line.
 pub(super) fn pretty(json: &str) -> Result<()> {
     print(json.len(), |out| {
-        json::pretty(json.as_bytes(), out)?;
+        out.pretty(json.as_bytes())?;
         out.write_all(b"\n")
     })
 }
 
-/// Prints text, with a final line feed.
-pub(super) fn page_with_newline(text: &[u8]) -> Result<()> {
-    print(text.len(), |out| {
-        out.write_all(text)?;
-        match text.last() {
-            None | Some(b'\n') => Ok(()),
-            Some(_) => out.write_all(b"\n"),
+/// Prints an answer's body as it came; if `ends_line`, with a final line feed.
+pub(super) fn body(body: &[u8], is_json: bool, ends_line: bool) -> Result<()> {
+    print(body.len(), |out| {
+        match is_json {
+            true => out.json(body)?,
+            false => out.write_all(body)?,
+        }
+        match body.last() {
+            Some(last) if ends_line && *last != b'\n' => out.write_all(b"\n"),
+            _ => Ok(()),
         }
     })
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::answer::{end_of, quote};
 use super::record::Record;
 use super::report::Report;
-use super::{info, page, print_line};
+use super::{failure, hint, info, page, print_line};
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;
 use crate::delivery::{Event, Outcome};
@@ -116,7 +116,7 @@ impl LineReport<'_> {
         if self.output.verbose {
             self.wipe();
             match event {
-                Event::Attempt(text) => self.info(span, text),
+                Event::Attempt(text) => info(&about(span, text)),
                 event => self.report.event(job, event),
             }
         }
@@ -128,7 +128,7 @@ impl LineReport<'_> {
     /// As for [`super::page`].
     pub(crate) fn bad_line(&mut self, number: u64, why: &str) -> Result<()> {
         let span = number..=number;
-        self.info(&span, why);
+        self.failure(&span, why);
         match self.output.show {
             Show::Report => self.record(&Record {
                 target: Some(self.target),
@@ -182,18 +182,17 @@ impl LineReport<'_> {
                 && !self.output.quiet
                 && let Some(why) = end_of(answer, outcome.fate())
             {
-                self.info(span, &why);
+                self.wipe();
+                info(&about(span, &why));
             }
         }
         if !success {
-            self.info(span, &outcome.why());
-            let hint = outcome.hint().map(str::to_owned);
-            if hint.is_some() && hint != self.hint {
-                self.hint = hint;
-                print_line(&format!(
-                    "hint: {}",
-                    self.hint.as_deref().unwrap_or_default()
-                ));
+            self.failure(span, &outcome.why());
+            if let Some(remedy) = outcome.hint()
+                && self.hint.as_deref() != Some(remedy)
+            {
+                self.hint = Some(remedy.to_owned());
+                hint(remedy);
             }
             if let Some(answer) = &outcome.answer
                 && !matches!(self.output.show, Show::Report)
@@ -235,14 +234,13 @@ impl LineReport<'_> {
             _ => String::new(),
         };
         let stored = "stored in the spool, as all that follows";
-        self.info(
-            span,
-            &format!("{why}{stored}: 'authpost flush {dir}' delivers it"),
-        );
+        self.wipe();
+        let text = format!("{why}{stored}: 'authpost flush {dir}' delivers it");
+        info(&about(span, &text));
     }
 
     /// Reports that all lines are stored in the spool in `dir`, and why.
-    pub(crate) fn all_queued(&mut self, why: &str, hint: Option<String>, dir: &Path, exit: Exit) {
+    pub(crate) fn all_queued(&mut self, why: &str, remedy: Option<String>, dir: &Path, exit: Exit) {
         if self.output.quiet && exit == Exit::Ok {
             return;
         }
@@ -251,8 +249,8 @@ impl LineReport<'_> {
         info(&format!(
             "{stored}, {why}; 'authpost flush {dir}' delivers them"
         ));
-        if let Some(hint) = hint {
-            print_line(&format!("hint: {hint}"));
+        if let Some(remedy) = remedy {
+            hint(&remedy);
         }
     }
 
@@ -289,23 +287,19 @@ impl LineReport<'_> {
         match stopped {
             None => {}
             Some((settled, None)) => {
-                print_line(&format!(
-                    "hint: the run stopped early: go on with --skip {settled}"
+                hint(&format!(
+                    "the run stopped early: go on with --skip {settled}"
                 ));
             }
-            Some((settled, Some(last))) => print_line(&format!(
-                "hint: the run stopped early: go on with --skip {last} if the API has accepted what was under way, else with --skip {settled}"
+            Some((settled, Some(last))) => hint(&format!(
+                "the run stopped early: go on with --skip {last} if the API has accepted what was under way, else with --skip {settled}"
             )),
         }
     }
 
-    fn info(&mut self, span: &RangeInclusive<u64>, text: &str) {
+    fn failure(&mut self, span: &RangeInclusive<u64>, text: &str) {
         self.wipe();
-        let (first, last) = (span.start(), span.end());
-        info(&match first == last {
-            true => format!("line {first}: {text}"),
-            false => format!("lines {first} to {last}: {text}"),
-        });
+        failure(&about(span, text));
     }
 
     fn record(&mut self, record: &Record) -> Result<()> {
@@ -317,6 +311,15 @@ impl LineReport<'_> {
         if std::mem::take(&mut self.drawn) {
             draw("");
         }
+    }
+}
+
+/// `text`, with the lines that it is about.
+fn about(span: &RangeInclusive<u64>, text: &str) -> String {
+    let (first, last) = (span.start(), span.end());
+    match first == last {
+        true => format!("line {first}: {text}"),
+        false => format!("lines {first} to {last}: {text}"),
     }
 }
 

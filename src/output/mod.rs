@@ -5,6 +5,7 @@
 //! secret is not quoted. A reader that closed its pipe is not an error; a full disk is.
 
 mod answer;
+mod color;
 mod lines;
 mod record;
 mod report;
@@ -14,6 +15,8 @@ mod terminal;
 use std::io::{self, ErrorKind, Write};
 
 use crate::system::error::{Error, Kind, Result};
+pub(crate) use color::Color;
+use color::{PLAIN, Style};
 pub(crate) use lines::{LineReport, Tally};
 use record::Record;
 pub(crate) use report::{Mark, Report};
@@ -21,19 +24,43 @@ pub(crate) use request::dry_run;
 use terminal::Out;
 pub(crate) use terminal::{fit, printable};
 
-/// Prints one line to standard error, escaped if necessary. If that fails, there is no way to report it.
+/// Prints one line to standard error, escaped if necessary.
 fn print_line(text: &str) {
+    write_line(&printable(text));
+}
+
+/// The same, with a part of it in a style.
+fn print_styled(before: &str, style: Style, part: &str, behind: &str) {
+    let [before, part, behind] = [before, part, behind].map(printable);
+    match color::is_on_stderr() {
+        true => write_line(&format!("{before}{}{part}{PLAIN}{behind}", style.code())),
+        false => write_line(&format!("{before}{part}{behind}")),
+    }
+}
+
+/// If it cannot be written, there is no way to report that.
+fn write_line(line: &str) {
     let _ = io::stderr()
         .lock()
-        .write_all(format!("{}\n", printable(text)).as_bytes());
+        .write_all(format!("{line}\n").as_bytes());
 }
 
 /// Prints an error and its remedy.
 pub(crate) fn error(error: &Error) {
-    print_line(&format!("authpost: {error}"));
+    failure(&error.to_string());
     if let Some(remedy) = error.remedy() {
-        print_line(&format!("hint: {remedy}"));
+        hint(remedy);
     }
+}
+
+/// Prints what failed.
+fn failure(text: &str) {
+    print_styled("", Style::Failure, "authpost:", &format!(" {text}"));
+}
+
+/// Prints a remedy.
+fn hint(text: &str) {
+    print_styled("", Style::Hint, "hint:", &format!(" {text}"));
 }
 
 /// Prints the record of a document whose command line could not be parsed.
@@ -46,18 +73,16 @@ pub(crate) fn not_sent(error: &Error) -> Result<()> {
 
 /// Prints information about a run that continues.
 pub(crate) fn info(text: &str) {
-    print_line(&format!("authpost: {text}"));
+    print_styled("", Style::Name, "authpost:", &format!(" {text}"));
 }
 
 /// Reports a bug in one line, without a backtrace.
 pub(crate) fn bug(what: &str) {
-    print_line(&format!(
-        "authpost: this is a bug in authpost {}: {what}",
+    failure(&format!(
+        "this is a bug in authpost {}: {what}",
         env!("CARGO_PKG_VERSION")
     ));
-    print_line(
-        "hint: please report it with the command line; whether the document was sent is not known",
-    );
+    hint("please report it with the command line; whether the document was sent is not known");
 }
 
 /// Writes to standard output.

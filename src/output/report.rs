@@ -7,11 +7,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::answer::{end_of, page_with_newline, pretty, quote, shown};
+use super::answer::{self, end_of, pretty, quote, shown};
+use super::color::{self, Style};
 use super::record::{Record, write_in_one_line};
 use super::request::{masked, open_headers};
 use super::terminal::is_terminal;
-use super::{error, info, page, print, print_line, printable};
+use super::{error, failure, hint, info, print, print_line, print_styled, printable};
 use crate::auth::oauth2::TokenExchange;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::{Fate, json_of};
@@ -110,16 +111,20 @@ impl Report<'_> {
     /// Prints one finding of a check on one line, with its remedy.
     ///
     /// # Errors
-    /// As for [`page`].
+    /// As for [`super::page`].
     pub(crate) fn finding(self, mark: Mark, text: &str, remedy: Option<&str>) -> Result<()> {
-        let word = match mark {
+        let (style, word) = match mark {
             Mark::Ok if self.output.quiet => return Ok(()),
-            Mark::Ok => "ok  ",
-            Mark::Warning => "warn",
-            Mark::Failure => "FAIL",
+            Mark::Ok => (Style::Ok, "ok  "),
+            Mark::Warning => (Style::Warning, "warn"),
+            Mark::Failure => (Style::Failure, "FAIL"),
         };
         let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
-        page(format!("{word}  {}\n", printable(&format!("{text}{remedy}"))).as_bytes())
+        let text = printable(&format!("{text}{remedy}"));
+        print(text.len(), |out| {
+            out.styled(style, word.as_bytes())?;
+            writeln!(out, "  {text}")
+        })
     }
 
     /// Whether nothing is to be printed on success.
@@ -137,9 +142,9 @@ impl Report<'_> {
     /// Reports one failed delivery of many, with its remedy.
     pub(crate) fn warn(self, text: &str, remedy: Option<&str>) {
         self.pause();
-        info(text);
+        failure(text);
         if let Some(remedy) = remedy {
-            print_line(&format!("hint: {remedy}"));
+            hint(remedy);
         }
     }
 
@@ -192,7 +197,7 @@ impl Report<'_> {
     /// Reports one delivery of a flush.
     ///
     /// # Errors
-    /// As for [`page`].
+    /// As for [`super::page`].
     pub(crate) fn flushed(self, job: &Job, outcome: &Outcome) -> Result<()> {
         if let Some(text) = &outcome.note {
             self.pause();
@@ -212,7 +217,7 @@ impl Report<'_> {
     /// Reports that the document was not accepted, and is stored in the spool.
     ///
     /// # Errors
-    /// As for [`page`].
+    /// As for [`super::page`].
     pub(crate) fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
         self.unless_quiet(text);
         self.flushed(job, outcome)?;
@@ -222,7 +227,7 @@ impl Report<'_> {
     /// Reports that the document for `target` was not sent because of this error.
     ///
     /// # Errors
-    /// As for [`page`].
+    /// As for [`super::page`].
     pub(crate) fn not_sent(self, target: &Target, error: &Error) -> Result<()> {
         match self.output.show {
             Show::Report => Record::not_sent(Some(target), error).print(),
@@ -233,7 +238,7 @@ impl Report<'_> {
     /// Reports that the document of `job` was not sent because of this error, and is pending in the spool.
     ///
     /// # Errors
-    /// As for [`page`].
+    /// As for [`super::page`].
     pub(crate) fn spooled_unsent(self, job: &Job, error: &Error) -> Result<()> {
         match self.output.show {
             Show::Report => {
@@ -258,7 +263,7 @@ impl Report<'_> {
     /// Reports the outcome of a delivery. Returns the exit code of the run.
     ///
     /// # Errors
-    /// As for [`page`].
+    /// As for [`super::page`].
     pub(crate) fn outcome(self, job: &Job, outcome: &Outcome) -> Result<Exit> {
         if let Some(text) = &outcome.note {
             self.unless_quiet(text);
@@ -272,9 +277,9 @@ impl Report<'_> {
             self.answer_head(answer);
         }
         if !success {
-            print_line(&format!("authpost: {}", outcome.why()));
-            if let Some(hint) = outcome.hint() {
-                print_line(&format!("hint: {hint}"));
+            failure(&outcome.why());
+            if let Some(remedy) = outcome.hint() {
+                hint(remedy);
             }
         }
         let told = match self.show(job, outcome) {
@@ -326,11 +331,9 @@ impl Report<'_> {
 
     pub(super) fn answer_head(self, answer: &Answer) {
         let mark = if self.output.verbose { "< " } else { "" };
-        let status = format!(
-            "{mark}{} {} {}",
-            answer.version, answer.status, answer.reason
-        );
-        print_line(status.trim_end());
+        let status = format!("{} {} {}", answer.version, answer.status, answer.reason);
+        let style = Style::of_status(answer.status);
+        print_styled(mark, style, status.trim_end(), "");
         if self.output.verbose {
             for (name, value) in &answer.headers {
                 print_line(&format!("< {name}: {}", shown(name, value)));
@@ -341,10 +344,16 @@ impl Report<'_> {
     /// Prints the answer.
     fn body(self, answer: &Answer) -> Result<()> {
         let laid_out = self.output.pretty || is_terminal();
-        match laid_out.then(|| json_of(answer)).flatten() {
-            Some(body) => pretty(body),
-            None if is_terminal() || same_place() => page_with_newline(&answer.body),
-            None => page(&answer.body),
+        let json = match laid_out || color::is_on_stdout() {
+            true => json_of(answer),
+            false => None,
+        };
+        match json {
+            Some(json) if laid_out => pretty(json),
+            json => {
+                let ends_line = is_terminal() || same_place();
+                answer::body(&answer.body, json.is_some(), ends_line)
+            }
         }
     }
 

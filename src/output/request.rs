@@ -1,6 +1,8 @@
 //! Shows the request, with its secrets masked.
 
-use super::page;
+use std::io::Write;
+
+use super::print;
 use crate::http::USER_AGENT;
 use crate::request::job::Job;
 use crate::request::{Form, Target, TokenSource};
@@ -9,7 +11,7 @@ use crate::system::error::Result;
 /// Prints the request that would be sent. Its secret headers are those in `secrets`, or else masked.
 ///
 /// # Errors
-/// As for [`page`].
+/// As for [`super::page`].
 pub(crate) fn dry_run(
     job: &Job,
     key_is_random: bool,
@@ -35,17 +37,22 @@ pub(crate) fn dry_run(
         text.push_str(&format!("{name}: {value}\n"));
     }
     text.push('\n');
-    let mut bytes = text.into_bytes();
-    match job.body.bytes() {
-        Some(body) => bytes.extend_from_slice(body),
-        None => {
-            bytes.extend_from_slice(format!("({} bytes from a file)", job.body.len()).as_bytes())
-        }
-    }
-    if !job.body.is_empty() && bytes.last() != Some(&b'\n') {
-        bytes.push(b'\n');
-    }
-    page(&bytes)
+    print(
+        text.len() + job.body.bytes().map_or(0, <[u8]>::len),
+        |out| {
+            out.write_all(text.as_bytes())?;
+            match job.body.bytes() {
+                Some(body) => {
+                    out.json(body)?;
+                    match body.last() {
+                        None | Some(b'\n') => Ok(()),
+                        Some(_) => out.write_all(b"\n"),
+                    }
+                }
+                None => writeln!(out, "({} bytes from a file)", job.body.len()),
+            }
+        },
+    )
 }
 
 /// The headers of the request that are not secret, as they are sent.

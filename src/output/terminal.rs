@@ -7,10 +7,18 @@
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::sync::OnceLock;
 
+use super::color::{self, PLAIN, Style};
+use crate::json::{self, TokenKind};
+
 /// Whether standard output is a terminal.
 pub(super) fn is_terminal() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| io::stdout().is_terminal())
+}
+
+/// Whether the terminal, if there is one, interprets escape sequences.
+pub(super) fn knows_escapes() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// `line`, shortened to the width of the terminal if standard output is one.
@@ -39,19 +47,51 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// Standard output. On a terminal, characters that it would interpret are written as JSON escapes, `\u001b`, so that
-/// JSON keeps its meaning, and invalid UTF-8 as `\x9b`. Each write must end with a whole character, and must not split
-/// a line ending.
+/// JSON keeps its meaning, and invalid UTF-8 as `\x9b`. The same goes for coloured output, which somebody looks at, if
+/// only with a pager. Each write must end with a whole character, and must not split a line ending.
 pub(super) struct Out {
     buffer: BufWriter<StdoutLock<'static>>,
     escapes: bool,
+    colors: bool,
 }
 
 impl Out {
     pub(super) fn new(size: usize) -> Out {
         Out {
             buffer: BufWriter::with_capacity(size.clamp(4 << 10, 64 << 10), io::stdout().lock()),
-            escapes: is_terminal(),
+            escapes: is_terminal() || color::is_on_stdout(),
+            colors: color::is_on_stdout(),
         }
+    }
+
+    /// Writes `text` in a style.
+    pub(super) fn styled(&mut self, style: Style, text: &[u8]) -> io::Result<()> {
+        if !self.colors {
+            return self.write_all(text);
+        }
+        self.buffer.write_all(style.code().as_bytes())?;
+        self.write_all(text)?;
+        self.buffer.write_all(PLAIN.as_bytes())
+    }
+
+    fn token(&mut self, kind: TokenKind, token: &[u8]) -> io::Result<()> {
+        match Style::of_token(kind, token) {
+            Some(style) => self.styled(style, token),
+            None => self.write_all(token),
+        }
+    }
+
+    /// Writes a JSON text, or several, as it is.
+    pub(super) fn json(&mut self, json: &[u8]) -> io::Result<()> {
+        match self.colors {
+            true => json::unchanged(json, self, Out::token),
+            false => self.write_all(json),
+        }
+    }
+
+    /// Writes a JSON text with one member or element per line.
+    pub(super) fn pretty(&mut self, json: &[u8]) -> io::Result<()> {
+        json::pretty(json, self, Out::token)
     }
 
     fn write_escaped(&mut self, bytes: &[u8]) -> io::Result<()> {

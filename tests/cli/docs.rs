@@ -84,6 +84,7 @@ fn help_on_a_verb() {
              \n\
              \x20     --all                      all dead-lettered messages\n\
              \x20 -q, --quiet                    print nothing on success\n\
+             \x20     --color auto|always|never  colour the output [default: auto]\n\
              \n\
              'authpost drop --help' explains each option. 'authpost -h' lists everything.\n",
         )
@@ -95,7 +96,9 @@ fn help_on_a_verb() {
             "authpost show [OPTIONS] DIR ID\n\
              Show a message: state, last error, headers and body.\n\
              \n\
-             'authpost -h' lists everything.\n",
+             \x20     --color auto|always|never  colour the output [default: auto]\n\
+             \n\
+             'authpost show --help' explains each option. 'authpost -h' lists everything.\n",
         )
         .code(0);
 }

@@ -7,4 +7,5 @@ mod memory;
 mod output;
 mod report;
 mod suggest;
+mod terminal;
 mod usage;

@@ -12,6 +12,9 @@ _authpost() {
     --group-format)
         COMPREPLY=($(compgen -W 'array ndjson' -- "$word"))
         return ;;
+    --color)
+        COMPREPLY=($(compgen -W 'auto always never' -- "$word"))
+        return ;;
     --completions)
         COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word"))
         return ;;
@@ -79,11 +82,11 @@ _authpost() {
         [[ $verb == @(send|check|flush|retry|drop) ]] && options+='
             -q --quiet
         '
+        [[ $verb == @(send|check|flush|list|show|retry|drop) ]] && options+='
+            --color --config -h --help --man --completions -V --version
+        '
         [[ $verb == @(list) ]] && options+='
             --json
-        '
-        [[ $verb == @(send|check|flush|list|show|retry|drop) ]] && options+='
-            --config -h --help --man --completions -V --version
         '
         COMPREPLY=($(compgen -W "$options" -- "$word"))
     elif ((COMP_CWORD == 1)); then

@@ -58,6 +58,7 @@ complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry d
 complete -c authpost -n 'not __fish_seen_subcommand_from list show' -s q -l quiet -d 'print nothing on success'
 complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop' -s v -l verbose -d 'print headers and all attempts, without secrets'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l pretty -d 'indent the answer [default: on a terminal only]'
+complete -c authpost -l color -x -a 'auto always never' -d 'colour the output [default: auto]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l pick -x -d 'print only the value at a path like /items/0/id'
 complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop' -l report -d 'print one line of JSON instead of the answer'
 complete -c authpost -n '__fish_seen_subcommand_from list' -l json -d 'print JSON, one message per line'
