@@ -2,9 +2,9 @@
 
 use super::{begin, lines, read_document, spooled, warn};
 use crate::auth;
+use crate::delivery::acceptance::Acceptance;
 use crate::delivery::api::Api;
 use crate::delivery::exit::Exit;
-use crate::delivery::verdict::Acceptance;
 use crate::delivery::{Context, Event, NoJournal, deliver};
 use crate::output::{self, Report};
 use crate::request::job::Job;

@@ -3,10 +3,21 @@
 mod web_page;
 
 use super::exit::Exit;
-use super::verdict::{Acceptance, Fate, Retry, Verdict, json_of, shortened, status, verdict};
+use super::verdict::{Fate, Retry, Verdict, json_of, shortened, status, verdict};
 use crate::http::{Answer, End};
 use crate::json;
 use crate::request::{Expect, Show};
+
+/// What an answer has to satisfy beyond its status.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Acceptance<'a> {
+    /// What it must say.
+    pub(crate) expect: &'a [Expect],
+    /// Whether it may be a web page.
+    pub(crate) any_answer: bool,
+    /// What is to be picked out of it.
+    pub(crate) show: &'a Show,
+}
 
 /// Whether `--accept-status` names this one.
 pub(super) fn accepts(acceptance: Acceptance, status: u16) -> bool {

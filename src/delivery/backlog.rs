@@ -9,10 +9,11 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::acceptance::Acceptance;
 use super::connections::Connections;
 use super::exit::Exit;
 use super::journal::{self, SpoolJournal};
-use super::verdict::{Acceptance, Disposition, Fate};
+use super::verdict::{Disposition, Fate};
 use super::{Context, Event, Outcome, Spooling, deliver};
 use crate::document::Document;
 use crate::request::job::Job;

@@ -4,7 +4,7 @@
 //! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `verdict.rs`;
 //! a spool takes part through a [`Journal`].
 
-mod acceptance;
+pub(crate) mod acceptance;
 pub(crate) mod api;
 pub(crate) mod backlog;
 pub(crate) mod connections;
@@ -22,11 +22,11 @@ use crate::request::RetryPolicy;
 use crate::request::job::Job;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock, Deadline};
+use acceptance::Acceptance;
 use api::Endpoint;
 use exit::Exit;
 use verdict::{
-    Acceptance, Circumstances, CredentialKind, Disposition, Fate, Retry, Scope, Verdict,
-    is_rate_limit, judge,
+    Circumstances, CredentialKind, Disposition, Fate, Retry, Scope, Verdict, is_rate_limit, judge,
 };
 
 /// What a delivery came to.

@@ -9,11 +9,11 @@ mod tests;
 
 use std::fmt;
 
-use super::acceptance::{accepted_by_status, accepts, judge_success, title_of_page};
+use super::acceptance::{Acceptance, accepted_by_status, accepts, judge_success, title_of_page};
 use super::exit::Exit;
 use crate::http::{Answer, Attempt, Challenge};
 use crate::json;
-use crate::request::{Expect, Form, Show, Target, TokenSource};
+use crate::request::{Form, Target, TokenSource};
 use crate::system::error::{Error, Kind};
 use crate::system::time;
 
@@ -127,17 +127,6 @@ impl Verdict {
     pub(crate) fn blocks_target(&self) -> bool {
         self.scope == Scope::Target || self.disposition == Disposition::Requeue
     }
-}
-
-/// What an answer has to satisfy beyond its status.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Acceptance<'a> {
-    /// What it must say.
-    pub(crate) expect: &'a [Expect],
-    /// Whether it may be a web page.
-    pub(crate) any_answer: bool,
-    /// What is to be picked out of it.
-    pub(crate) show: &'a Show,
 }
 
 /// What a verdict takes into account beside the attempt itself.

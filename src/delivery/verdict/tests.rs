@@ -5,6 +5,7 @@
 use super::*;
 use crate::http::End;
 use crate::json::Pointer;
+use crate::request::{Expect, Show};
 
 fn answer(status: u16, body: &str) -> Answer {
     Answer {
