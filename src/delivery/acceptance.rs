@@ -3,7 +3,7 @@
 mod web_page;
 
 use super::exit::Exit;
-use super::verdict::{Fate, Retry, Verdict, json_of, shortened, status, verdict};
+use super::judge::{Fate, Retry, Verdict, json_of, shortened, status, verdict};
 use crate::http::{Answer, End};
 use crate::json;
 use crate::request::{Expect, Show};

@@ -1,7 +1,7 @@
 //! One job to its outcome: when to retry, and when to stop.
 //!
 //! The loop draws everything from one time limit: fetching the token, every attempt and every wait. It is told the time
-//! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `verdict.rs`;
+//! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `judge.rs`;
 //! a spool takes part through a [`Journal`].
 
 pub(crate) mod acceptance;
@@ -10,9 +10,9 @@ pub(crate) mod backlog;
 pub(crate) mod connections;
 pub(crate) mod exit;
 pub(crate) mod journal;
+pub(crate) mod judge;
 #[cfg(test)]
 mod tests;
-pub(crate) mod verdict;
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::system::time::{self, Clock, Deadline};
 use acceptance::Acceptance;
 use api::Endpoint;
 use exit::Exit;
-use verdict::{
+use judge::{
     Circumstances, CredentialKind, Disposition, Fate, Retry, Scope, Verdict, is_rate_limit, judge,
 };
 

@@ -7,7 +7,7 @@ use super::print;
 use super::terminal::Out;
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
-use crate::delivery::verdict::{Fate, json_of};
+use crate::delivery::judge::{Fate, json_of};
 use crate::http::{Answer, End};
 use crate::json;
 use crate::request::Target;

@@ -15,7 +15,7 @@ use super::terminal::is_terminal;
 use super::{error, failure, hint, info, print, print_line, print_styled, printable};
 use crate::auth::oauth2::TokenExchange;
 use crate::delivery::exit::Exit;
-use crate::delivery::verdict::{Fate, json_of};
+use crate::delivery::judge::{Fate, json_of};
 use crate::delivery::{Event, Outcome};
 use crate::http::Answer;
 use crate::json::{self, Pointer};
