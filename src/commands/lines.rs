@@ -15,7 +15,7 @@ use crate::delivery::acceptance::Acceptance;
 use crate::delivery::api::Api;
 use crate::delivery::backlog::Backlog;
 use crate::delivery::exit::Exit;
-use crate::delivery::judge::Fate;
+use crate::delivery::verdict::Fate;
 use crate::delivery::{Context, Event, NoJournal, Outcome, deliver};
 use crate::document::Document;
 use crate::document::ndjson::{Batch, NdjsonReader, Next};

@@ -10,7 +10,7 @@ use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wai
 use crate::delivery::connections::Connections;
 use crate::delivery::exit::Exit;
 use crate::delivery::journal::{self, SpoolJournal};
-use crate::delivery::judge::{Disposition, Fate};
+use crate::delivery::verdict::{Disposition, Fate};
 use crate::delivery::{Context, Event, Outcome, Spooling, deliver};
 use crate::output::{self, Report};
 use crate::request::SpoolPlan;

@@ -3,7 +3,8 @@
 mod web_page;
 
 use super::exit::Exit;
-use super::judge::{Fate, Retry, Verdict, json_of, shortened, status, verdict};
+use super::judge::shortened;
+use super::verdict::{Fate, Retry, Verdict};
 use crate::http::{Answer, End};
 use crate::json;
 use crate::request::{Expect, Show};
@@ -34,13 +35,13 @@ pub(super) fn title_of_page(answer: &Answer, acceptance: Acceptance) -> Option<S
 
 /// The status says that the document is accepted. The run fails all the same if the answer broke off.
 pub(super) fn accepted_by_status(answer: &Answer) -> Verdict {
-    let accepted = verdict(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
+    let accepted = Verdict::new(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
     match &answer.end {
         End::Broken(why) => Verdict {
             exit: Exit::IoErr,
             why: format!(
                 "the API accepted the document ({}), but its answer broke off after {} bytes: {why}",
-                status(answer),
+                answer.status_and_reason(),
                 answer.body.len()
             ),
             hint: Some("do not send it again; look at what the API made of it".to_owned()),
@@ -52,7 +53,7 @@ pub(super) fn accepted_by_status(answer: &Answer) -> Verdict {
 
 /// A 2xx answer counts as accepted unless it is a web page, or `--expect` or `--pick` says otherwise.
 pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
-    let accepted = verdict(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
+    let accepted = Verdict::new(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
     if let Some(title) = title_of_page(answer, acceptance) {
         let title = match title.is_empty() || answer.repeats_secret {
             true => String::new(),
@@ -60,13 +61,13 @@ pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict 
         };
         let why = format!(
             "the API answered {} with a web page, not an API's answer{title}",
-            status(answer)
+            answer.status_and_reason()
         );
         let hint = "check the URL, and whether a login page, a captive portal or a proxy answers in the API's place; \
                     --any-answer accepts it";
         return Verdict {
             hint: Some(hint.to_owned()),
-            ..verdict(Fate::Refused, Exit::Protocol, Retry::Never, why)
+            ..Verdict::new(Fate::Refused, Exit::Protocol, Retry::Never, why)
         };
     }
     let is_about_body = |expect: &&Expect| !matches!(expect, Expect::Status(_));
@@ -85,11 +86,11 @@ pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict 
         let why = match &answer.end {
             End::Broken(why) => format!(
                 "the API answered {}, but its answer broke off: {why}",
-                status(answer)
+                answer.status_and_reason()
             ),
             _ => format!(
                 "the API answered {}, with more than --max-response holds",
-                status(answer)
+                answer.status_and_reason()
             ),
         };
         let hint = Some("the API has accepted it: look at what it made of it".to_owned());
@@ -107,7 +108,7 @@ pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict 
     let unmet = |fate, why| Verdict {
         fate,
         exit: Exit::Protocol,
-        why: format!("the API answered {}, but {why}", status(answer)),
+        why: format!("the API answered {}, but {why}", answer.status_and_reason()),
         hint: Some(match fate {
             Fate::Accepted => {
                 "the API has accepted it: look at what it says, and at the pointer".to_owned()
@@ -120,7 +121,7 @@ pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict 
     if answer.body.is_empty() && picked.is_none() && expected.iter().all(is_absent) {
         return accepted;
     }
-    let Some(body) = json_of(answer) else {
+    let Some(body) = answer.json() else {
         let fate = match expected.is_empty() {
             true => Fate::Accepted,
             false => Fate::Refused,

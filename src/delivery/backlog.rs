@@ -13,7 +13,7 @@ use super::acceptance::Acceptance;
 use super::connections::Connections;
 use super::exit::Exit;
 use super::journal::{self, SpoolJournal};
-use super::judge::{Disposition, Fate};
+use super::verdict::{Disposition, Fate};
 use super::{Context, Event, Outcome, Spooling, deliver};
 use crate::document::Document;
 use crate::request::job::Job;

@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 
-use super::judge::{Disposition, Fate, Retry, Scope, Verdict};
+use super::verdict::{Disposition, Fate, Retry, Scope, Verdict};
 use super::{Exit, Journal, Outcome, Spooling};
 use crate::document::Document;
 use crate::http::Answer;

@@ -7,127 +7,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 use super::acceptance::{Acceptance, accepted_by_status, accepts, judge_success, title_of_page};
 use super::exit::Exit;
+use super::verdict::{Disposition, Fate, Retry, Scope, Verdict};
 use crate::http::{Answer, Attempt, Challenge};
-use crate::json;
 use crate::request::{Form, Target, TokenSource};
 use crate::system::error::{Error, Kind};
 use crate::system::time;
-
-/// The outcome for a document, as far as it can be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The API took it.
-    Accepted,
-    /// The API will not have it.
-    Refused,
-    /// The API answers, but keeps failing.
-    Unavailable,
-    /// It never left.
-    Unsent,
-    /// The outcome is unknown.
-    Unknown,
-    /// It was not accepted, and is pending in the spool.
-    Spooled,
-}
-
-impl fmt::Display for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Fate::Accepted => "accepted",
-            Fate::Refused => "refused",
-            Fate::Unavailable => "unavailable",
-            Fate::Unsent => "unsent",
-            Fate::Unknown => "unknown",
-            Fate::Spooled => "spooled",
-        })
-    }
-}
-
-/// When trying again is safe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retry {
-    /// Never, or it would not help.
-    Never,
-    /// The API has not processed it.
-    Safe,
-    /// The API may have processed it: only if that is harmless.
-    IfIdempotent,
-    /// The API has not processed it, and wants another token.
-    WithNewToken,
-}
-
-/// Where a message in a spool goes after an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Disposition {
-    /// The API has it: it is removed.
-    Delivered,
-    /// It was not processed, or repeating it is harmless: it stays pending, and a flush tries again.
-    Requeue,
-    /// Another attempt is unsafe or pointless: it is set aside for a person.
-    DeadLetter,
-}
-
-/// What a failure says about other documents for the same target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// Nothing: it concerns this document alone.
-    Message,
-    /// They would fail too: the API is not reached, or cannot process anything now, or the token is refused.
-    Target,
-}
-
-/// The judgement on one attempt.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    /// The outcome for the document.
-    pub(crate) fate: Fate,
-    /// How the run ends if this attempt is the last.
-    pub(crate) exit: Exit,
-    /// Whether another attempt is safe.
-    pub(crate) retry: Retry,
-    /// What went wrong, for people; empty when nothing did.
-    pub(crate) why: String,
-    /// The remedy, where there is one.
-    pub(crate) hint: Option<String>,
-    /// Whether an earlier attempt may have been accepted, of which this one tells nothing.
-    pub(crate) hides_earlier: bool,
-    /// What it says about other documents.
-    pub(crate) scope: Scope,
-    /// Where the message goes, if the document is one of a spool's.
-    pub(crate) disposition: Disposition,
-}
-
-impl Verdict {
-    /// On a document that was not sent by this run, because of the outcome of others or because of another run.
-    pub(crate) fn without_attempt(
-        fate: Fate,
-        disposition: Disposition,
-        exit: Exit,
-        why: String,
-        hint: Option<String>,
-    ) -> Verdict {
-        Verdict {
-            hint,
-            scope: Scope::Target,
-            disposition,
-            ..verdict(fate, exit, Retry::Never, why)
-        }
-    }
-
-    /// Whether the API may have processed the document without saying so.
-    pub(crate) fn may_have_been_accepted(&self) -> bool {
-        self.retry == Retry::IfIdempotent || self.fate == Fate::Unknown
-    }
-
-    /// Whether the messages behind this one have to wait: they would fail too, or they would overtake it.
-    pub(crate) fn blocks_target(&self) -> bool {
-        self.scope == Scope::Target || self.disposition == Disposition::Requeue
-    }
-}
 
 /// What a verdict takes into account beside the attempt itself.
 #[derive(Clone, Debug, Default)]
@@ -206,7 +92,7 @@ pub(super) fn judge(
                     .unwrap_or("the API may have accepted it: check before sending it again, or say --idempotent")
                     .to_owned(),
             ),
-            ..verdict(Fate::Unknown, Exit::IoErr, Retry::IfIdempotent, error.to_string())
+            ..Verdict::new(Fate::Unknown, Exit::IoErr, Retry::IfIdempotent, error.to_string())
         },
         Attempt::Answered(answer) => judge_answer(answer, circumstances, acceptance),
     };
@@ -235,20 +121,6 @@ pub(super) fn judge(
         );
     }
     verdict
-}
-
-/// A verdict without a remedy; [`judge`] decides its scope and disposition when all else is known.
-pub(super) fn verdict(fate: Fate, exit: Exit, retry: Retry, why: String) -> Verdict {
-    Verdict {
-        fate,
-        exit,
-        retry,
-        why,
-        hint: None,
-        hides_earlier: false,
-        scope: Scope::Message,
-        disposition: Disposition::DeadLetter,
-    }
 }
 
 fn scope(attempt: &Attempt) -> Scope {
@@ -296,7 +168,7 @@ fn judge_unsent(error: &Error) -> Verdict {
     };
     Verdict {
         hint: error.remedy().map(str::to_owned),
-        ..verdict(Fate::Unsent, error.kind().into(), retry, error.to_string())
+        ..Verdict::new(Fate::Unsent, error.kind().into(), retry, error.to_string())
     }
 }
 
@@ -380,8 +252,11 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
         .header("location")
         .filter(|_| (300..400).contains(&answer.status));
     let mut why = match location {
-        Some(to) => format!("the API answered {} and points to {to}", status(answer)),
-        None => format!("the API answered {}", status(answer)),
+        Some(to) => format!(
+            "the API answered {} and points to {to}",
+            answer.status_and_reason()
+        ),
+        None => format!("the API answered {}", answer.status_and_reason()),
     };
     if answer.status == 403 && is_rate_limit(answer) {
         why.push_str(": a rate limit");
@@ -400,7 +275,7 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
     }
     Verdict {
         hint: (!hint.is_empty()).then(|| hint.to_owned()),
-        ..verdict(fate, exit, retry, why)
+        ..Verdict::new(fate, exit, retry, why)
     }
 }
 
@@ -436,18 +311,6 @@ fn wants_tls(answer: &Answer) -> bool {
     let start = &answer.body[..answer.body.len().min(1000)];
     let text = String::from_utf8_lossy(start);
     WANTS_TLS.iter().any(|words| text.contains(words))
-}
-
-/// The answer's body, if it is JSON.
-pub(crate) fn json_of(answer: &Answer) -> Option<&str> {
-    let body = std::str::from_utf8(&answer.body).ok()?;
-    json::check(body.as_bytes()).is_ok().then_some(body)
-}
-
-pub(super) fn status(answer: &Answer) -> String {
-    format!("{} {}", answer.status, answer.reason)
-        .trim_end()
-        .to_owned()
 }
 
 pub(super) fn shortened(text: &str, most: usize) -> String {

@@ -10,9 +10,10 @@ pub(crate) mod backlog;
 pub(crate) mod connections;
 pub(crate) mod exit;
 pub(crate) mod journal;
-pub(crate) mod judge;
+mod judge;
 #[cfg(test)]
 mod tests;
+pub(crate) mod verdict;
 
 use std::time::Duration;
 
@@ -25,9 +26,8 @@ use crate::system::time::{self, Clock, Deadline};
 use acceptance::Acceptance;
 use api::Endpoint;
 use exit::Exit;
-use judge::{
-    Circumstances, CredentialKind, Disposition, Fate, Retry, Scope, Verdict, is_rate_limit, judge,
-};
+use judge::{Circumstances, CredentialKind, is_rate_limit, judge};
+use verdict::{Disposition, Fate, Retry, Scope, Verdict};
 
 /// What a delivery came to.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ mod transport;
 use std::net::IpAddr;
 
 use crate::document::Document;
+use crate::json;
 use crate::request::Url;
 use crate::system::error::Error;
 use crate::system::secret::Secret;
@@ -105,6 +106,19 @@ impl Answer {
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The body, if it is JSON.
+    pub(crate) fn json(&self) -> Option<&str> {
+        let body = std::str::from_utf8(&self.body).ok()?;
+        json::check(body.as_bytes()).is_ok().then_some(body)
+    }
+
+    /// `503 Service Unavailable`.
+    pub(crate) fn status_and_reason(&self) -> String {
+        format!("{} {}", self.status, self.reason)
+            .trim_end()
+            .to_owned()
     }
 
     /// The challenges of all `WWW-Authenticate` headers.

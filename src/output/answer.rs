@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{print, print_line};
-use crate::delivery::judge::Fate;
+use crate::delivery::verdict::Fate;
 use crate::http::{Answer, End};
 use crate::system::error::Result;
 use crate::system::secret;

@@ -13,7 +13,7 @@ use super::record::Record;
 use super::report::Report;
 use super::{failure, hint, info, page, print_line};
 use crate::delivery::exit::Exit;
-use crate::delivery::judge::Fate;
+use crate::delivery::verdict::Fate;
 use crate::delivery::{Event, Outcome};
 use crate::request::job::Job;
 use crate::request::{Output, Show, Target};

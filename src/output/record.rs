@@ -7,7 +7,7 @@ use super::print;
 use super::terminal::Out;
 use crate::delivery::Outcome;
 use crate::delivery::exit::Exit;
-use crate::delivery::judge::{Fate, json_of};
+use crate::delivery::verdict::Fate;
 use crate::http::{Answer, End};
 use crate::json;
 use crate::request::Target;
@@ -108,7 +108,7 @@ impl Record<'_> {
         }
         // The JSON of an answer, or the text of one that is not JSON.
         out.write_all(b",\"response\":")?;
-        let response = answer.and_then(json_of);
+        let response = answer.and_then(Answer::json);
         match response {
             Some(response) => write_in_one_line(response, out)?,
             None => out.write_all(b"null")?,

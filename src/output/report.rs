@@ -15,7 +15,7 @@ use super::terminal::is_terminal;
 use super::{error, failure, hint, info, print, print_line, print_styled, printable};
 use crate::auth::oauth2::TokenExchange;
 use crate::delivery::exit::Exit;
-use crate::delivery::judge::{Fate, json_of};
+use crate::delivery::verdict::Fate;
 use crate::delivery::{Event, Outcome};
 use crate::http::Answer;
 use crate::json::{self, Pointer};
@@ -345,7 +345,7 @@ impl Report<'_> {
     fn body(self, answer: &Answer) -> Result<()> {
         let laid_out = self.output.pretty || is_terminal();
         let json = match laid_out || color::is_on_stdout() {
-            true => json_of(answer),
+            true => answer.json(),
             false => None,
         };
         match json {
@@ -360,7 +360,7 @@ impl Report<'_> {
     /// Prints the value at `pointer` on one line: a string without quotes, unless it contains a line break, anything
     /// else as JSON. If there is no such value, the line is empty.
     pub(super) fn pick(self, pointer: &Pointer, outcome: &Outcome) -> Result<()> {
-        let body = outcome.answer.as_ref().and_then(json_of);
+        let body = outcome.answer.as_ref().and_then(Answer::json);
         let found = body.and_then(|body| pointer.pick(body)).unwrap_or_default();
         let text = json::text_of(found);
         if text.is_none() && self.output.pretty && !found.is_empty() {

@@ -5,7 +5,7 @@ use crate::commands::older::Older;
 use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wait_for_target};
 use crate::delivery::connections::Connections;
 use crate::delivery::exit::Exit;
-use crate::delivery::judge::Disposition;
+use crate::delivery::verdict::Disposition;
 use crate::delivery::{Outcome, journal};
 use crate::document::ndjson::Batch;
 use crate::output::Report;
