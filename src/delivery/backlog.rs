@@ -4,9 +4,11 @@
 //! a run that was stopped. Delivery goes on until a message blocks those behind it: the API is not reached, or cannot
 //! process it now, or somebody has to mend something first. What happens is told by [`MessageEvent`]s; nothing is printed here.
 
+mod blocked;
+mod event;
+
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::acceptance::Acceptance;
@@ -17,10 +19,12 @@ use super::verdict::{Disposition, Fate};
 use super::{Context, Event, Outcome, Spooling, deliver};
 use crate::document::Document;
 use crate::request::job::Job;
-use crate::request::{RetryPolicy, Show, Target};
+use crate::request::{RetryPolicy, Show};
 use crate::spool::{Held, Hold, Id, Message, MessageError, Place, STOPPED, Spool, Tag, TargetLock};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::Clock;
+pub(crate) use blocked::{Blocked, End};
+pub(crate) use event::{MessageEvent, Observer};
 
 /// The longest time between two looks at the lock of a target.
 const LONGEST_POLL: Duration = Duration::from_millis(100);
@@ -50,61 +54,6 @@ pub(crate) fn wait_for_target<'a>(
     }
 }
 
-/// What happened to a message.
-pub(crate) enum MessageEvent<'a> {
-    /// A connection for this target is about to be made.
-    Connecting(&'a Target),
-    /// Its delivery goes on.
-    Delivering(&'a Job, Event<'a>),
-    /// The API has it. Its answer may have broken off.
-    Delivered(&'a Message, &'a Outcome),
-    /// It stays pending, and its target is due again in so many seconds.
-    Requeued {
-        /// Which.
-        message: &'a Message,
-        /// What the delivery came to.
-        outcome: &'a Outcome,
-        /// The seconds.
-        wait: u64,
-    },
-    /// It was set aside for a person.
-    DeadLettered {
-        /// Which.
-        message: &'a Message,
-        /// Why.
-        why: &'a str,
-        /// The remedy, where there is one.
-        hint: Option<&'a str>,
-        /// How a run ends for its sake.
-        exit: Exit,
-    },
-    /// It was sent, and then the spool failed.
-    NotMoved {
-        /// Which.
-        message: &'a Message,
-        /// What the delivery came to.
-        outcome: &'a Outcome,
-        /// What the spool says.
-        error: &'a Error,
-    },
-    /// It was sent, with this outcome, which was reported before.
-    Attempted(&'a Job, &'a Outcome),
-    /// It is no message, or a damaged one, and was set aside.
-    SetAside {
-        /// Where it was.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: &'a str,
-        /// How a run ends for its sake.
-        exit: Exit,
-    },
-    /// It stays where it is, because of this.
-    Left(&'a Error),
-}
-
-/// Who is told. An error ends the run.
-pub(crate) type Observer<'a> = &'a mut dyn FnMut(MessageEvent) -> Result<()>;
-
 /// How messages are sent.
 pub(crate) struct Sending<'a> {
     /// How often, and when. Whether that is harmless is each message's to say.
@@ -115,65 +64,6 @@ pub(crate) struct Sending<'a> {
     pub(crate) connections: &'a mut Connections,
     /// Who is told.
     pub(crate) observer: Observer<'a>,
-}
-
-/// How the delivery of a backlog ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// All had their turn.
-    Done,
-    /// A message blocks those behind it.
-    Blocked(Blocked),
-    /// The time limit was reached before all had their turn.
-    TimedOut,
-}
-
-/// Why the messages behind one have to wait.
-#[derive(Debug)]
-pub(crate) struct Blocked {
-    /// As an exit code says it.
-    pub(crate) exit: Exit,
-    /// As a person reads it.
-    pub(crate) why: String,
-    /// The remedy, where there is one.
-    pub(crate) hint: Option<String>,
-}
-
-impl Blocked {
-    fn by(error: &Error) -> Blocked {
-        Blocked {
-            exit: error.kind().into(),
-            why: error.to_string(),
-            hint: error.remedy().map(str::to_owned),
-        }
-    }
-
-    /// By what nobody has to mend.
-    pub(crate) fn because(why: &str) -> Blocked {
-        Blocked {
-            exit: Exit::Ok,
-            why: why.to_owned(),
-            hint: None,
-        }
-    }
-
-    /// As those behind so many `older` documents read it.
-    pub(crate) fn behind(self, older: usize) -> Blocked {
-        let why = match older {
-            0 => self.why,
-            1 => format!("queued behind 1 older document: {}", self.why),
-            count => format!("queued behind {count} older documents: {}", self.why),
-        };
-        Blocked { why, ..self }
-    }
-
-    fn after(outcome: &Outcome) -> Blocked {
-        Blocked {
-            exit: outcome.exit(),
-            why: outcome.why(),
-            hint: outcome.hint().map(str::to_owned),
-        }
-    }
 }
 
 /// What a message leaves for those behind it.
