@@ -43,7 +43,7 @@ pub(crate) fn describe(target: &Target, deadline: Deadline) -> Result<Vec<(Strin
             .iter()
             .filter(|path| can_be_read_again(path))
         {
-            others.extend(header_file(path, deadline)?);
+            others.extend(header_file::read(path, deadline)?);
         }
     }
     let shown = format!("(from {from}, {token})");

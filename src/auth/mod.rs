@@ -4,24 +4,20 @@
 //! the content. Everything ends with the deadline of the delivery, including a FIFO that has no writer and a command
 //! that does not exit.
 
+mod command;
 mod describe;
+mod header_file;
 mod jwt;
 pub(crate) mod oauth2;
 
 use std::fs;
-use std::io::{self, ErrorKind, IsTerminal, Read};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use crate::request::{self, Auth, Form, Target, TokenSource};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::secret::{self, Secret};
-use crate::system::time::{self, Deadline};
+use crate::system::time::Deadline;
 pub(crate) use describe::describe;
 use oauth2::{AccessToken, Tell};
 
@@ -46,7 +42,7 @@ impl Credentials {
             headers.push(header(target, &token.secret)?);
         }
         for path in &target.header_files {
-            headers.extend(header_file(path, deadline)?);
+            headers.extend(header_file::read(path, deadline)?);
         }
         let files = headers.iter().skip(usize::from(token.is_some()));
         if let Some(key) = &target.idempotency_header
@@ -239,7 +235,7 @@ fn at_hand(source: &TokenSource, deadline: Deadline) -> Result<Option<Secret>> {
             let remedy = "put the token into that file, readable by this user alone (chmod 600)";
             secret::unreadable(&format!("reading {origin}"), &why, remedy)
         })?,
-        TokenSource::Command(command) => output_of(command, deadline)?,
+        TokenSource::Command(command) => command::output(command, deadline)?,
     };
     secret::from_bytes(bytes, &origin, TOKEN_ALONE).map(Some)
 }
@@ -310,153 +306,4 @@ fn form_of_file(text: &str, form: &Form) -> Option<&'static str> {
         _ if is_bearer && is_assigned => Some("it assigns the token to a variable, as NAME=TOKEN"),
         _ => None,
     }
-}
-
-/// Reads `Name: value` lines; skips blank lines and lines that start with `#`.
-fn header_file(path: &Path, deadline: Deadline) -> Result<Vec<(String, Secret)>> {
-    let doing = format!("reading the header file '{}'", path.display());
-    const HINT: &str = "write one 'Name: value' a line";
-    let bytes = secret::read_file(path, deadline).map_err(|why| {
-        let remedy =
-            "give the path of a file with one 'Name: value' a line that this user can read";
-        secret::unreadable(&doing, &why, remedy)
-    })?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        Error::new(Kind::Config, format!("{doing}: it is not text in UTF-8")).hint(HINT)
-    })?;
-    let unusable = |line: usize, why: &str| {
-        Error::new(Kind::Config, format!("{doing}: line {line}: {why}")).hint(HINT)
-    };
-    let mut headers = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (name, value) = line
-            .split_once(':')
-            .ok_or_else(|| unusable(number + 1, "there is no colon in it"))?;
-        let (name, value) = (name.trim_end(), value.trim());
-        request::check_header(name, value).map_err(|why| unusable(number + 1, &why))?;
-        let has_scheme = ["authorization", "proxy-authorization"]
-            .iter()
-            .any(|known| name.eq_ignore_ascii_case(known));
-        let secret = match value.split_once(' ') {
-            Some((word, text)) if has_scheme => Secret::with_scheme(word, text),
-            _ => Secret::new(value.to_owned()),
-        };
-        headers.push((name.to_owned(), secret));
-    }
-    Ok(headers)
-}
-
-/// The output of `sh -c command`. At the deadline, the command is killed with all its children. Its failure counts as
-/// temporary: the store that keeps the token may be locked, or down.
-fn output_of(command: &str, deadline: Deadline) -> Result<Vec<u8>> {
-    const DOING: &str = "running --token-command";
-    let failed = |why: &io::Error| {
-        Error::io(Kind::Config, DOING, why).hint("let it print the token and nothing else")
-    };
-    let late = || {
-        Error::new(
-            Kind::Unreached,
-            format!("{DOING}: it did not end in time, and was stopped"),
-        )
-        .hint("run it by hand to see what it is waiting for, or raise --timeout")
-    };
-    // A socket, not a pipe: a read from a socket can have a timeout.
-    let (mut ours, theirs) = UnixStream::pair().map_err(|why| failed(&why))?;
-    // In its own process group, the command can be killed with its children. At a terminal it must stay in ours, so that
-    // it can ask for a passphrase.
-    let own_group = !io::stdin().is_terminal();
-    let mut shell = Command::new("sh");
-    shell
-        .arg("-c")
-        .arg(command)
-        .stdin(Stdio::null())
-        .stdout(OwnedFd::from(theirs));
-    if own_group {
-        shell.process_group(0);
-    }
-    let mut child = shell.spawn().map_err(|why| {
-        let starting = format_args!("{DOING}: starting sh");
-        match why.kind() {
-            // Temporarily too many processes, or too little memory.
-            ErrorKind::WouldBlock | ErrorKind::OutOfMemory => {
-                Error::io(Kind::Unreached, starting, &why)
-                    .hint("raise the limit of processes of this user, or run fewer at a time")
-            }
-            _ => Error::io(Kind::Config, starting, &why)
-                .hint("it needs a shell on this machine: install one, or use --token-file"),
-        }
-    })?;
-    drop(shell); // and with it our copy of the socket's other end
-    let ended =
-        read_socket(&mut ours, deadline).and_then(|bytes| Ok((bytes, wait(&mut child, deadline)?)));
-    let (bytes, status) = match ended {
-        Ok(ended) => ended,
-        Err(why) => {
-            stop(&mut child, own_group);
-            return Err(if why.kind() == ErrorKind::TimedOut {
-                late()
-            } else {
-                failed(&why)
-            });
-        }
-    };
-    let kind = match status.code() {
-        Some(0) => return Ok(bytes),
-        // The shell found no such command, or could not execute it: a retry will not help.
-        Some(126 | 127) => Kind::Config,
-        _ => Kind::Unreached,
-    };
-    Err(Error::new(kind, format!("{DOING}: it failed ({status})"))
-        .hint("run it by hand, as this user and with 'env -i', to see why"))
-}
-
-fn read_socket(socket: &mut UnixStream, deadline: Deadline) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let left = deadline.left();
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        socket.set_read_timeout((left != Duration::MAX).then_some(left))?;
-        match socket.read(&mut buffer) {
-            Ok(0) => return Ok(bytes),
-            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(error) => return Err(error),
-        }
-        if bytes.len() as u64 > secret::TOO_LARGE {
-            return Err(io::Error::other("it printed more than 64 KiB"));
-        }
-    }
-}
-
-/// Waits for a child that has closed its output and so is about to exit.
-fn wait(child: &mut Child, deadline: Deadline) -> io::Result<ExitStatus> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if deadline.is_over() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        time::sleep(Duration::from_millis(1));
-    }
-}
-
-fn stop(child: &mut Child, own_group: bool) {
-    if own_group {
-        // The standard library can signal only a single process; the shell can signal a group.
-        let _ = Command::new("sh")
-            .args(["-c", "kill -KILL \"-$0\"", &child.id().to_string()])
-            .stderr(Stdio::null())
-            .status();
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }
