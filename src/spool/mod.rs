@@ -18,6 +18,7 @@
 //!
 //! This is the only room that locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
 
+mod accept;
 pub(crate) mod checksum;
 mod disk;
 mod duplicates;
@@ -32,16 +33,15 @@ mod target;
 
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::document::Document;
 use crate::system::error::{Error, Kind, Result};
-use crate::system::{guard, time};
-use disk::{entries, private, remedy, sync, sync_dir};
+use crate::system::guard;
+use disk::{entries, remedy, sync_dir};
 pub(crate) use error::MessageError;
 pub(crate) use held::{Held, STOPPED};
 pub(crate) use id::{Id, Tag};
@@ -124,83 +124,6 @@ impl Spool {
             why,
         )
         .hint(remedy(why))
-    }
-
-    /// Takes in a message, under a name behind all that are pending for its target: when this returns, it is on the disk,
-    /// in the place `to`, and held.
-    ///
-    /// # Errors
-    /// [`Kind::Output`], and [`Kind::Input`] when it cannot be seen what is pending; the message is then not in the spool.
-    pub(crate) fn accept(
-        &self,
-        message: &mut Message,
-        body: &Document,
-        to: Place,
-    ) -> Result<Held<'_>> {
-        self.check_limit(body.len())?;
-        let tag = Tag::of(&message.target);
-        let (file, path) = loop {
-            // The clock may have been set back.
-            let micros = time::micros().max(self.newest(&tag)? + 1);
-            message.id = Id::new(micros, &tag);
-            self.newest.replace(Some((tag.clone(), micros)));
-            let path = self.dir.join("tmp").join(&message.id);
-            match self.create_in_tmp(&path, &message.id) {
-                Ok(Some(file)) => break (file, path),
-                Ok(None) => {}
-                Err(why) => return Err(self.failed("making", &path, &why)),
-            }
-        };
-        let written = message.write(body, &mut &file).and_then(|()| sync(&file));
-        if let Err(why) = written {
-            let _ = fs::remove_file(&path);
-            return Err(self.failed("writing", &path, &why));
-        }
-        let target = self.path(to, &message.id);
-        if let Err(why) = fs::rename(&path, &target) {
-            let _ = fs::remove_file(&path);
-            return Err(self.failed("moving", &path, &why));
-        }
-        self.add_bytes(file.metadata().map_or(0, |it| it.len().cast_signed()));
-        if let Err(why) = sync(&file) {
-            let error = self.failed("syncing", &target, &why);
-            return Err(match fs::remove_file(&target) {
-                Ok(()) => error,
-                Err(_) => error.hint(format!(
-                    "it could not be removed either, and may still be delivered: look at '{}' first",
-                    target.display()
-                )),
-            });
-        }
-        Ok(Held {
-            spool: self,
-            id: message.id.clone(),
-            file,
-            place: to,
-            is_synced: true,
-            is_double: false,
-        })
-    }
-
-    /// A new file, locked; `None` when there is a message of that name. A sweep may find it before the lock is on it, and
-    /// remove it: then another one.
-    fn create_in_tmp(&self, path: &Path, id: &Id) -> io::Result<Option<File>> {
-        loop {
-            let file = match private(OpenOptions::new().write(true).create_new(true)).open(path) {
-                Err(why) if why.kind() == ErrorKind::AlreadyExists => return Ok(None),
-                file => file?,
-            };
-            file.lock()?;
-            // A rename would replace it.
-            let exists = |place| fs::symlink_metadata(self.path(place, id)).is_ok();
-            if Place::ALL.into_iter().any(exists) {
-                fs::remove_file(path)?;
-                return Ok(None);
-            }
-            if file.metadata()?.nlink() > 0 {
-                return Ok(Some(file));
-            }
-        }
     }
 
     /// The names in `place`, oldest first.
@@ -331,21 +254,6 @@ impl Spool {
         flushed.map_or(Duration::ZERO, |then| then.elapsed().unwrap_or_default())
     }
 
-    /// Removes what senders that were killed left half written. What cannot be removed now can be later.
-    pub(crate) fn sweep(&self) {
-        let dir = self.dir.join("tmp");
-        for name in entries(&dir).unwrap_or_default() {
-            let path = dir.join(&name);
-            if Id::parse(&name).is_some()
-                && let Ok(Ok((file, _))) = guard::open_own(&path, self.owner)
-                && file.try_lock().is_ok()
-                && file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
-            {
-                let _ = fs::remove_file(&path);
-            }
-        }
-    }
-
     /// What `read` finds in the message called `name`, and the file's length, without a lock; `None` when it is gone.
     pub(crate) fn read_unlocked<T>(
         &self,
@@ -384,42 +292,5 @@ impl Spool {
         removed
             .and_then(|()| sync_dir(&self.dir.join(place.name())))
             .map_err(|why| self.failed("removing", &path, &why))
-    }
-
-    /// What is remembered of the message called `name`.
-    pub(crate) fn retry_state(&self, name: &OsStr) -> RetryState {
-        let mut text = Vec::new();
-        match guard::open_own(&self.dir.join("state").join(name), self.owner) {
-            Ok(Ok((file, metadata)))
-                if !guard::is_exposed(&metadata)
-                    && io::Read::read_to_end(&mut &file, &mut text).is_ok() =>
-            {
-                RetryState::parse(&text).unwrap_or_default()
-            }
-            _ => RetryState::default(),
-        }
-    }
-
-    /// Remembers it, if that can be done: losing it loses nothing. The file is a new one, so that no link is followed.
-    pub(crate) fn save_state(&self, name: impl AsRef<Path>, retries: &RetryState) {
-        let path = self.dir.join("state").join(name);
-        let _ = fs::remove_file(&path);
-        let _ = private(OpenOptions::new().write(true).create_new(true))
-            .open(path)
-            .and_then(|mut file| io::Write::write_all(&mut file, retries.text().as_bytes()));
-    }
-
-    /// Remembers nothing any more.
-    ///
-    /// # Errors
-    /// [`Kind::Output`].
-    pub(crate) fn clear_state(&self, name: &OsStr) -> Result<()> {
-        let path = self.dir.join("state").join(name);
-        match fs::remove_file(&path) {
-            Err(why) if why.kind() != ErrorKind::NotFound => {
-                Err(self.failed("removing", &path, &why))
-            }
-            _ => Ok(()),
-        }
     }
 }

@@ -4,9 +4,18 @@
 //! clock that jumps would let one: waits are lengths, counted from a moment in the past, and every gap between two tries
 //! ages a message by a day at most. A try is a delivery, which may have made several failures.
 
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use super::Spool;
+use super::disk::private;
+use crate::system::error::Result;
+use crate::system::guard;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -151,6 +160,45 @@ impl Backoff {
         self.failures += u64::from(left == 0);
         self.wait = doubled.max(asked.map_or(0, |asked| asked.as_secs().min(DAY)));
         self.last = now;
+    }
+}
+
+impl Spool {
+    /// What is remembered of the message called `name`.
+    pub(crate) fn retry_state(&self, name: &OsStr) -> RetryState {
+        let mut text = Vec::new();
+        match guard::open_own(&self.dir.join("state").join(name), self.owner) {
+            Ok(Ok((file, metadata)))
+                if !guard::is_exposed(&metadata)
+                    && io::Read::read_to_end(&mut &file, &mut text).is_ok() =>
+            {
+                RetryState::parse(&text).unwrap_or_default()
+            }
+            _ => RetryState::default(),
+        }
+    }
+
+    /// Remembers it, if that can be done: losing it loses nothing. The file is a new one, so that no link is followed.
+    pub(crate) fn save_state(&self, name: impl AsRef<Path>, retries: &RetryState) {
+        let path = self.dir.join("state").join(name);
+        let _ = fs::remove_file(&path);
+        let _ = private(OpenOptions::new().write(true).create_new(true))
+            .open(path)
+            .and_then(|mut file| io::Write::write_all(&mut file, retries.text().as_bytes()));
+    }
+
+    /// Remembers nothing any more.
+    ///
+    /// # Errors
+    /// [`Kind::Output`](crate::system::error::Kind::Output).
+    pub(crate) fn clear_state(&self, name: &OsStr) -> Result<()> {
+        let path = self.dir.join("state").join(name);
+        match fs::remove_file(&path) {
+            Err(why) if why.kind() != ErrorKind::NotFound => {
+                Err(self.failed("removing", &path, &why))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
