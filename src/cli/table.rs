@@ -841,12 +841,12 @@ pub(super) const FLAGS: &[Flag] = &[
         short: None,
         value: Some("FILE"),
         group: HelpSection::Lines,
-        verbs: &[Verb::Send],
+        verbs: SENDING,
         brief: "record progress in FILE; go on from there",
         text: "After a kill, a crash or a power cut, the same command line goes on. After a finished run it sends only \
                the lines that were added since; a last line without a line feed is left for the next run. The file of \
-               --lines is known by its inode and its first bytes: if it was rotated or replaced, the run ends with \
-               66.\n\n\
+               --lines is known by its inode, its first bytes and its last ones: if it was rotated, replaced or \
+               truncated, the run ends with 66. With another URL or --method it ends with 64.\n\n\
                Lines are reserved in FILE before they are sent: up to 1000, or on a slow disk those of one second. If a run is \
                killed, the outcome of the reserved lines is unknown. With --idempotent they are sent again with the \
                same idempotency keys. Without it, the next run names them and exits 74; --skip N, with the last of \

@@ -4,13 +4,15 @@
 //! goes on after a failure as far as the rest can be told without it. What is tested is the run's own code: the
 //! document is read, the token fetched, the connection made and secured, and only then no request follows.
 
+use std::path::Path;
+
 use crate::auth::oauth2::TokenExchange;
 use crate::auth::{self, Credentials};
 use crate::delivery::exit::Exit;
-use crate::document::ndjson::{NdjsonReader, Next};
+use crate::document::ndjson::Next;
 use crate::http::{Client, Phase, Probe, TrustOrigin};
 use crate::output::{Mark, Report};
-use crate::request::{Documents, Plan, SpoolPlan, TokenSource};
+use crate::request::{Documents, Lines, Plan, SpoolPlan, TokenSource};
 use crate::spool::Spool;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::lock::Lock;
@@ -41,7 +43,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
             })?;
         }
         Documents::Lines(lines) => {
-            findings.lines(super::read_lines(lines))?;
+            findings.lines(plan, lines)?;
         }
     }
     if let Some(SpoolPlan { dir: path, .. }) = &plan.spool {
@@ -95,10 +97,20 @@ impl Findings<'_> {
         }
     }
 
-    /// All the lines, and the first of those that cannot be sent.
-    fn lines(&mut self, reader: Result<NdjsonReader>) -> Result<()> {
+    /// All the lines that a run would send, and the first of those that cannot be sent.
+    fn lines(&mut self, plan: &Plan, lines: &Lines) -> Result<()> {
         const MAX_SHOWN: u64 = 10;
         let (mut good, mut bad) = (0, 0);
+        let reader = super::read_lines(lines).and_then(|mut reader| {
+            let prefix = super::lines::preview(plan, lines, &mut reader)?;
+            if let Some(path) = lines.resume.as_deref().map(Path::display) {
+                self.ok(&match prefix {
+                    None => format!("no run has used '{path}' yet"),
+                    Some(_) => format!("'{path}' goes on behind line {}", reader.number()),
+                })?;
+            }
+            Ok(reader)
+        });
         let step = reader.and_then(|mut reader| {
             while let Some(next) = reader.next()? {
                 match next {

@@ -35,20 +35,17 @@ use progress::Progress;
 pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
     let mut reader = super::read_lines(lines)?;
     if plan.dry_run {
-        return dry_run(plan, reader, clock);
+        return dry_run(plan, lines, reader, clock);
     }
     if plan.spool.is_some() {
         // What no message can say is told before anything is sent.
         let job = Job::new(plan.target.clone(), plan.key.clone(), Document::empty());
         message(plan, &job, clock)?;
     }
-    let progress = match &lines.resume {
-        None => None,
-        Some(path) => match progress::resume(plan, lines, path, &mut reader)? {
-            Ok(progress) => Some(progress),
-            Err(exit) => return Ok(exit),
-        },
-    };
+    let resume = lines.resume.as_deref();
+    let progress = resume
+        .map(|path| progress::resume(plan, lines, path, &mut reader))
+        .transpose()?;
     if lines.all_or_nothing {
         reader = all_valid(plan, reader)?;
     }
@@ -115,18 +112,40 @@ fn all_valid(plan: &Plan, mut reader: NdjsonReader) -> Result<NdjsonReader> {
 }
 
 /// The first request that would go out.
-fn dry_run(plan: &Plan, mut reader: NdjsonReader, clock: &SystemClock) -> Result<Exit> {
+fn dry_run(
+    plan: &Plan,
+    lines: &Lines,
+    mut reader: NdjsonReader,
+    clock: &SystemClock,
+) -> Result<Exit> {
+    let prefix = preview(plan, lines, &mut reader)?;
     let secrets = super::send::secrets(plan, clock)?;
     match reader.next()? {
         None => Ok(Exit::Ok),
         Some(Next::Document(document, batch)) => {
-            let job = job(plan, None, document, &batch);
-            output::dry_run(&job, plan.key.is_none(), Some(secrets)).map(|()| Exit::Ok)
+            let is_random = plan.key.is_none() && prefix.is_none();
+            let job = job(plan, prefix.as_deref(), document, &batch);
+            output::dry_run(&job, is_random, Some(secrets)).map(|()| Exit::Ok)
         }
         Some(Next::Bad { number, why }) => Err(Error::new(
             Kind::Data,
             format!("checking line {number}: {why}"),
         )),
+    }
+}
+
+/// Goes to where a run would begin. What its idempotency keys would begin with, if an earlier run has decided that.
+///
+/// # Errors
+/// What would keep the run of `--resume` from going on.
+pub(super) fn preview(
+    plan: &Plan,
+    lines: &Lines,
+    reader: &mut NdjsonReader,
+) -> Result<Option<String>> {
+    match &lines.resume {
+        None => Ok(None),
+        Some(path) => progress::preview(plan, lines, path, reader),
     }
 }
 

@@ -172,6 +172,7 @@ impl From<Kind> for Exit {
             Kind::Unreached | Kind::Untrusted => Exit::TempFail,
             Kind::Denied => Exit::NoPerm,
             Kind::Config => Exit::Config,
+            Kind::Interrupted => Exit::IoErr,
         }
     }
 }
@@ -195,6 +196,7 @@ mod tests {
             (Kind::Unreached, 75),
             (Kind::Denied, 77),
             (Kind::Config, 78),
+            (Kind::Interrupted, 74),
         ] {
             assert_eq!(Exit::from(kind).code(), code);
         }

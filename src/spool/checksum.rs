@@ -20,6 +20,11 @@ impl Checksum {
         self.0
     }
 
+    /// As text.
+    pub(crate) fn text(&self) -> String {
+        format!("{:016x}", self.0)
+    }
+
     /// The last line, behind the bytes that were added.
     pub(crate) fn end_mark(&self) -> String {
         format!("\nend {:016x}\n", self.0)

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Denied,
     /// A token, a certificate or a configuration file cannot be used.
     Config,
+    /// An earlier run was interrupted, and the outcome of what it sent is unknown.
+    Interrupted,
 }
 
 /// What stopped us, as a message for the reader of the log.

@@ -63,8 +63,8 @@ _authpost() {
             --no-idempotency-key --spool --spool-limit --expect --any-answer
             --accept-status --cacert --cert --key --proxy -4 --ipv4 -6 --ipv6
             --allow-http --insecure --max-response --lines --group --group-bytes
-            --all-or-nothing --group-format --failed --skip --max-line --rate
-            --pretty --pick
+            --all-or-nothing --group-format --failed --resume --skip --max-line
+            --rate --pretty --pick
         '
         [[ $verb == @(send|check|flush) ]] && options+='
             --timeout --splay --lock --max-time --alert-after -v --verbose
@@ -76,9 +76,6 @@ _authpost() {
         [[ $verb == @(retry|drop) ]] && options+='
             --all
         '
-        [[ $verb == @(send) ]] && options+='
-            --resume --dry-run
-        '
         [[ $verb == @(send|check|flush|retry|drop) ]] && options+='
             -q --quiet
         '
@@ -87,6 +84,9 @@ _authpost() {
         '
         [[ $verb == @(list) ]] && options+='
             --json
+        '
+        [[ $verb == @(send) ]] && options+='
+            --dry-run
         '
         COMPREPLY=($(compgen -W "$options" -- "$word"))
     elif ((COMP_CWORD == 1)); then

@@ -51,7 +51,7 @@ complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry d
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l all-or-nothing -d 'check all lines first; send none if one is bad'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l group-format -x -a 'array ndjson' -d 'how a group is sent [default: array]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l failed -r -F -d 'append to FILE the lines that were not accepted'
-complete -c authpost -n 'not __fish_seen_subcommand_from check flush list show retry drop' -l resume -r -F -d 'record progress in FILE; go on from there'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l resume -r -F -d 'record progress in FILE; go on from there'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l skip -x -d 'skip the first N lines'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l max-line -x -d 'longest line to send [default: 16M]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l rate -x -d 'send at most N lines or groups per second'

@@ -1,7 +1,9 @@
 //! `--resume`: a run over lines goes on where the last one ended, however that ended.
-use crate::support::{Conn, Dir, Request, Response, Runner, Server, Signal, conn, dir, need, test};
+use crate::support::{Dir, Request, Response, Runner, Server, Signal, conn, dir, need, test};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 fn run(dir: &Dir, url: &str) -> Runner {
     test()
@@ -23,7 +25,19 @@ fn bodies(server: &Server) -> Vec<String> {
 }
 
 fn ok() -> Server {
-    Server::handler(|_| Response::json(200, "{}"))
+    stalling_at(&[])
+}
+
+/// Answers all requests but these, counted from 1.
+fn stalling_at(numbers: &'static [usize]) -> Server {
+    let count = AtomicUsize::new(0);
+    Server::handler(move |_| {
+        let wait = match numbers.contains(&(count.fetch_add(1, Ordering::SeqCst) + 1)) {
+            true => Duration::from_secs(3600),
+            false => Duration::ZERO,
+        };
+        Response::json(200, "{}").after(wait)
+    })
 }
 
 #[test]
@@ -44,11 +58,11 @@ fn only_what_was_added_is_sent() {
 fn a_run_that_stopped_goes_on_there() {
     let dir = dir();
     dir.write("in", "1\n2\n3\n", 0o600);
-    let server = Server::script([conn()
-        .read()
-        .reply_json(200, "{}")
-        .read()
-        .reply_json(503, "{}")]);
+    let answers = |[first, second]: [u16; 2]| {
+        let first = conn().read().reply_json(first, "{}");
+        first.read().reply_json(second, "{}")
+    };
+    let server = Server::script([answers([200, 503]), answers([200, 200])]);
     run(&dir, server.url("/"))
         .arg("--tries=1")
         .run()
@@ -56,9 +70,8 @@ fn a_run_that_stopped_goes_on_there() {
             "authpost: line 2: the API answered 503 Service Unavailable\n  {}\n1 accepted, *\n",
         )
         .code(69);
-    let server = ok();
     run(&dir, server.url("/")).run().code(0);
-    assert_eq!(bodies(&server), ["2", "3"]);
+    assert_eq!(bodies(&server), ["1", "2", "2", "3"]);
 }
 
 fn keys(requests: &[Request]) -> Vec<String> {
@@ -66,24 +79,28 @@ fn keys(requests: &[Request]) -> Vec<String> {
     requests.iter().map(key).collect()
 }
 
-/// A run that was killed while line 3 of 4 was under way.
-fn killed(dir: &Dir, options: &[&str]) -> Vec<String> {
+/// The server of a run that was killed while line 3 of 4 was under way.
+fn killed(dir: &Dir, options: &[&str]) -> Server {
     dir.write("in", "1\n2\n3\n4\n", 0o600);
-    let answer = |conn: Conn| conn.read().reply_json(200, "{}");
-    let server = Server::script([answer(answer(conn())).read().stall()]);
-    let running = run(dir, server.url("/")).args(options).spawn();
-    let requests = server.wait_for(3);
+    let server = stalling_at(&[3]);
+    kill_at(&server, 3, run(dir, server.url("/")).args(options));
+    server
+}
+
+/// Kills the run when the server has seen this many requests.
+fn kill_at(server: &Server, requests: usize, run: Runner) {
+    let running = run.spawn();
+    server.wait_for(requests);
     running.kill(Signal::KILL);
     running.wait().signal(Signal::KILL);
-    keys(&requests)
 }
 
 #[test]
 fn lines_that_a_killed_run_may_have_sent_are_named_and_not_sent() {
     let dir = dir();
-    killed(&dir, &[]);
+    let server = killed(&dir, &[]);
     for _ in 0..2 {
-        run(&dir, Server::never().url("/"))
+        run(&dir, server.url("/"))
             .run()
             .stderr_like(
                 "authpost: the last run was interrupted: the API may have processed lines 3 to 4\n\
@@ -91,67 +108,273 @@ fn lines_that_a_killed_run_may_have_sent_are_named_and_not_sent() {
             )
             .code(74);
     }
-    let server = ok();
     run(&dir, server.url("/")).arg("--skip=3").run().code(0);
     run(&dir, server.url("/")).arg("--skip=3").run().code(0);
     run(&dir, server.url("/")).run().code(0);
-    assert_eq!(bodies(&server), ["4"]);
+    assert_eq!(bodies(&server), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn a_skip_that_was_followed_decides_nothing_a_second_time() {
+    let dir = dir();
+    dir.write("in", "1\n2\n3\n4\n", 0o600);
+    let server = stalling_at(&[3, 4]);
+    kill_at(&server, 3, run(&dir, server.url("/")));
+    let again = || run(&dir, server.url("/")).arg("--skip=3");
+    kill_at(&server, 4, again());
+    again()
+        .run()
+        .stderr(
+            "authpost: the last run was interrupted: the API may have processed line 4\n\
+             hint: ask the API, and go on behind the last line that it has: --skip 4; \
+             if it has none of them, remove 'state' and say --skip 3\n",
+        )
+        .code(74);
+    run(&dir, server.url("/")).arg("--skip=4").run().code(0);
+    assert_eq!(bodies(&server), ["1", "2", "3", "4"]);
 }
 
 #[test]
 fn with_idempotent_they_are_sent_again_under_their_keys() {
     let dir = dir();
-    let before = killed(&dir, &["--idempotent"]);
-    let server = ok();
+    let server = killed(&dir, &["--idempotent"]);
     run(&dir, server.url("/")).arg("--idempotent").run().code(0);
     let requests = server.requests();
-    let again: Vec<_> = requests
-        .iter()
-        .map(|r| (r.text(), r.header("idempotency-key").unwrap()))
-        .collect();
-    let last = again[1].1;
-    assert_eq!(again, [("3", before[2].as_str()), ("4", last)]);
-    assert!(last.ends_with("-4") && last.len() > 36, "{last}");
+    let keys = keys(&requests);
+    assert_eq!(bodies(&server), ["1", "2", "3", "3", "4"]);
+    assert_eq!(keys[2], keys[3]);
+    assert!(keys[4].ends_with("-4") && keys[4].len() > 36, "{keys:?}");
+}
+
+#[test]
+fn lines_whose_keys_would_be_others_are_not_sent_again() {
+    let dir = dir();
+    let server = killed(&dir, &["--idempotent", "--idempotency-key=a"]);
+    for other in [
+        &["--idempotency-key=b"][..],
+        &[],
+        &["--idempotency-key=a", "--idempotency-header=K"],
+        &["--no-idempotency-key"],
+        &["--idempotency-key=a", "--max-line=100"],
+    ] {
+        run(&dir, server.url("/"))
+            .arg("--idempotent")
+            .args(other)
+            .run()
+            .stderr(
+                "authpost: the last run was interrupted: the API may have processed lines 3 to 4\n\
+                 hint: repeat the last run's --group, --max-line and --idempotency options to send them again; \
+                 or ask the API, and go on behind the last line that it has: --skip 2 to --skip 4\n",
+            )
+            .code(74);
+    }
+    run(&dir, server.url("/"))
+        .args(["--idempotent", "--idempotency-key=a"])
+        .run()
+        .code(0);
+    assert_eq!(
+        keys(&server.requests()),
+        ["a-1", "a-2", "a-3", "a-3", "a-4"]
+    );
+    // New lines may have new keys.
+    append(&dir, "5\n");
+    run(&dir, server.url("/"))
+        .arg("--idempotency-key=b")
+        .run()
+        .code(0);
+    assert_eq!(keys(&server.requests())[5..], ["b-5"]);
+}
+
+#[test]
+fn another_target_is_an_error_that_says_so() {
+    let dir = dir();
+    let server = killed(&dir, &[]);
+    let other = |options: &[&str], remedy: &str| {
+        test()
+            .in_dir(&dir)
+            .args(["--no-auth", "--lines=in", "--resume=state"])
+            .args(options)
+            .run()
+            .stderr(format!(
+                "authpost: resuming from 'state': the last run had another URL or --method\n\
+                 hint: give each API a --resume file of its own{remedy}\n"
+            ))
+            .code(64);
+    };
+    let with = server.url("/?b");
+    other(&["--skip=3", with], "");
+    other(&["--idempotent", with], "");
+    run(&dir, server.url("/")).arg("--skip=3").run().code(0);
+    let moved = "; if the API has moved, remove 'state', and go on with --skip 4";
+    for options in [
+        &[with][..],
+        &["--method=PUT", server.url("/")],
+        &["--dry-run", with],
+    ] {
+        other(options, moved);
+    }
+    assert_eq!(server.count(), 4);
 }
 
 #[test]
 fn another_input_is_an_error_that_says_so() {
-    let changes: [fn(&Dir); 3] = [
-        |dir| {
+    let log = |word: &str, from: usize| -> String {
+        let line = |n| format!("{{\"{word}\":\"{:0100}\"}}\n", from + n);
+        "1\n2\n".to_owned() + &(0..100).map(line).collect::<String>()
+    };
+    let first = log("a", 0);
+    let changes: [&dyn Fn(&Dir); 5] = [
+        &|dir| {
             fs::rename(dir.join("in"), dir.join("in.1")).unwrap();
-            dir.write("in", "1\n2\n3\n", 0o600);
+            dir.write("in", &*first, 0o600);
         },
-        |dir| fs::write(dir.join("in"), "1\n").unwrap(),
-        |dir| fs::write(dir.join("in"), "7\n8\n9\n").unwrap(),
+        &|dir| fs::write(dir.join("in"), "1\n").unwrap(),
+        &|dir| fs::write(dir.join("in"), first.replace("1\n2\n", "3\n4\n")).unwrap(),
+        // logrotate's copytruncate: it begins as before, and is longer again.
+        &|dir| fs::write(dir.join("in"), log("a", 7) + "1\n").unwrap(),
+        &|dir| fs::write(dir.join("in"), log("b", 0)).unwrap(),
     ];
     for change in changes {
         let (server, dir) = (ok(), dir());
-        dir.write("in", "1\n2\n", 0o600);
+        dir.write("in", &*first, 0o600);
         run(&dir, server.url("/")).run().code(0);
         change(&dir);
-        run(&dir, Server::never().url("/"))
+        run(&dir, server.url("/"))
             .run()
             .stderr(
                 "authpost: resuming from 'state': 'in' is not the file that the last run read; it was rotated or replaced\n\
                  hint: remove 'state' to send it from its first line\n",
             )
             .code(66);
+        assert_eq!(server.count(), 102);
     }
 }
 
 #[test]
 fn what_is_no_file_of_resume_is_left_alone() {
+    let whole = {
+        let (server, dir) = (ok(), dir());
+        dir.write("in", "1\n", 0o600);
+        run(&dir, server.url("/")).run().code(0);
+        fs::read(dir.join("state")).unwrap()
+    };
+    let damaged = (
+        "it is damaged",
+        "ask the API for the last line that it has, remove 'state', and go on behind that line with --skip",
+    );
+    let mut edited = whole.clone();
+    for at in [100, 4196] {
+        edited[at] ^= 1;
+    }
+    let cases = [
+        (
+            b"something else".to_vec(),
+            (
+                "it is no file of --resume",
+                "give --resume a file of its own",
+            ),
+        ),
+        (
+            b"{\"authpost_resume\":1,\"count\":2".to_vec(),
+            (
+                "another version of authpost wrote it",
+                "use that version, or ask the API for the last line that it has, remove 'state', \
+                 and go on behind that line with --skip",
+            ),
+        ),
+        (whole[..4096].to_vec(), damaged),
+        (whole[..100].to_vec(), damaged),
+        (edited, damaged),
+    ];
+    for (content, (why, remedy)) in cases {
+        let dir = dir();
+        dir.write("in", "1\n", 0o600);
+        dir.write("state", &*content, 0o600);
+        run(&dir, Server::never().url("/"))
+            .run()
+            .stderr(format!(
+                "authpost: opening the file of --resume 'state': {why}\nhint: {remedy}\n"
+            ))
+            .code(73);
+        assert_eq!(fs::read(dir.join("state")).unwrap(), content);
+    }
+}
+
+#[test]
+fn the_input_is_no_file_of_resume() {
     let dir = dir();
-    dir.write("in", "1\n", 0o600);
-    dir.write("state", "something else", 0o600);
-    run(&dir, Server::never().url("/"))
+    dir.write("in", "", 0o600);
+    test()
+        .in_dir(&dir)
+        .args([
+            "--no-auth",
+            "--lines=in",
+            "--resume=in",
+            Server::never().url("/"),
+        ])
         .run()
         .stderr(
-            "authpost: opening the file of --resume 'state': it is no file of --resume\n\
+            "authpost: opening the file of --resume 'in': --lines reads from it\n\
              hint: give --resume a file of its own\n",
         )
         .code(73);
-    assert_eq!(dir.read("state"), "something else");
+    assert_eq!(dir.read("in"), "");
+}
+
+#[test]
+fn a_dry_run_and_check_show_where_it_would_go_on() {
+    let dir = dir();
+    dir.write("in", "1\n2\n3\nx\n", 0o600);
+    let server = stalling_at(&[3]);
+    let url = server.url("/");
+    let dry_run = || run(&dir, url).arg("--dry-run");
+    let check = || {
+        test().in_dir(&dir).args([
+            "check",
+            "--no-auth",
+            "--lines",
+            "in",
+            "--resume",
+            "state",
+            url,
+        ])
+    };
+    dry_run()
+        .run()
+        .stdout_like("POST / **(a random UUID)\n\n1\n")
+        .code(0);
+    check()
+        .run()
+        .stdout_like(
+            "ok    POST *\nok    no run has used 'state' yet\nFAIL  line 4: *\nFAIL  1 of 4 lines **",
+        )
+        .code(65);
+    assert_eq!(dir.list(), ["in"]);
+    kill_at(&server, 3, run(&dir, url).arg("--idempotency-key=k"));
+    let state = fs::read(dir.join("state")).unwrap();
+    let unknown = "the last run was interrupted: the API may have processed lines 3 to 4";
+    dry_run()
+        .run()
+        .stderr_like(&format!("authpost: {unknown}\nhint: *\n"))
+        .code(74);
+    check()
+        .run()
+        .stdout_like(&format!("ok    POST *\nFAIL  {unknown}; ask the API, **"))
+        .code(74);
+    dry_run()
+        .args(["--idempotent", "--idempotency-key=k"])
+        .run()
+        .stdout_like("POST / **: k-3\n\n3\n")
+        .code(0);
+    check()
+        .arg("--skip=3")
+        .run()
+        .stdout_like(
+            "ok    POST *\nok    'state' goes on behind line 3\nFAIL  line 4: *\nFAIL  1 of 1 lines **",
+        )
+        .code(65);
+    assert!(fs::read(dir.join("state")).unwrap() == state);
+    assert_eq!(server.count(), 3);
 }
 
 #[test]
@@ -250,73 +473,67 @@ fn failed_lines_are_on_disk_before_the_next_line_is_sent() {
     }
     assert_eq!(sent, 3, "{trace}");
     // They are settled.
-    run(&dir, Server::never().url("/"))
+    run(&dir, server.url("/"))
         .args(["--failed", "f"])
         .run()
         .code(0);
     assert_eq!(dir.read("f"), "{,\n{\"line\":3}\n");
 }
 
-/// A run in groups of two that was killed while the second one was under way; then the input grew.
-fn killed_in_groups(dir: &Dir, options: &[&str]) -> Vec<String> {
+/// The server of a run in groups of two that was killed while the second one was under way; then the input grew.
+fn killed_in_groups(dir: &Dir, options: &[&str]) -> Server {
     dir.write("in", "1\n2\n3\n", 0o600);
-    let server = Server::script([conn().read().reply_json(200, "{}").read().stall()]);
-    let running = run(dir, server.url("/"))
-        .arg("--group=2")
-        .args(options)
-        .spawn();
-    let requests = server.wait_for(2);
-    running.kill(Signal::KILL);
-    running.wait().signal(Signal::KILL);
+    let server = stalling_at(&[2]);
+    let run = run(dir, server.url("/")).arg("--group=2").args(options);
+    kill_at(&server, 2, run);
     append(dir, "4\n5\n");
-    keys(&requests)
+    server
 }
 
 #[test]
 fn groups_are_sent_again_as_they_were() {
     let dir = dir();
-    let before = killed_in_groups(&dir, &["--idempotent"]);
+    let server = killed_in_groups(&dir, &["--idempotent"]);
     // Other groups would have other keys, and another format another body under the same key.
     for other in [&["--group=3"][..], &["--group=2", "--group-format=ndjson"]] {
-        run(&dir, Server::never().url("/"))
+        run(&dir, server.url("/"))
             .arg("--idempotent")
             .args(other)
             .run()
             .stderr_like(
-                "authpost: the last run was interrupted: the API may have processed lines * to 3\n*\n",
+                "authpost: the last run was interrupted: the API may have processed line* 3\n*\n",
             )
             .code(74);
     }
-    let server = ok();
     for _ in 0..2 {
         run(&dir, server.url("/"))
             .args(["--idempotent", "--group=2"])
             .run()
             .code(0);
     }
-    assert_eq!(bodies(&server), ["[1,2]", "[3]", "[4,5]"]);
-    assert_eq!(keys(&server.requests())[..2], before);
+    assert_eq!(bodies(&server), ["[1,2]", "[3]", "[1,2]", "[3]", "[4,5]"]);
+    let keys = keys(&server.requests());
+    assert_eq!(keys[..2], keys[2..4]);
 }
 
 #[test]
 fn groups_go_on_behind_the_line_that_skip_names() {
     let dir = dir();
-    killed_in_groups(&dir, &[]);
-    run(&dir, Server::never().url("/"))
+    let server = killed_in_groups(&dir, &[]);
+    run(&dir, server.url("/"))
         .arg("--group=2")
         .run()
         .stderr_like(
-            "authpost: the last run was interrupted: the API may have processed lines * to 3\n*\n",
+            "authpost: the last run was interrupted: the API may have processed line* 3\n*\n",
         )
         .code(74);
-    let server = ok();
     for _ in 0..2 {
         run(&dir, server.url("/"))
             .args(["--group=2", "--skip=3"])
             .run()
             .code(0);
     }
-    assert_eq!(bodies(&server), ["[4,5]"]);
+    assert_eq!(bodies(&server), ["[1,2]", "[3]", "[4,5]"]);
 }
 
 #[test]

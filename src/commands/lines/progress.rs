@@ -2,31 +2,25 @@
 //!
 //! Lines are reserved before they are sent: the file says up to which line a run may have come before it sends the first
 //! of them. After a crash, the lines between the last settled one and the last reserved one may have been sent, and no
-//! others. The file has two slots, written in turn, each with a checksum: when a power cut tears one, the other holds.
+//! others.
 
 mod input;
+mod state;
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use crate::delivery::exit::Exit;
-use crate::document::GroupFormat;
-use crate::document::ndjson::{Group, NdjsonReader};
-use crate::output;
+use crate::document::ndjson::NdjsonReader;
+use crate::request::job::Key;
 use crate::request::{Lines, Plan};
-use crate::spool::checksum::{Checksum, END_MARK};
+use crate::spool::checksum::Checksum;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::guard;
 use crate::system::time::{Clock, SystemClock};
 use input::Input;
-
-/// A slot is a page of its own.
-const SLOT: u64 = 4096;
+use state::{Found, State, load};
 
 /// How many lines are reserved at most where the disk is fast, and for how long in any case.
 const MOST: u64 = 1000;
@@ -34,32 +28,6 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// A disk is slow where a sync takes more than this part of the time for which lines are reserved.
 const PART: u32 = 20;
-
-/// What every slot begins with.
-const MAGIC: &str = "{\"authpost_resume\":1,";
-
-/// What a slot says.
-#[derive(Clone, Debug)]
-struct State {
-    device: u64,
-    inode: u64,
-    /// The checksum of the first `sample` bytes of the input.
-    sample: u64,
-    sum: String,
-    /// What the idempotency keys begin with.
-    prefix: String,
-    /// The `--skip` that the first run was given: another one is about the lines that are unknown.
-    skip: Option<u64>,
-    /// The last settled line, and where it ends in the input.
-    settled: u64,
-    offset: u64,
-    /// The last line that may have been sent.
-    reserved: u64,
-    /// Where the complete lines of the input ended when the lines were reserved.
-    end: u64,
-    /// Lines and bytes of a group, and 1 if it is sent as NDJSON.
-    group: (u64, u64, u64),
-}
 
 /// The file of `--resume`, locked as long as this value lives.
 #[derive(Debug)]
@@ -76,131 +44,265 @@ pub(super) struct Progress {
     cost: Duration,
 }
 
-/// Lines of an earlier run that may have been sent, from the first to the last.
-type Unknown = (u64, u64);
-
-/// Goes to where the last run came; or tells of the lines that it may have sent, and how this run ends then.
+/// Goes to where the last run came, and takes the file of `--resume` for this one.
 ///
 /// # Errors
-/// [`Kind::Usage`] when the lines come from no regular file; and those of [`Progress::open`].
+/// Those of [`Resumption::state`], and [`Kind::Output`] if the file cannot be made.
 pub(super) fn resume(
     plan: &Plan,
     lines: &Lines,
     path: &Path,
     reader: &mut NdjsonReader,
-) -> Result<std::result::Result<Progress, Exit>> {
-    if !reader.is_file() {
-        let why = "reading the lines: --resume needs a regular file";
-        return Err(Error::new(Kind::Usage, why).hint("write them to a file first"));
+) -> Result<Progress> {
+    let resumption = Resumption { plan, lines, path };
+    let file = guard::open_lock(path).map_err(|why| resumption.cannot_use(&why))?;
+    let (state, count) = resumption.state(Some(&file), reader)?;
+    if count == 0 {
+        // The new file must still have its name when a line that it reserves has been sent.
+        File::open(parent(path))
+            .and_then(|dir| dir.sync_all())
+            .map_err(|why| resumption.cannot_use(&why))?;
     }
-    let resend = plan.policy.idempotent;
-    let opened = Progress::open(path, reader, lines.skip, lines.group, resend)?;
-    Ok(opened.map_err(|(first, last)| {
-        let why = format!(
-            "the last run was interrupted: the API may have processed lines {first} to {last}"
-        );
-        let remedy = format!(
-            "ask the API, and go on behind the last line that it has: --skip {} to --skip {last}",
-            first - 1
-        );
-        output::error(&Error::new(Kind::Input, why).hint(remedy));
-        Exit::IoErr
-    }))
+    Ok(Progress {
+        file,
+        path: path.to_owned(),
+        state,
+        count,
+        ahead: 1,
+        saved: Duration::ZERO,
+        cost: Duration::ZERO,
+    })
 }
 
-impl Progress {
-    /// Opens the file at `path`, and goes to where the last run over the input of `reader` came. Or says which lines of
-    /// that run may have been sent, where they must not be `resend` and no `skip` goes behind them.
+/// Goes to where a run would go on, and changes nothing. What the idempotency keys would begin with, if an earlier run has
+/// decided that.
+///
+/// # Errors
+/// Those of [`Resumption::state`].
+pub(super) fn preview(
+    plan: &Plan,
+    lines: &Lines,
+    path: &Path,
+    reader: &mut NdjsonReader,
+) -> Result<Option<String>> {
+    let resumption = Resumption { plan, lines, path };
+    let file = match fs::symlink_metadata(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => File::open(parent(path)).map(|_| None),
+        _ => guard::open_lock(path).map(Some),
+    };
+    let file = file.map_err(|why| resumption.cannot_use(&why))?;
+    let (state, count) = resumption.state(file.as_ref(), reader)?;
+    Ok((count > 0).then_some(state.prefix))
+}
+
+/// A run that is to go on where the last one ended.
+struct Resumption<'a> {
+    plan: &'a Plan,
+    lines: &'a Lines,
+    path: &'a Path,
+}
+
+impl Resumption<'_> {
+    /// What the file says, and how often it was written; a fresh state where there is none. `reader` is then where this
+    /// run goes on.
     ///
     /// # Errors
-    /// [`Kind::Output`] when the file cannot be used, [`Kind::Unreached`] while another run uses it, and [`Kind::Input`]
-    /// when the input is another one than the last time.
-    fn open(
-        path: &Path,
-        reader: &mut NdjsonReader,
-        skip: Option<u64>,
-        group: Option<Group>,
-        resend: bool,
-    ) -> Result<std::result::Result<Progress, Unknown>> {
-        let doing = format!("opening the file of --resume '{}'", path.display());
-        let cannot = |why: io::Error| {
-            Error::io(Kind::Output, &doing, &why)
-                .hint("give --resume a file that this user can write, on a disk of this machine")
+    /// [`Kind::Output`] when the file cannot be used, [`Kind::Unreached`] while another run uses it, [`Kind::Usage`] when
+    /// the lines come from no regular file or go to another target than the last time, [`Kind::Input`] when the input is
+    /// another one, and [`Kind::Interrupted`] when the last run may have sent lines that must not be sent again.
+    fn state(&self, file: Option<&File>, reader: &mut NdjsonReader) -> Result<(State, u64)> {
+        if !reader.is_file() {
+            let why = "reading the lines: --resume needs a regular file";
+            return Err(Error::new(Kind::Usage, why).hint("write them to a file first"));
+        }
+        let unreadable =
+            |why: io::Error| Error::io(Kind::Input, format!("reading {}", reader.origin()), &why);
+        let input = Input::of(reader.file()).map_err(unreadable)?;
+        let found = file.map(|file| self.load(file, reader)).transpose()?;
+        let (mut state, count) = match found.flatten() {
+            Some(found) => found,
+            None => (self.fresh(&input), 0),
         };
-        let file = guard::open_lock(path).map_err(cannot)?;
+        if state.target != self.target() {
+            return Err(self.other_target(&state));
+        }
+        if !input.is_that_of(&state).map_err(unreadable)? {
+            return Err(self.other_input(reader));
+        }
+        let is_unclean = state.reserved > state.settled;
+        let unknown = state.settled..=state.reserved;
+        let skip = self.lines.skip;
+        let decided = skip.filter(|skip| state.skip != Some(*skip) && unknown.contains(skip));
+        let resend = self.plan.policy.idempotent && state.keying == self.keying();
+        let behind = match (is_unclean, decided) {
+            (true, Some(decided)) => {
+                // What this run sends is reserved anew, and the same --skip, given once more, decides nothing about it.
+                (state.skip, state.reserved) = (Some(decided), decided);
+                decided
+            }
+            (true, None) if resend => state.settled,
+            (true, None) => {
+                // Not all that were reserved need exist.
+                reader.go_to((state.offset, state.settled), state.reserved, state.end)?;
+                return Err(self.unknown(&state, reader.number()));
+            }
+            (false, _) => state.settled.max(skip.unwrap_or(0)),
+        };
+        // Lines that are sent again go out as they did before, and no others with them.
+        if !is_unclean || decided.is_some() {
+            state.end = input.complete_lines().map_err(unreadable)?;
+            state.sum = input.sum(state.end).map_err(unreadable)?;
+            state.keying = self.keying();
+        }
+        reader.go_to((state.offset, state.settled), behind, state.end)?;
+        (state.settled, state.offset) = (behind, reader.offset());
+        Ok((state, count))
+    }
+
+    /// Locks the file and reads it; `None` for a new one.
+    fn load(&self, file: &File, reader: &NdjsonReader) -> Result<Option<(State, u64)>> {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::new(
                     Kind::Unreached,
-                    format!("{doing}: another run uses it"),
+                    format!("{}: another run uses it", self.doing()),
                 ));
             }
-            Err(TryLockError::Error(why)) => return Err(cannot(why)),
+            Err(TryLockError::Error(why)) => return Err(self.cannot_use(&why)),
         }
-        let group = group.map_or((0, 0, 0), |group| {
-            let is_ndjson = matches!(group.format, GroupFormat::Ndjson);
-            (group.lines as u64, group.bytes as u64, is_ndjson.into())
-        });
-        let unreadable =
-            |why: io::Error| Error::io(Kind::Input, format!("reading {}", reader.origin()), &why);
-        let input = Input::of(reader.file()).map_err(unreadable)?;
-        let (state, count) = match load(&file).map_err(cannot)? {
-            Found::Nothing => {
-                let fresh = input.fresh(skip, group).map_err(unreadable)?;
-                fs::File::open(parent(path))
-                    .and_then(|dir| dir.sync_all())
-                    .map_err(cannot)?;
-                (fresh, 0)
-            }
-            Found::Foreign => {
-                let why = format!("{doing}: it is no file of --resume");
-                return Err(Error::new(Kind::Output, why).hint("give --resume a file of its own"));
-            }
-            Found::State(state, count) => (state, count),
+        let from_scratch = "ask the API for the last line that it has";
+        let (why, remedy) = match load(file).map_err(|why| self.cannot_use(&why))? {
+            _ if reader.comes_from(file) => (
+                "--lines reads from it",
+                "give --resume a file of its own".to_owned(),
+            ),
+            Found::State(state, count) => return Ok(Some((state, count))),
+            Found::Nothing => return Ok(None),
+            Found::Foreign => (
+                "it is no file of --resume",
+                "give --resume a file of its own".to_owned(),
+            ),
+            Found::Damaged => (
+                "it is damaged",
+                format!(
+                    "{from_scratch}, remove '{}', and go on behind that line with --skip",
+                    self.path.display()
+                ),
+            ),
+            Found::OtherVersion => (
+                "another version of authpost wrote it",
+                format!(
+                    "use that version, or {from_scratch}, remove '{}', and go on behind that line with --skip",
+                    self.path.display()
+                ),
+            ),
         };
-        if !input.is_that_of(&state).map_err(unreadable)? {
-            let why = format!(
-                "resuming from '{}': {} is not the file that the last run read; it was rotated or replaced",
-                path.display(),
-                reader.origin()
-            );
-            let remedy = format!("remove '{}' to send it from its first line", path.display());
-            return Err(Error::new(Kind::Input, why).hint(remedy));
-        }
-        let mut progress = Progress {
-            file,
-            path: path.to_owned(),
-            state,
-            count,
-            ahead: 1,
-            saved: Duration::ZERO,
-            cost: Duration::ZERO,
-        };
-        let state = &mut progress.state;
-        let is_unclean = state.reserved > state.settled;
-        let unknown = state.settled..=state.reserved;
-        let decided = skip.filter(|skip| state.skip != Some(*skip) && unknown.contains(skip));
-        let behind = match (is_unclean, decided) {
-            (true, Some(decided)) => decided,
-            (true, None) if resend && state.group == group => state.settled,
-            (true, None) => {
-                // Not all that were reserved need exist.
-                reader.go_to((state.offset, state.settled), state.reserved, state.end)?;
-                return Ok(Err((state.settled + 1, reader.number())));
-            }
-            (false, _) => state.settled.max(skip.unwrap_or(0)),
-        };
-        // Lines that are sent again are grouped as they were.
-        if !is_unclean || decided.is_some() {
-            state.end = input.complete_lines().map_err(unreadable)?;
-            state.group = group;
-        }
-        reader.go_to((state.offset, state.settled), behind, state.end)?;
-        (state.settled, state.offset) = (behind, reader.offset());
-        Ok(Ok(progress))
+        Err(Error::new(Kind::Output, format!("{}: {why}", self.doing())).hint(remedy))
     }
 
+    /// The state before the first run.
+    fn fresh(&self, input: &Input) -> State {
+        State {
+            inode: input.inode,
+            sum: Checksum::new().text(),
+            end: 0,
+            target: self.target(),
+            keying: self.keying(),
+            prefix: Key::random().0,
+            skip: self.lines.skip,
+            settled: 0,
+            offset: 0,
+            reserved: 0,
+        }
+    }
+
+    /// The checksum of the target: line numbers say nothing of what another API has.
+    fn target(&self) -> String {
+        let target = &self.plan.target;
+        let mut sum = Checksum::new();
+        sum.add(format!("{} {}", target.method.as_str(), target.url).as_bytes());
+        sum.text()
+    }
+
+    /// The checksum of the options that decide which lines go out together, and under which key.
+    fn keying(&self) -> String {
+        let header = &self.plan.target.idempotency_header;
+        let mut sum = Checksum::new();
+        let options = (
+            &self.lines.group,
+            self.lines.max_line,
+            &self.plan.key,
+            header,
+        );
+        sum.add(format!("{options:?}").as_bytes());
+        sum.text()
+    }
+
+    fn doing(&self) -> String {
+        format!("opening the file of --resume '{}'", self.path.display())
+    }
+
+    fn cannot_use(&self, why: &io::Error) -> Error {
+        Error::io(Kind::Output, self.doing(), why)
+            .hint("give --resume a file that this user can write, on a disk of this machine")
+    }
+
+    fn other_target(&self, state: &State) -> Error {
+        let path = self.path.display();
+        let why = format!("resuming from '{path}': the last run had another URL or --method");
+        let remedy = match state.reserved > state.settled {
+            true => String::new(),
+            false => format!(
+                "; if the API has moved, remove '{path}', and go on with --skip {}",
+                state.settled
+            ),
+        };
+        Error::new(Kind::Usage, why)
+            .hint(format!("give each API a --resume file of its own{remedy}"))
+    }
+
+    fn other_input(&self, reader: &NdjsonReader) -> Error {
+        let path = self.path.display();
+        let why = format!(
+            "resuming from '{path}': {} is not the file that the last run read; it was rotated or replaced",
+            reader.origin()
+        );
+        Error::new(Kind::Input, why).hint(format!("remove '{path}' to send it from its first line"))
+    }
+
+    fn unknown(&self, state: &State, last: u64) -> Error {
+        let settled = state.settled;
+        let lines = match settled + 1 == last {
+            true => format!("line {last}"),
+            false => format!("lines {} to {last}", settled + 1),
+        };
+        let why = format!("the last run was interrupted: the API may have processed {lines}");
+        // What was given before is no decision: it cannot be offered again.
+        let is_taken = state.skip == Some(settled);
+        let first = settled + u64::from(is_taken);
+        let skips = match first == last {
+            true => format!("--skip {last}"),
+            false => format!("--skip {first} to --skip {last}"),
+        };
+        let mut remedy =
+            format!("ask the API, and go on behind the last line that it has: {skips}");
+        if is_taken {
+            remedy.push_str(&format!(
+                "; if it has none of them, remove '{}' and say --skip {settled}",
+                self.path.display()
+            ));
+        }
+        if self.plan.policy.idempotent {
+            remedy = format!(
+                "repeat the last run's --group, --max-line and --idempotency options to send them again; or {remedy}"
+            );
+        }
+        Error::new(Kind::Interrupted, why).hint(remedy)
+    }
+}
+
+impl Progress {
     /// What the idempotency keys begin with.
     pub(super) fn prefix(&self) -> &str {
         &self.state.prefix
@@ -254,102 +356,12 @@ impl Progress {
     }
 
     fn save(&mut self) -> Result<()> {
-        let mut text = self.state.text(self.count + 1).into_bytes();
-        text.resize(SLOT as usize, b' ');
-        let at = (self.count % 2) * SLOT;
-        let written = self
-            .file
-            .write_all_at(&text, at)
-            .and_then(|()| self.file.sync_data());
-        written.map_err(|why| {
+        self.state.save(&self.file, self.count).map_err(|why| {
             let doing = format!("writing the file of --resume '{}'", self.path.display());
             Error::io(Kind::Output, doing, &why).hint("make room on its disk")
         })?;
         self.count += 1;
         Ok(())
-    }
-}
-
-/// What is in the file.
-enum Found {
-    Nothing,
-    Foreign,
-    /// The last state that was written whole, and how often it had been written then.
-    State(State, u64),
-}
-
-fn load(mut file: &File) -> io::Result<Found> {
-    let mut bytes = Vec::new();
-    file.by_ref().take(2 * SLOT + 1).read_to_end(&mut bytes)?;
-    let slots = bytes.chunks(SLOT as usize);
-    let last = slots
-        .filter_map(State::parse)
-        .max_by_key(|(_, count)| *count);
-    Ok(match last {
-        _ if bytes.len() as u64 > 2 * SLOT => Found::Foreign,
-        Some((state, count)) => Found::State(state, count),
-        // The power went in the first write, before anything was sent.
-        None if bytes.starts_with(MAGIC.as_bytes()) || bytes.iter().all(|byte| *byte == 0) => {
-            Found::Nothing
-        }
-        None => Found::Foreign,
-    })
-}
-
-impl State {
-    /// The text of a slot, without what fills it up.
-    fn text(&self, count: u64) -> String {
-        let members = json!({
-            "count": count,
-            "device": self.device,
-            "inode": self.inode,
-            "sample": self.sample,
-            "sum": self.sum,
-            "prefix": self.prefix,
-            "skip": self.skip,
-            "settled": self.settled,
-            "offset": self.offset,
-            "reserved": self.reserved,
-            "end": self.end,
-            "group": [self.group.0, self.group.1, self.group.2],
-        });
-        let mut text = format!("{MAGIC}{}", &members.to_string()[1..]);
-        let mut sum = Checksum::new();
-        sum.add(text.as_bytes());
-        text.push_str(&sum.end_mark());
-        text
-    }
-
-    /// What a slot says, and the number of its write; `None` for one that is not whole.
-    fn parse(slot: &[u8]) -> Option<(State, u64)> {
-        let text = std::str::from_utf8(slot).ok()?.trim_end_matches(' ');
-        let (head, end) = text.split_at_checked(text.len().checked_sub(END_MARK as usize)?)?;
-        let mut sum = Checksum::new();
-        sum.add(head.as_bytes());
-        if end != sum.end_mark() {
-            return None;
-        }
-        let members: Value = serde_json::from_str(head).ok()?;
-        let number = |name: &str| members[name].as_u64();
-        let text = |name: &str| Some(members[name].as_str()?.to_owned());
-        let state = State {
-            device: number("device")?,
-            inode: number("inode")?,
-            sample: number("sample")?,
-            sum: text("sum")?,
-            prefix: text("prefix")?,
-            skip: number("skip"),
-            settled: number("settled")?,
-            offset: number("offset")?,
-            reserved: number("reserved")?,
-            end: number("end")?,
-            group: (
-                members["group"][0].as_u64()?,
-                members["group"][1].as_u64()?,
-                members["group"][2].as_u64()?,
-            ),
-        };
-        Some((state, number("count")?))
     }
 }
 

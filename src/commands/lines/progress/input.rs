@@ -4,18 +4,18 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use super::State;
-use crate::request::job::Key;
+use super::state::State;
 use crate::spool::checksum::Checksum;
 
-/// How much of its start it is known by.
-const SAMPLE: u64 = 1024;
+/// How much of its start, and of its end when it was read, it is known by: a file that was truncated and written anew
+/// keeps its inode, and often its first line.
+const START: u64 = 1024;
+const END: u64 = 4096;
 
-/// The file with the lines.
+/// The file with the lines. The device is not part of it: its number changes when some file systems are mounted again.
 pub(super) struct Input<'a> {
     file: &'a File,
-    device: u64,
-    inode: u64,
+    pub(super) inode: u64,
     length: u64,
 }
 
@@ -25,44 +25,27 @@ impl Input<'_> {
         let metadata = file.metadata()?;
         Ok(Input {
             file,
-            device: metadata.dev(),
             inode: metadata.ino(),
             length: metadata.len(),
         })
     }
 
-    /// The state before the first run over it.
-    pub(super) fn fresh(&self, skip: Option<u64>, group: (u64, u64, u64)) -> io::Result<State> {
-        let sample = self.length.min(SAMPLE);
-        Ok(State {
-            device: self.device,
-            inode: self.inode,
-            sample,
-            sum: self.sum(sample)?,
-            prefix: Key::random().0,
-            skip,
-            settled: 0,
-            offset: 0,
-            reserved: 0,
-            end: 0,
-            group,
-        })
-    }
-
     /// Whether this is the input that the state is about, no shorter than it was.
     pub(super) fn is_that_of(&self, state: &State) -> io::Result<bool> {
-        Ok((self.device, self.inode) == (state.device, state.inode)
-            && self.length >= state.offset.max(state.sample).max(state.end)
-            && self.sum(state.sample)? == state.sum)
+        Ok(self.inode == state.inode
+            && self.length >= state.end
+            && self.sum(state.end)? == state.sum)
     }
 
-    /// The checksum of its first bytes.
-    fn sum(&self, length: u64) -> io::Result<String> {
-        let mut bytes = vec![0; length as usize];
-        self.file.read_exact_at(&mut bytes, 0)?;
+    /// The checksum of how it begins, and of what is before `end`.
+    pub(super) fn sum(&self, end: u64) -> io::Result<String> {
         let mut sum = Checksum::new();
-        sum.add(&bytes);
-        Ok(sum.end_mark().trim().to_owned())
+        for range in [0..end.min(START), end.saturating_sub(END)..end] {
+            let mut bytes = vec![0; (range.end - range.start) as usize];
+            self.file.read_exact_at(&mut bytes, range.start)?;
+            sum.add(&bytes);
+        }
+        Ok(sum.text())
     }
 
     /// Where its last line feed ends. What is behind that may still be being written.
