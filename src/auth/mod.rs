@@ -9,6 +9,7 @@ mod describe;
 mod header_file;
 mod jwt;
 pub(crate) mod oauth2;
+mod url;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,6 +21,7 @@ use crate::system::secret::{self, Secret};
 use crate::system::time::Deadline;
 pub(crate) use describe::describe;
 use oauth2::{AccessToken, Tell};
+pub(crate) use url::{USE_HTTPS, read_url, with_url};
 
 /// The headers that authenticate a request.
 #[derive(Debug)]
@@ -141,6 +143,24 @@ fn can_be_read_again(path: &Path) -> bool {
     path.metadata().map_or(true, |metadata| metadata.is_file())
 }
 
+/// Why another run will not find the content of this file, if it will not.
+pub(crate) fn why_gone_later(path: &Path) -> Option<&'static str> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let credentials = credentials.filter(|directory| !directory.is_empty());
+    if ["/dev/stdin", "/dev/fd", "/proc"]
+        .iter()
+        .any(|place| path.starts_with(place))
+    {
+        Some("it is there for this run alone")
+    } else if credentials.is_some_and(|directory| path.starts_with(directory)) {
+        Some("systemd removes a credential when its service ends")
+    } else if !can_be_read_again(path) {
+        Some("it is not a regular file")
+    } else {
+        None
+    }
+}
+
 /// The files of `target` that should be accessible only to their owner.
 ///
 /// # Errors
@@ -154,6 +174,7 @@ pub(crate) fn secret_files(target: &Target, deadline: Deadline) -> Result<Vec<Pa
         }
         _ => Vec::new(),
     };
+    files.extend(target.url.file().map(Path::to_owned));
     files.extend(target.header_files.iter().cloned());
     let identity = target.connection.identity.iter();
     files.extend(identity.map(|(_, key)| key.clone()));
@@ -261,17 +282,8 @@ fn header(target: &Target, token: &Secret) -> Result<(String, Secret)> {
             !c.is_ascii_graphic()
         }
     };
-    if let Some((place, odd)) = text.chars().enumerate().find(|(_, c)| odd(*c)) {
-        let kind = match odd {
-            ' ' | '\t' => "white space",
-            '\n' | '\r' => "more than one line",
-            c if c.is_control() => "a control character",
-            _ => "a letter that is not ASCII",
-        };
-        return Err(malformed(format!(
-            "the token has {kind} in it (character {})",
-            place + 1
-        )));
+    if let Some(odd) = odd_character(text, odd) {
+        return Err(malformed(format!("the token has {odd}")));
     }
     match form {
         Form::Header(name) => Ok((name.clone(), Secret::new(text.to_owned()))),
@@ -285,6 +297,18 @@ fn header(target: &Target, token: &Secret) -> Result<(String, Secret)> {
         },
         Form::Scheme(word) => Ok(("Authorization".to_owned(), Secret::with_scheme(word, text))),
     }
+}
+
+/// What kind of character the first `is_odd` one in `text` is, and where; the text is not quoted.
+fn odd_character(text: &str, is_odd: impl Fn(char) -> bool) -> Option<String> {
+    let (place, odd) = text.chars().enumerate().find(|(_, c)| is_odd(*c))?;
+    let kind = match odd {
+        ' ' | '\t' => "white space",
+        '\n' | '\r' => "more than one line",
+        c if c.is_control() => "a control character",
+        _ => "a letter that is not ASCII",
+    };
+    Some(format!("{kind} in it (character {})", place + 1))
 }
 
 /// The file format or notation that plainly surrounds a token and is not part of it. RFC 6750 allows fewer characters

@@ -32,6 +32,12 @@ pub(super) fn color(arguments: &[OsString]) -> Option<Color> {
     Color::parse(value?.to_str()?)
 }
 
+/// Whether the URL is in a file, so that no word is the URL.
+pub(super) fn has_url_file(arguments: &[OsString]) -> bool {
+    let mut options = Scan::of(arguments).options.into_iter();
+    options.any(|(flag, _)| flag.long == "url-file")
+}
+
 /// What can be learned from arguments before they are parsed; errors are left to the parser.
 struct Scan {
     /// The options and their values.

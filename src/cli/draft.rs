@@ -28,6 +28,9 @@ pub(super) struct Draft {
     /// The options given on the command line. Those of the config file apply to every verb that accepts them.
     used: Vec<&'static Flag>,
     url: Option<Url>,
+    pub(super) url_file: Option<PathBuf>,
+    /// --url-file is given, here or later: every word is an item.
+    pub(super) has_url_file: bool,
     items: Vec<Item>,
     /// The operands of a verb that works on a spool: its directory, then ids.
     words: Vec<OsString>,
@@ -121,6 +124,11 @@ fn remedy_for_word(word: &str) -> String {
     })
 }
 
+fn two_urls() -> Error {
+    usage_error("reading the arguments: there are two URLs")
+        .hint("give one: here, in --url-file or in the config file; items are written KEY=TEXT")
+}
+
 fn usage_error(what: impl Into<String>) -> Error {
     Error::new(Kind::Usage, what)
 }
@@ -170,10 +178,9 @@ impl Draft {
                 return Ok(());
             }
         }
-        if self.url.is_some() {
+        if self.url.is_some() || self.has_url_file {
             if text.starts_with("https://") || text.starts_with("http://") {
-                return Err(usage_error("reading the arguments: there are two URLs")
-                    .hint("give one, here or in the config file; items are written KEY=TEXT"));
+                return Err(two_urls());
             }
             self.items.push(Item::parse(text)?);
             return Ok(());

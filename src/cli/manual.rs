@@ -55,6 +55,15 @@ pub(super) const JOBS: &[(&str, &str)] = &[
          WantedBy=timers.target",
     ),
     (
+        "To a webhook",
+        "Whoever knows the URL of a webhook (Slack, Discord, Teams) can post to it, and every user of the machine can \
+         read command lines. So the URL is in a file, mode 0600:\n\n    \
+         (umask 077; cat >~/.slack-webhook)\n    \
+         authpost --url-file ~/.slack-webhook text=hello\n\n\
+         What is printed, reported and kept in a spool shows it as https://hooks.slack.com/…. With --spool, the file \
+         must still be there when the spool is flushed.",
+    ),
+    (
         "With a token from OAuth2",
         "oauth2.json is beside the file that has the client's secret, both mode 0600:\n\n    \
          { \"token_url\": \"https://login.example.com/oauth2/token\",\n    \

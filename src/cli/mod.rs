@@ -236,6 +236,7 @@ fn read(draft: &mut Draft, arguments: &[OsString]) -> Result<()> {
 }
 
 fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
+    draft.has_url_file |= config::has_url_file(&arguments);
     let mut parser = Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(unread)? {
         let (flag, name) = match argument {

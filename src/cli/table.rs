@@ -162,6 +162,30 @@ pub(super) const FLAGS: &[Flag] = &[
         },
     },
     Flag {
+        long: "url-file",
+        short: None,
+        value: Some("FILE"),
+        group: HelpSection::Token,
+        verbs: SENDING,
+        brief: "read a secret URL (a webhook) from FILE",
+        text: "For webhooks such as those of Slack, Discord and Teams: whoever knows such a URL can post to it. FILE \
+               contains only the URL, and all arguments are items: authpost --url-file ~/.slack-webhook text=hello. \
+               The URL is shown as https://HOST/…, and may be plain http only where a token may. A message in a \
+               spool has the path of FILE, which is read again at each delivery, and is in order with the others of \
+               that FILE, whatever URL it has by then.\n\n\
+               No token is sent, not even that of AUTHPOST_TOKEN, unless an option names one.",
+        set: |draft, value| {
+            let file = value.path()?;
+            if file.to_string_lossy().contains("://") {
+                return Err("it is a URL, and not the path of a file that contains one; every user of this machine \
+                            could read it here, so replace it"
+                    .to_owned());
+            }
+            draft.url_file = Some(file);
+            Ok(())
+        },
+    },
+    Flag {
         long: "token-file",
         short: None,
         value: Some("FILE"),

@@ -28,6 +28,12 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
     let mut findings = Findings { report, exit: None };
     let target = &plan.target;
     findings.ok(&format!("{} {}", target.method.as_str(), target.url))?;
+    if let Some(file) = target.url.file() {
+        findings.ok(&format!(
+            "the URL comes from the URL file '{}'",
+            file.display()
+        ))?;
+    }
     if let Some(path) = &plan.run.lock {
         findings.of(Lock::take(path), |_| {
             format!("the lock '{}' is free", path.display())
@@ -149,6 +155,9 @@ impl Findings<'_> {
         let mut credentials = self.of(obtained, |credentials| {
             let origin = auth::origin(source);
             match (source, credentials.how_obtained()) {
+                (TokenSource::None, _) if target.url.file().is_some() => {
+                    "no token is sent: the URL is the secret".to_owned()
+                }
                 (TokenSource::None, _) => "no token is sent (--no-auth)".to_owned(),
                 (_, None) => format!("the token comes from {origin}"),
                 (_, Some(how_obtained)) => format!("the token comes from {origin}: {how_obtained}"),

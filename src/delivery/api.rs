@@ -6,6 +6,7 @@ use crate::http::{Attempt, Body, Client, Request};
 use crate::request::Target;
 use crate::request::job::Job;
 use crate::system::error::Result;
+use crate::system::secret::Secret;
 use crate::system::time::Deadline;
 
 /// Where attempts are made.
@@ -27,6 +28,7 @@ pub(crate) trait Endpoint {
 pub(crate) struct Api {
     client: Client,
     credentials: Option<Credentials>,
+    url_secret: Option<Secret>,
     /// The last attempt was accepted before the document was written.
     answered_early: bool,
 }
@@ -40,6 +42,7 @@ impl Api {
         Ok(Api {
             client: Client::new(&target.connection, &target.url)?,
             credentials: None,
+            url_secret: target.url.secret().map(str::to_owned).map(Secret::of_url),
             answered_early: false,
         })
     }
@@ -71,6 +74,7 @@ impl Endpoint for Api {
         let request = Request {
             method: job.target.method.as_str(),
             url: &job.target.url,
+            url_secret: self.url_secret.as_ref(),
             headers: &headers,
             secrets,
             body: Body::Json(&job.body),

@@ -17,12 +17,13 @@ use super::exit::Exit;
 use super::journal::{self, SpoolJournal};
 use super::verdict::{Disposition, Fate};
 use super::{Context, Event, Outcome, Spooling, deliver};
+use crate::auth;
 use crate::document::Document;
 use crate::request::job::Job;
 use crate::request::{RetryPolicy, Show};
 use crate::spool::{Held, Hold, Id, Message, MessageError, Place, STOPPED, Spool, Tag, TargetLock};
 use crate::system::error::{Error, Kind, Result};
-use crate::system::time::Clock;
+use crate::system::time::{Clock, Deadline};
 pub(crate) use blocked::{Blocked, End};
 pub(crate) use event::{MessageEvent, Observer};
 
@@ -280,8 +281,8 @@ impl<'a> Backlog<'a> {
             let blocked = Blocked::because("its API was not reached for another target");
             return Ok(Next::Block(blocked));
         }
-        let job = message.job(body);
-        let mut outcome = match self.attempt(&job, &message, &mut held, limit, sending) {
+        let mut job = message.job(body);
+        let mut outcome = match self.attempt(&mut job, &message, &mut held, limit, sending) {
             Ok(outcome) => outcome,
             Err(error) => {
                 sending.connections.failed(&job.target, &error);
@@ -336,7 +337,7 @@ impl<'a> Backlog<'a> {
 
     fn attempt(
         &self,
-        job: &Job,
+        job: &mut Job,
         message: &Message,
         held: &mut Held,
         limit: Duration,
@@ -363,6 +364,7 @@ impl<'a> Backlog<'a> {
             failed_alone: retries.failed_alone,
             gives_up_after: retries.gives_up_after(message.created, self.clock.unix()),
         };
+        job.target = auth::with_url(&job.target, Deadline::after(limit))?;
         let observer = &mut *sending.observer;
         let api = sending.connections.api(&job.target, observer)?;
         // That it could not be told stops nothing.

@@ -7,9 +7,14 @@ use super::backlog::{MessageEvent, Observer};
 use crate::request::Target;
 use crate::system::error::{Error, Kind, Result};
 
+/// Whether both go to the same place, as far as the URLs say that are not secret.
+fn is_same_place(a: &Target, b: &Target) -> bool {
+    a.url.origin() == b.url.origin() && a.url.file() == b.url.file()
+}
+
 /// Whether one connection and token serve both.
 fn share(a: &Target, b: &Target) -> bool {
-    a.url.origin() == b.url.origin()
+    is_same_place(a, b)
         && a.connection == b.connection
         && a.auth == b.auth
         && a.header_files == b.header_files
@@ -19,8 +24,8 @@ fn share(a: &Target, b: &Target) -> bool {
 #[derive(Default)]
 pub(crate) struct Connections {
     current: Option<(Rc<Target>, Api)>,
-    /// Origins that could not be reached in this run.
-    unreached: Vec<String>,
+    /// Targets that could not be reached in this run.
+    unreached: Vec<Rc<Target>>,
     /// Targets whose token, certificate or the like cannot be used in this run.
     unusable: Vec<Rc<Target>>,
 }
@@ -44,14 +49,15 @@ impl Connections {
     /// The API that is there, if it serves `target`.
     pub(crate) fn take(&mut self, target: &Target) -> Option<Api> {
         let kept = self.current.take();
-        kept.filter(|(known, _)| share(known, target))
+        // The file may have another URL by now.
+        kept.filter(|(known, _)| share(known, target) && known.url.secret() == target.url.secret())
             .map(|(_, api)| api)
     }
 
     /// An attempt found nobody at this target's address.
-    pub(crate) fn not_reached(&mut self, target: &Target) {
+    pub(crate) fn not_reached(&mut self, target: &Rc<Target>) {
         self.current = None;
-        self.unreached.push(target.url.origin().to_owned());
+        self.unreached.push(target.clone());
     }
 
     /// An error of ours kept us from an attempt.
@@ -67,7 +73,7 @@ impl Connections {
     pub(crate) fn cannot_reach(&self, target: &Target) -> bool {
         self.unreached
             .iter()
-            .any(|known| known == target.url.origin())
+            .any(|known| is_same_place(known, target))
             || self.unusable.iter().any(|known| share(known, target))
     }
 }

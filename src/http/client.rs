@@ -120,6 +120,7 @@ impl Client {
             url: &self.usual.0,
             headers: &[],
             secrets: &[],
+            url_secret: None,
             body: Body::Json(&Document::empty()),
         };
         let error = match self.exchange(&nothing) {
@@ -229,7 +230,8 @@ impl Client {
             return Err(ureq::Error::Other(Box::new(UnknownFraming)));
         }
         let mut answer = self.read(response);
-        redact::redact(&mut answer, request.secrets);
+        let secrets = request.secrets.iter().map(|(_, secret)| secret);
+        redact::redact(&mut answer, secrets.chain(request.url_secret));
         Ok(answer)
     }
 

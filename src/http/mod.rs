@@ -43,6 +43,8 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: &'a [(&'a str, &'a str)],
     /// Headers that are secret.
     pub(crate) secrets: &'a [(String, Secret)],
+    /// What is secret in the URL.
+    pub(crate) url_secret: Option<&'a Secret>,
     /// The body.
     pub(crate) body: Body<'a>,
 }

@@ -12,8 +12,7 @@ const MASK: &str = "********";
 
 /// Redacts `secrets` in the headers, and drops the query of `Location`, where APIs are known to put secrets of their
 /// own. Records whether the body contains one of `secrets`.
-pub(super) fn redact(answer: &mut Answer, secrets: &[(String, Secret)]) {
-    let secrets = secrets.iter().map(|(_, secret)| secret);
+pub(super) fn redact<'a>(answer: &mut Answer, secrets: impl Iterator<Item = &'a Secret> + Clone) {
     let repeats = |text: &[u8], is_cut| secret::are_repeated(secrets.clone(), text, is_cut);
     for (name, value) in &mut answer.headers {
         if *name == LOCATION.as_str()

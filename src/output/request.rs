@@ -20,6 +20,7 @@ pub(crate) fn dry_run(
     let target = &job.target;
     let url = &target.url;
     let path = match &url.as_str()[url.origin().len()..] {
+        _ if let Some(file) = url.file() => format!("/… (from {})", file.display()),
         "" => "/".to_owned(),
         query if query.starts_with('?') => format!("/{query}"),
         path => path.to_owned(),

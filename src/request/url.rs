@@ -1,14 +1,16 @@
 //! The URL of the API.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// An absolute `http` or `https` URL (RFC 3986) without user information and fragment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Url {
     text: String,
     host: std::ops::Range<usize>,
     path: usize,
     port: u16,
+    file: Option<PathBuf>,
 }
 
 impl Url {
@@ -43,10 +45,7 @@ impl Url {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let authority = &rest[..end];
         if authority.contains('@') {
-            return Err(
-                "it carries a user or a password, which every user of this machine could read"
-                    .to_owned(),
-            );
+            return Err("it carries a user or a password".to_owned());
         }
         let start = scheme.len() + 3;
         let (host, port) = match authority.strip_prefix('[') {
@@ -55,7 +54,7 @@ impl Url {
                     .find(']')
                     .ok_or("its IPv6 address has no closing bracket")?;
                 if inner[..close].parse::<std::net::Ipv6Addr>().is_err() {
-                    return Err(format!("'{}' is not an IPv6 address", &inner[..close]));
+                    return Err("what stands in its brackets is not an IPv6 address".to_owned());
                 }
                 (start + 1..start + 1 + close, &inner[close + 1..])
             }
@@ -89,7 +88,26 @@ impl Url {
             host,
             path: start + end,
             port,
+            file: None,
         })
+    }
+
+    /// The same URL, but read from `file`, because what follows its origin is secret. It is not shown.
+    pub(crate) fn read_from(self, file: PathBuf) -> Url {
+        Url {
+            file: Some(file),
+            ..self
+        }
+    }
+
+    /// The file that it was read from.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Path and query, if they are secret.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        self.file.as_ref().map(|_| &self.text[self.path..])
     }
 
     /// The URL as it was given, with its scheme in lower case.
@@ -127,12 +145,19 @@ impl Url {
     }
 }
 
-/// For display: without the query, where APIs are known to put secrets.
+/// For display: without the query, where APIs are known to put secrets, and without the path if it is secret.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.text.split_once('?') {
-            Some((start, _)) => write!(f, "{start}?…"),
-            None => f.write_str(&self.text),
+        match (&self.file, self.text.split_once('?')) {
+            (Some(_), _) => write!(f, "{}/…", self.origin()),
+            (None, Some((start, _))) => write!(f, "{start}?…"),
+            (None, None) => f.write_str(&self.text),
         }
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

@@ -13,7 +13,8 @@ fn is_hexadecimal(text: &str) -> bool {
         .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What tells targets apart in names: 48 bits of the checksum of `METHOD URL`, in hexadecimal. Two targets with the same
+/// What tells targets apart in names: 48 bits of the checksum of `METHOD URL`, in hexadecimal, or of
+/// `METHOD FILE` for a URL that is read from a file. Two targets with the same
 /// tag would share their order and their backoff, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tag(String);
@@ -26,7 +27,14 @@ impl Tag {
         let mut sum = Checksum::new();
         sum.add(target.method.as_str().as_bytes());
         sum.add(b" ");
-        sum.add(target.url.as_str().as_bytes());
+        match target.url.file() {
+            // Whatever URL it has: the order holds, and the name reveals nothing of it.
+            Some(file) => {
+                let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+                sum.add(file.as_os_str().as_encoded_bytes());
+            }
+            None => sum.add(target.url.as_str().as_bytes()),
+        }
         Tag(format!("{:012x}", sum.value() & (!0 >> 16)))
     }
 

@@ -89,6 +89,10 @@ impl Message {
             expect: expect.to_vec(),
             any_answer,
             target: Rc::new(Target {
+                url: match target.url.file() {
+                    Some(file) => target.url.clone().read_from(absolute(file)?),
+                    None => target.url.clone(),
+                },
                 header_files: target
                     .header_files
                     .iter()
@@ -158,7 +162,7 @@ impl Message {
             "id": self.id.as_str(),
             "created": self.created,
             "method": method.as_str(),
-            "url": url.as_str(),
+            "url": url.file().map_or(url.as_str(), |_| url.origin()),
             "headers": headers,
             "header_files": header_files,
             "token": match &auth.source {
@@ -197,6 +201,9 @@ impl Message {
         }
         if *is_ndjson {
             head["ndjson"] = true.into();
+        }
+        if let Some(file) = url.file() {
+            head["url_file"] = json!(file);
         }
         head.to_string()
     }
@@ -360,6 +367,11 @@ impl Message {
             request::check_header(&name, &value).ok()?;
             Some((name, value))
         };
+        let url = Url::parse(members["url"].as_str()?).ok()?;
+        let url = match members.get("url_file") {
+            Some(_) => url.read_from(path("url_file")?),
+            None => url,
+        };
         Some(Message {
             id: Id::parse(members["id"].as_str()?.as_ref())?,
             created: members["created"].as_u64()?,
@@ -370,7 +382,7 @@ impl Message {
             target: Rc::new(Target {
                 is_ndjson: members.get("ndjson").is_some(),
                 method: Method::parse(members["method"].as_str()?)?,
-                url: Url::parse(members["url"].as_str()?).ok()?,
+                url,
                 headers: all("headers")?.map(header).collect::<Option<_>>()?,
                 header_files: all("header_files")?
                     .map(|value| Some(PathBuf::from(value.as_str()?)))

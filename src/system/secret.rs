@@ -24,6 +24,22 @@ pub(crate) const TOO_LARGE: u64 = 64 * 1024;
 /// A part of a secret with fewer characters than this reveals nothing, and would match harmless text.
 const MIN_TRACE: usize = 6;
 
+/// Words in the paths of webhooks that reveal nothing, and that an API may well say.
+const USUAL: [&str; 12] = [
+    "incoming",
+    "incomingwebhook",
+    "integrations",
+    "invoke",
+    "manual",
+    "messages",
+    "services",
+    "spaces",
+    "triggers",
+    "webhook",
+    "webhooks",
+    "workflows",
+];
+
 /// Text that must not be shown.
 pub(crate) struct Secret {
     text: String,
@@ -58,6 +74,21 @@ impl Secret {
             text,
             vec![part(code), whole(pair), part(password.to_owned())],
         )
+    }
+
+    /// The secret `text` of a URL: its path and query. They reveal it as a whole, and each of their parts does, unless it
+    /// is a usual word.
+    pub(crate) fn of_url(text: String) -> Secret {
+        let decoded = |text: &str| String::from_utf8(forms::unescaped(text.as_bytes())?).ok();
+        let both = |text: &str| [Some(text.to_owned()), decoded(text)].into_iter().flatten();
+        let parts = text.split(['/', '?', '&', ';', ',']);
+        let parts = parts.map(|part| part.split_once('=').map_or(part, |(_, value)| value));
+        let parts = parts.filter(|part| !USUAL.iter().any(|word| word.eq_ignore_ascii_case(part)));
+        let path = text.split('?').next().unwrap_or_default();
+        let traces = parts.flat_map(both).map(part);
+        let wholes = both(&text).chain(both(path)).map(whole);
+        let traces = traces.chain(wholes).collect();
+        Secret::traced(text, traces)
     }
 
     fn traced(text: String, mut traces: Vec<Trace>) -> Secret {

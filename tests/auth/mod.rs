@@ -10,3 +10,4 @@ mod redaction;
 mod secrets;
 mod token;
 mod token_exchange;
+mod url_file;

@@ -628,7 +628,7 @@ fn files_that_say_no_grant_are_refused() {
         ),
         (
             r#"{"token_url":"https://u:p@login.test/"}"#.to_owned(),
-            "'token_url' cannot be used: it carries a user or a password, which every user of this machine could read",
+            "'token_url' cannot be used: it carries a user or a password",
         ),
         (
             r#"{"token_url":"login.test"}"#.to_owned(),

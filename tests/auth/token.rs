@@ -566,7 +566,7 @@ fn what_everybody_could_read_is_refused() {
     ] {
         let run = test().token("t0ken").arg(url).run();
         run.stderr(
-            "authpost: reading the URL: it carries a user or a password, which every user of this machine could read\n\
+            "authpost: reading the URL: it carries a user or a password\n\
              hint: write it as https://HOST/PATH; a token, or user:password for --auth-scheme Basic, goes into --token-file\n",
         )
         .code(64);

@@ -159,7 +159,7 @@ fn errors_say_that_the_config_file_is_meant() {
     dry("https://other.example.com/", &[URL, "--no-auth"])
         .stderr(
             "authpost: reading the arguments: there are two URLs\n\
-             hint: give one, here or in the config file; items are written KEY=TEXT\n",
+             hint: give one: here, in --url-file or in the config file; items are written KEY=TEXT\n",
         )
         .code(64);
 }

@@ -266,7 +266,7 @@ fn a_url_must_be_there_and_come_first() {
     wrong(
         &["https://api.example.com/"],
         "authpost: reading the arguments: there are two URLs\n\
-         hint: give one, here or in the config file; items are written KEY=TEXT\n",
+         hint: give one: here, in --url-file or in the config file; items are written KEY=TEXT\n",
     );
 }
 
@@ -310,7 +310,10 @@ fn urls() {
             "its port is not a number from 1 to 65535",
         ),
         ("https://[::1/", "its IPv6 address has no closing bracket"),
-        ("https://[::x]/", "'::x' is not an IPv6 address"),
+        (
+            "https://[::x]/",
+            "what stands in its brackets is not an IPv6 address",
+        ),
         (
             "https://[::1]443/",
             "only a port may stand behind the host's ']'",
@@ -337,7 +340,7 @@ fn urls() {
         ),
         (
             "https://user@api.example.com/",
-            "it carries a user or a password, which every user of this machine could read",
+            "it carries a user or a password",
         ),
     ] {
         let run = test().token("t0ken").args([url, "a=b"]).run();

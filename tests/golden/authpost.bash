@@ -56,7 +56,7 @@ _authpost() {
     done
     if [[ $word == -* ]]; then
         [[ $verb == @(send|check) ]] && options+='
-            -d --data --no-body -X --method --token-file --token-env
+            -d --data --no-body -X --method --url-file --token-file --token-env
             --token-command --oauth2-file --no-auth --auth-scheme --auth-header
             -H --header --header-file --connect-timeout --tries --wait
             --max-wait --idempotent --idempotency-key --idempotency-header

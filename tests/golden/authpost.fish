@@ -7,6 +7,7 @@ complete -c authpost -n __fish_use_subcommand -a drop -d 'delete messages perman
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -s d -l data -r -F -d 'document to send; @FILE reads a file, @- stdin'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l no-body -d 'send a request without a document'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -s X -l method -x -a 'POST PUT PATCH' -d 'HTTP method [default: POST]'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l url-file -r -F -d 'read a secret URL (a webhook) from FILE'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l token-file -r -F -d 'read the token from FILE'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l token-env -x -d 'read the token from environment variable NAME'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l token-command -x -d 'run COMMAND with sh -c; its output is the token'

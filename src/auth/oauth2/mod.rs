@@ -197,6 +197,7 @@ impl TokenRequest<'_> {
         let request = Request {
             method: "POST",
             url: &self.grant.token_url,
+            url_secret: None,
             headers: &[],
             secrets: &secrets,
             body: Body::Form(&form),

@@ -1,36 +1,47 @@
 //! Makes a [`Plan`] from the draft: the defaults, and the checks across the options of a run that sends.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Draft, usage_error};
+use super::{Draft, two_urls, usage_error};
 use crate::auth;
 use crate::cli::HelpSection;
 use crate::document::GroupFormat;
 use crate::document::ndjson::Group;
 use crate::request::{
     self, Auth, Connection, Documents, Family, Form, Input, Lines, Method, Output, Plan,
-    RetryPolicy, RunLimits, Show, SpoolPlan, Target, TokenSource,
+    RetryPolicy, RunLimits, Show, SpoolPlan, Target, TokenSource, Url,
 };
 use crate::system::error::Result;
+use crate::system::time::Deadline;
+
+/// Where the URL comes from.
+enum UrlSource {
+    Given(Url),
+    File(PathBuf),
+}
 
 impl Draft {
     pub(super) fn into_plan(mut self) -> Result<Plan> {
-        let url = self.url.take().ok_or_else(|| {
-            usage_error("reading the command line: there is no URL").hint(
-                "authpost https://api.example.com/data key=value; 'authpost -h' lists the options",
-            )
-        })?;
+        let source = self.url_source()?;
         let auth = self.auth()?;
         let idempotency_header = self.idempotency_header(&auth)?;
+        self.check_files_last(&auth.source)?;
         // A request without a secret may go anywhere.
-        let secret = auth.source != TokenSource::None || !self.header_files.is_empty();
-        self.allow_http |= !secret;
-        if !url.is_https() && !url.is_loopback() && !self.allow_http {
+        let has_secret = auth.source != TokenSource::None
+            || !self.header_files.is_empty()
+            || self.url_file.is_some();
+        self.allow_http |= !has_secret;
+        if let UrlSource::Given(url) = &source
+            && !url.is_https()
+            && !url.is_loopback()
+            && !self.allow_http
+        {
             return Err(usage_error(format!(
                 "checking the URL {url}: anybody on the way could read the token over plain http"
             ))
-            .hint("use https, or say --allow-http if that network is yours alone"));
+            .hint(auth::USE_HTTPS));
         }
         let quiet = self.quiet;
         let (policy, run) = (self.retry_policy()?, self.run()?);
@@ -38,19 +49,29 @@ impl Draft {
         // Not the option: in a config file it is meant for other runs.
         let is_ndjson = matches!(&documents, Documents::Lines(Lines { group: Some(group), .. })
             if group.format == GroupFormat::Ndjson);
+        let output = Output {
+            quiet,
+            verbose: self.verbose,
+            pretty: self.pretty,
+            show: self.show()?,
+        };
+        let (spool, connection) = (self.spool()?, self.connection()?);
+        // The file is read last: an error in the command line is told first.
+        let url = match source {
+            UrlSource::Given(url) => url,
+            UrlSource::File(file) => {
+                let limit = run.limit(policy.timeout, Duration::ZERO);
+                auth::read_url(&file, self.allow_http, Deadline::after(limit))?
+            }
+        };
         Ok(Plan {
             policy,
             run,
             documents,
             key: self.key.take(),
-            output: Output {
-                quiet,
-                verbose: self.verbose,
-                pretty: self.pretty,
-                show: self.show()?,
-            },
+            output,
             dry_run: self.dry_run,
-            spool: self.spool()?,
+            spool,
             expect: std::mem::take(&mut self.expect),
             any_answer: self.any_answer,
             target: Rc::new(Target {
@@ -58,12 +79,50 @@ impl Draft {
                 url,
                 auth,
                 idempotency_header,
-                connection: self.connection()?,
+                connection,
                 headers: self.headers,
                 is_ndjson,
                 header_files: self.header_files,
             }),
         })
+    }
+
+    fn url_source(&mut self) -> Result<UrlSource> {
+        match (self.url.take(), &self.url_file) {
+            (Some(_), Some(_)) => Err(two_urls()),
+            (Some(url), None) => Ok(UrlSource::Given(url)),
+            (None, Some(file)) => Ok(UrlSource::File(file.clone())),
+            (None, None) => Err(usage_error("reading the command line: there is no URL").hint(
+                "authpost https://api.example.com/data key=value; 'authpost -h' lists the options",
+            )),
+        }
+    }
+
+    /// Checks that a flush can read the files that a message refers to.
+    fn check_files_last(&self, source: &TokenSource) -> Result<()> {
+        if self.spool.is_none() {
+            return Ok(());
+        }
+        let token = match source {
+            TokenSource::File(file) | TokenSource::OAuth2(file) => Some(file),
+            TokenSource::Env(_) | TokenSource::Command(_) | TokenSource::None => None,
+        };
+        let files = token
+            .into_iter()
+            .chain(&self.url_file)
+            .chain(&self.header_files);
+        let mut files = files
+            .chain(&self.cacert)
+            .chain(&self.cert)
+            .chain(&self.cert_key);
+        match files.find_map(|file| Some((file, auth::why_gone_later(file)?))) {
+            None => Ok(()),
+            Some((file, why)) => Err(usage_error(format!(
+                "noting '{}' in a message: a flush could not read it: {why}",
+                file.display()
+            ))
+            .hint("with --spool, give a file that stays where it is")),
+        }
     }
 
     fn spool(&mut self) -> Result<Option<SpoolPlan>> {
@@ -207,6 +266,8 @@ impl Draft {
         }
         self.sources.dedup();
         let source = match self.sources.len() {
+            // Whoever may know the URL may use it. The token in the variable may be another API's.
+            0 if self.url_file.is_some() => TokenSource::None,
             0 => TokenSource::Env(request::DEFAULT_TOKEN.to_owned()),
             1 => self.sources.remove(0),
             _ => {

@@ -185,7 +185,7 @@ fn base64_behind(prefix: usize, bytes: &[u8]) -> Vec<u8> {
 
 /// `text` with one layer of URL, JSON and HTML escapes resolved; `None` if it contains none. An incomplete escape at the
 /// end is dropped.
-fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
     if !text.iter().any(|byte| is_escape(*byte)) {
         return None;
     }
