@@ -53,7 +53,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Send(plan) => return send::run(&plan),
         Command::Check(plan) => return check::run(&plan),
         Command::Flush(plan) => return flush::run(&plan),
-        Command::List { dir, json } => queue::list(&dir, json, &SystemClock::start())?,
+        Command::List { dir, format } => queue::list(&dir, format, &SystemClock::start())?,
         Command::Show(chosen) => queue::show(&chosen, &SystemClock::start())?,
         Command::Retry(chosen) => return queue::retry(&chosen),
         Command::Drop(chosen) => return queue::drop(&chosen),

@@ -14,7 +14,7 @@ use crate::document::{GroupFormat, Item};
 use crate::json::{self, Pointer};
 use crate::output::Color;
 use crate::request::{
-    self, Chosen, Expect, Family, Flush, Input, Method, Output, Show, TokenSource, Url,
+    self, Chosen, Expect, Family, Flush, Input, ListFormat, Method, Output, Show, TokenSource, Url,
 };
 use crate::system::error::{Error, Kind, Result};
 
@@ -61,6 +61,7 @@ pub(super) struct Draft {
     pub(super) now: bool,
     pub(super) all: bool,
     pub(super) json: bool,
+    pub(super) metrics: bool,
     pub(super) expect: Vec<Expect>,
     pub(super) any_answer: bool,
     pub(super) cacert: Option<PathBuf>,
@@ -334,8 +335,18 @@ impl Draft {
     fn into_list(mut self) -> Result<Command> {
         let dir = self.spool_dir(Verb::List)?;
         self.expect_no_more_words(Verb::List)?;
-        let json = self.json;
-        Ok(Command::List { dir, json })
+        let format = match (self.json, self.metrics) {
+            (true, true) => {
+                return Err(usage_error(
+                    "reading the command line: --json and --metrics are both given",
+                )
+                .hint("give one of them"));
+            }
+            (true, false) => ListFormat::Json,
+            (false, true) => ListFormat::Metrics,
+            (false, false) => ListFormat::Text,
+        };
+        Ok(Command::List { dir, format })
     }
 
     fn into_chosen(mut self, verb: Verb) -> Result<Command> {

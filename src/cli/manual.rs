@@ -170,6 +170,24 @@ pub(super) const SPOOL: &[(&str, &str)] = &[
          */5 * * * *  authpost flush -q $SPOOL",
     ),
     (
+        "Example: watch a spool with Prometheus",
+        "These lines of the crontab write the metrics where the textfile collector of the node exporter reads them. The \
+         directory is the one that its option --collector.textfile.directory names; the user of the crontab must be \
+         allowed to write there.\n\n    \
+         PROM=/var/lib/node_exporter/authpost.prom\n    \
+         */5 * * * *  authpost list --metrics $SPOOL >$PROM.new && mv $PROM.new $PROM\n\n\
+         This rule alerts when a message has been pending for a day, or when one is dead-lettered:\n\n    \
+         groups:\n    \
+         - name: authpost\n    \
+         \x20 rules:\n    \
+         \x20 - alert: AuthpostNotDelivered\n    \
+         \x20   expr: >-\n    \
+         \x20     authpost_spool_oldest_pending_age_seconds > 86400\n    \
+         \x20     or authpost_spool_dead_lettered_messages > 0\n    \
+         \x20   annotations:\n    \
+         \x20     summary: 'Look with: authpost list {{ $labels.dir }}'",
+    ),
+    (
         "Example: review dead-lettered messages",
         "Show what is there and why, then send it again or delete it:\n\n    \
          authpost list /var/spool/authpost\n    \

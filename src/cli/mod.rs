@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use lexopt::{Arg, Parser};
 
 use crate::output::Color;
-use crate::request::{Chosen, Flush, Plan};
+use crate::request::{Chosen, Flush, ListFormat, Plan};
 use crate::system::error::{Error, Kind, Result};
 pub(crate) use config::wants_report;
 use draft::Draft;
@@ -40,8 +40,8 @@ pub(crate) enum Command {
     List {
         /// The spool.
         dir: PathBuf,
-        /// As JSON, one message per line.
-        json: bool,
+        /// How.
+        format: ListFormat,
     },
     /// Show one message.
     Show(Chosen),

@@ -1030,6 +1030,22 @@ pub(super) const FLAGS: &[Flag] = &[
         },
     },
     Flag {
+        long: "metrics",
+        short: None,
+        value: None,
+        group: HelpSection::Output,
+        verbs: &[Verb::List],
+        brief: "print metrics for Prometheus",
+        text: "There are four gauges, with the labels dir and target: authpost_spool_pending_messages, \
+               authpost_spool_dead_lettered_messages, authpost_spool_oldest_pending_age_seconds, and \
+               authpost_spool_last_delivery_timestamp_seconds. authpost-spool(7) shows how to collect them, and a rule \
+               that alerts.",
+        set: |draft, _| {
+            draft.metrics = true;
+            Ok(())
+        },
+    },
+    Flag {
         long: "dry-run",
         short: None,
         value: None,

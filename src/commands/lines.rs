@@ -389,6 +389,11 @@ impl LinesRun<'_> {
         // With --resume, the same command line goes on by itself where nothing has to be decided.
         let again = stopped.filter(|stop| self.progress.is_none() || stop.maybe_taken.is_some());
         let again = again.map(|stop| (self.settled, stop.maybe_taken));
+        if let Some(spool) = self.spool
+            && self.tally.accepted() > 0
+        {
+            spool.note_delivery(&self.plan.target);
+        }
         if let Some(backlog) = self.backlog {
             let is_empty = !self.queued && backlog.remaining() == 0;
             backlog.close(is_empty);

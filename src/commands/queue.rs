@@ -3,6 +3,7 @@
 //! Reading needs no lock, since a message never changes; a lock only tells whether its sender still lives. Whatever
 //! moves or removes one holds it, as a flush does, so the two cannot meet.
 
+mod metrics;
 mod row;
 
 use std::cell::RefCell;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use super::flush;
 use crate::delivery::exit::Exit;
 use crate::output::{self, page};
-use crate::request::Chosen;
+use crate::request::{Chosen, ListFormat};
 use crate::spool::{Hold, Id, Message, MessageError, Place, Spool};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock};
@@ -32,18 +33,25 @@ const MIN_ID: usize = 4;
 /// So much is printed at once.
 const PIECE: usize = 64 << 10;
 
-/// Lists the messages in `dir`, the pending ones and then the dead-lettered ones; with `json`, one a line.
+/// Lists the messages in `dir`, the pending ones and then the dead-lettered ones; or counts them, as metrics.
 ///
 /// # Errors
 /// When the spool cannot be read, or standard output not written.
-pub(crate) fn list(dir: &Path, json: bool, clock: &dyn Clock) -> Result<()> {
+pub(crate) fn list(dir: &Path, format: ListFormat, clock: &dyn Clock) -> Result<()> {
     // A directory that was made for the spool may still be empty.
     if Spool::is_prepared(dir)? {
+        if format == ListFormat::Metrics {
+            return metrics::print_none(dir);
+        }
         output::info(&format!("the spool '{}' is empty", dir.display()));
         return Ok(());
     }
     let spool = Spool::open(dir)?;
     let now = clock.unix();
+    if format == ListFormat::Metrics {
+        return metrics::print(&spool, now);
+    }
+    let json = format == ListFormat::Json;
     let mut text = String::new();
     let mut entries = entries(&spool)?;
     let dead = entries.split_off(entries.partition_point(|(place, ..)| *place != Place::Dead));

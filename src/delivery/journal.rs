@@ -45,7 +45,9 @@ pub(crate) fn dispose(
 ) -> Result<()> {
     update_backoff(lock, outcome, clock);
     let put = match outcome.verdict.disposition {
-        Disposition::Delivered => held.remove(),
+        Disposition::Delivered => held
+            .remove()
+            .inspect(|()| spool.note_delivery(&message.target)),
         Disposition::DeadLetter => {
             save_retry_state(spool, message, outcome, clock);
             held.dead_letter()

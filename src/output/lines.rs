@@ -54,6 +54,11 @@ impl Tally {
         self.is_open = lines.is_none();
     }
 
+    /// How many lines the API accepted.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
     fn total(&self) -> u64 {
         self.accepted + self.refused + self.unsent + self.unavailable + self.unknown + self.spooled
     }

@@ -8,6 +8,7 @@ mod header;
 pub(crate) mod job;
 mod url;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -73,6 +74,13 @@ pub(crate) struct Target {
     pub(crate) idempotency_header: Option<String>,
     /// How to reach the API, and which certificates to trust.
     pub(crate) connection: Connection,
+}
+
+/// For display: the method, and the URL as that is displayed.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method.as_str(), self.url)
+    }
 }
 
 /// The methods that can carry a document.
@@ -268,6 +276,17 @@ pub(crate) struct Flush {
     pub(crate) output: Output,
     /// How long a message may be pending before a warning is printed.
     pub(crate) alert_after: Duration,
+}
+
+/// As what a spool is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListFormat {
+    /// A table for a person.
+    Text,
+    /// JSON, one message per line.
+    Json,
+    /// Counts, in the text format of Prometheus.
+    Metrics,
 }
 
 /// The messages of a spool that a verb applies to.

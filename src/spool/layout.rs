@@ -3,7 +3,7 @@
 //! A directory is taken for a spool only if it looks like one, so that nobody's own files are ever swept or moved, and
 //! only if nobody but its owner could have put anything there. Making one is done when its lock file is there.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
@@ -32,7 +32,7 @@ fn guard(dir: &Path, owner: u32) -> Result<()> {
 }
 
 /// A directory for this user alone, unless there is one already.
-fn make_dir(path: &Path) -> io::Result<()> {
+pub(super) fn make_dir(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(why) if why.kind() == ErrorKind::AlreadyExists => Ok(()),
         made => made,
@@ -116,6 +116,7 @@ impl Spool {
             limit: u64::MAX,
             bytes: RefCell::default(),
             newest: RefCell::default(),
+            has_forgotten: Cell::default(),
         })
     }
 
@@ -123,7 +124,7 @@ impl Spool {
     /// lock it had not reached.
     fn is_unfinished(&self) -> io::Result<bool> {
         for name in entries(&self.dir)? {
-            if name == "lock" || name == "bytes" {
+            if name == "lock" || name == "bytes" || name == "delivered" {
                 continue;
             }
             if !DIRECTORIES.iter().any(|part| name == *part) {

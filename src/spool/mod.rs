@@ -7,6 +7,7 @@
 //! DIR/dead    dead-lettered: refused, outcome unknown, or damaged; a person decides
 //! DIR/state   for messages of the same name: attempts, times, the last error
 //! DIR/targets for each target with messages: locked by whoever sends to it; says when it is due
+//! DIR/delivered  for each target: when a message was last delivered
 //! DIR/bytes   about how many bytes of messages there are
 //! DIR/lock    locked by the flush at work; made last: where it is, the directories above are on the disk
 //! ```
@@ -20,6 +21,7 @@
 
 mod accept;
 pub(crate) mod checksum;
+mod delivered;
 mod disk;
 mod duplicates;
 mod error;
@@ -31,7 +33,7 @@ mod retry_state;
 mod room;
 mod target;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -91,6 +93,8 @@ pub(crate) struct Spool {
     /// The newest of a target's pending messages, by the microsecond in its name: when we looked, and what we took in
     /// since.
     newest: RefCell<Option<(Tag, u64)>>,
+    /// Whether this run has made room among the targets whose deliveries are noted.
+    has_forgotten: Cell<bool>,
 }
 
 /// What came of reaching for a message.

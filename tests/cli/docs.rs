@@ -228,13 +228,16 @@ fn the_jobs_of_the_pages_run() {
     if !need("man") {
         return;
     }
-    for (name, jobs) in [("authpost.1", 1), ("authpost-spool.7", 2)] {
+    for (name, jobs) in [("authpost.1", 1), ("authpost-spool.7", 3)] {
         let server = Server::handler(|_| Response::json(200, "{}"));
         let home = dir();
         home.write(".api-token", "s3cr3t\n", 0o600);
         let text = page(name).run().unjudged().stdout;
         let lines = || text.lines().map(str::trim);
-        let variable = |line: &&str| line.starts_with("API=") || line.starts_with("SPOOL=");
+        let variable = |line: &&str| {
+            let names = ["API=", "SPOOL=", "PROM="];
+            names.iter().any(|name| line.starts_with(name))
+        };
         let variables: Vec<_> = lines().filter(variable).collect();
         let schedule = |line: &&str| line.starts_with("17 3 ") || line.starts_with("*/5 ");
         let commands: Vec<_> = lines()
@@ -245,7 +248,8 @@ fn the_jobs_of_the_pages_run() {
         for command in commands {
             let script = format!("{}\n\"$0\"{command}", variables.join("\n"))
                 .replace("https://api.example.com/data", server.url("/data"))
-                .replace("/var/spool/authpost", home.join("spool").to_str().unwrap());
+                .replace("/var/spool/authpost", home.join("spool").to_str().unwrap())
+                .replace("/var/lib/node_exporter", home.path().to_str().unwrap());
             Runner::program("/bin/sh")
                 .in_dir(&home)
                 .env("HOME", home.path())
@@ -258,7 +262,44 @@ fn the_jobs_of_the_pages_run() {
             server.request().header("authorization"),
             Some("Bearer s3cr3t")
         );
+        if name == "authpost-spool.7" {
+            let metrics = home.read("authpost.prom");
+            assert!(metrics.contains("\nauthpost_spool_last_delivery_timestamp_seconds{"));
+        }
     }
+}
+
+/// Prometheus loads the rule as it stands, and finds each metric that it names in a spool.
+#[test]
+fn the_alert_of_the_page_is_a_rule() {
+    if !need("man") || !need("promtool") {
+        return;
+    }
+    let text = page("authpost-spool.7").run().unjudged().stdout;
+    let (_, rule) = text.split_once("\n           groups:\n").unwrap();
+    let lines = rule.lines().take_while(|line| !line.is_empty());
+    let lines = lines.map(|line| format!("{}\n", line.strip_prefix("           ").unwrap()));
+    let rule = format!("groups:\n{}", lines.collect::<String>());
+    let check = |rule: &str| {
+        program("promtool")
+            .file("rules.yml", rule)
+            .args(["check", "rules", "rules.yml"])
+            .run()
+    };
+    check(&rule)
+        .stdout("Checking rules.yml\n  SUCCESS: 1 rules found\n\n")
+        .code(0);
+    check(&rule.replace(" > ", " >> "))
+        .stdout("Checking rules.yml\n\n")
+        .stderr_like("**could not parse expression**")
+        .code(1);
+    let help = fs::read_to_string(golden("help-long.txt")).unwrap();
+    let words = rule.split_whitespace();
+    let metrics: Vec<_> = words
+        .filter(|word| word.starts_with("authpost_spool_"))
+        .collect();
+    assert_eq!(metrics.len(), 2, "{rule}");
+    assert!(metrics.iter().all(|metric| help.contains(metric)));
 }
 
 /// The commands for lines that the manual shows: whole, from where a program's name begins a line.

@@ -83,7 +83,7 @@ _authpost() {
             --color --config -h --help --man --completions -V --version
         '
         [[ $verb == @(list) ]] && options+='
-            --json
+            --json --metrics
         '
         [[ $verb == @(send) ]] && options+='
             --dry-run

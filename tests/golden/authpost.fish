@@ -63,6 +63,7 @@ complete -c authpost -l color -x -a 'auto always never' -d 'colour the output [d
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop' -l pick -x -d 'print only the value at a path like /items/0/id'
 complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop' -l report -d 'print one line of JSON instead of the answer'
 complete -c authpost -n '__fish_seen_subcommand_from list' -l json -d 'print JSON, one message per line'
+complete -c authpost -n '__fish_seen_subcommand_from list' -l metrics -d 'print metrics for Prometheus'
 complete -c authpost -n 'not __fish_seen_subcommand_from check flush list show retry drop' -l dry-run -d 'print the request, but do not send it'
 complete -c authpost -l config -r -F -d 'read arguments from FILE [default: $AUTHPOST_CONFIG]'
 complete -c authpost -s h -l help -d '-h prints a summary, --help prints everything'

@@ -131,10 +131,11 @@ fn it_is_short() {
 #[test]
 fn the_spool_keeps_what_the_crontab_sends() {
     let lines: Vec<_> = blocks("crontab")[1].lines().map(command_of).collect();
-    let [send, flush] = &lines[..] else {
-        panic!("two lines");
+    let [send, flush, metrics] = &lines[..] else {
+        panic!("three lines");
     };
     let home = home();
+    home.write("node_exporter/.keep", "", 0o600);
     let here = |line: &str| {
         let dir = home.path().display();
         line.replace("/var/spool/", &format!("{dir}/"))
@@ -161,6 +162,10 @@ fn the_spool_keeps_what_the_crontab_sends() {
     assert_eq!(sent(&server), DOCUMENT);
     run(flush).code(0);
     assert_eq!(waiting(), 1);
+    run(metrics).code(0);
+    let text = home.read("node_exporter/authpost.prom");
+    let pending = "\nauthpost_spool_pending_messages{dir=";
+    assert!(text.contains(pending) && text.contains(" 1\n"), "{text}");
 }
 
 /// What crontab(5) runs of a line: all that stands behind the five fields.

@@ -5,4 +5,5 @@ mod attacks;
 mod crash;
 mod list;
 pub mod messages;
+mod metrics;
 pub mod order;

@@ -185,7 +185,7 @@ fn role(calls: &[Call], at: usize, spool: &Path) -> String {
     };
     let changes = ["write", "rename", "unlink", "mkdir"];
     let before = calls[..at].iter().rev().find(|call| {
-        let noted = ["/state/", "/targets/", "/bytes"];
+        let noted = ["/state/", "/targets/", "/delivered", "/bytes"];
         let is_of_note = !noted.iter().any(|path| call.line.contains(path));
         call.is_in(spool) && changes.contains(&call.name.as_str()) && is_of_note
     });

@@ -1,0 +1,82 @@
+//! When a message of each target was last delivered, for a person who watches the spool.
+//!
+//! A file per target says where to, as it is displayed, and was last written at that time. It is neither locked nor
+//! synced: losing it loses nothing. A target that was not delivered to for the longest time is forgotten first.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
+
+use super::disk::entries;
+use super::layout::make_dir;
+use super::{Spool, Tag};
+use crate::request::Target;
+use crate::system::guard;
+
+/// So many targets are remembered. A job may put each document to a URL of its own.
+const MAX_TARGETS: usize = 1000;
+
+/// The longest text of a file that is read.
+const MAX_TEXT: u64 = 64 << 10;
+
+impl Spool {
+    fn delivered_dir(&self) -> PathBuf {
+        self.dir.join("delivered")
+    }
+
+    /// Notes that a message was delivered to `target` now, if that can be done.
+    pub(crate) fn note_delivery(&self, target: &Target) {
+        let dir = self.delivered_dir();
+        let path = dir.join(Tag::of(target));
+        if fs::symlink_metadata(&path).is_err() {
+            // An earlier version made the spool without it.
+            let _ = make_dir(&dir);
+            // Once per run, because a run may deliver to any number of targets.
+            if !self.has_forgotten.replace(true) {
+                self.forget_deliveries();
+            }
+        }
+        let text = target.to_string();
+        let _ = guard::open_lock(&path).and_then(|file| file.write_all_at(text.as_bytes(), 0));
+    }
+
+    /// Where messages were delivered to, as [`Target`] is displayed, and when they last were, in seconds since 1970.
+    pub(crate) fn deliveries(&self) -> Vec<(String, u64)> {
+        let dir = self.delivered_dir();
+        let mut found = Vec::new();
+        for name in entries(&dir).unwrap_or_default() {
+            let mut text = String::new();
+            if Tag::parse(&name).is_some()
+                && let Ok(Ok((file, metadata))) = guard::open_own(&dir.join(name), self.owner)
+                && !guard::is_exposed(&metadata)
+                && file.take(MAX_TEXT).read_to_string(&mut text).is_ok()
+                && !text.is_empty()
+            {
+                found.push((text, metadata.mtime().try_into().unwrap_or(0)));
+            }
+        }
+        found
+    }
+
+    /// Makes room for one more.
+    fn forget_deliveries(&self) {
+        let dir = self.delivered_dir();
+        let mut found: Vec<_> = entries(&dir)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|name| Tag::parse(name).is_some())
+            .map(|name| dir.join(name))
+            .collect();
+        if found.len() < MAX_TARGETS {
+            return;
+        }
+        found.sort_by_cached_key(|path| {
+            fs::symlink_metadata(path).map_or(0, |metadata| metadata.mtime())
+        });
+        let excess = found.len() + 1 - MAX_TARGETS;
+        for path in &found[..excess] {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
