@@ -57,6 +57,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Show(chosen) => queue::show(&chosen, &SystemClock::start())?,
         Command::Retry(chosen) => return queue::retry(&chosen),
         Command::Drop(chosen) => return queue::drop(&chosen),
+        Command::FromCurl(carried) => output::carried(&carried.line, &carried.notes)?,
         Command::Help { verb, all } => output::page(help::help(verb, all).as_bytes())?,
         Command::Man(page) => output::page(cli::man::man(page).as_bytes())?,
         Command::Completions(shell) => {

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::help::call;
 use super::{Command, Flag, Manual, Shell, VERBS, Verb, shown, suggest, verb_row};
 use crate::document::{GroupFormat, Item};
 use crate::json::{self, Pointer};
@@ -103,8 +104,7 @@ pub(super) enum Page {
 
 /// The usage of a verb.
 fn synopsis(verb: Verb) -> String {
-    let row = verb_row(verb);
-    format!("authpost {} [OPTIONS] {}", row.word, row.operands)
+    call(verb_row(verb))
 }
 
 /// The remedy for a first word that is neither a verb nor a URL.
@@ -128,6 +128,11 @@ fn remedy_for_word(word: &str) -> String {
 fn two_urls() -> Error {
     usage_error("reading the arguments: there are two URLs")
         .hint("give one: here, in --url-file or in the config file; items are written KEY=TEXT")
+}
+
+/// What follows it are options of curl, so none of ours can come before it.
+fn from_curl_comes_first() -> Error {
+    usage_error("reading the arguments: from-curl must come first").hint(synopsis(Verb::FromCurl))
 }
 
 fn usage_error(what: impl Into<String>) -> Error {
@@ -175,6 +180,9 @@ impl Draft {
                 .find(|row| row.word == text && !text.is_empty())
                 .map(|row| row.verb);
             self.verb = Some(verb.unwrap_or_default());
+            if verb == Some(Verb::FromCurl) && self.page.is_none() {
+                return Err(from_curl_comes_first());
+            }
             if verb.is_some() {
                 return Ok(());
             }
@@ -286,6 +294,7 @@ impl Draft {
                     Verb::Flush => self.into_flush(),
                     Verb::List => self.into_list(),
                     Verb::Show | Verb::Retry | Verb::Drop => self.into_chosen(verb),
+                    Verb::FromCurl => Err(from_curl_comes_first()),
                 }
             }
         }

@@ -97,6 +97,9 @@ fn of_verb(row: &VerbRow, all: bool) -> String {
         ));
         return out;
     }
+    if !row.text.is_empty() {
+        out.push_str(&format!("\n{}", wrapped(&options, 0)));
+    }
     let own: Vec<_> = FLAGS
         .iter()
         .filter(|flag| flag.group != HelpSection::Itself && flag.verbs.contains(&row.verb))
@@ -207,12 +210,20 @@ pub(crate) fn version() -> String {
 
 /// `authpost check [OPTIONS] URL [ITEM]...`.
 pub(super) fn call(row: &VerbRow) -> String {
-    let words = ["authpost", row.word, "[OPTIONS]", row.operands];
+    let words = ["authpost", row.word, options_of(row), row.operands];
     words
         .into_iter()
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// `[OPTIONS]`, for a verb that takes some.
+pub(super) fn options_of(row: &VerbRow) -> &'static str {
+    match row.text.is_empty() {
+        true => "[OPTIONS]",
+        false => "",
+    }
 }
 
 /// `    --cacert FILE`: long names are aligned, with or without a short name.
@@ -255,8 +266,12 @@ pub(super) fn is_laid_out(paragraph: &str) -> bool {
 
 const AS_FOR_SENDING: &str = "Options: all those for sending";
 
-/// The options of a verb, as a list or as the difference from those for sending, whichever is shorter.
+/// The options of a verb, as a list or as the difference from those for sending, whichever is shorter. Of a verb without
+/// any, its details.
 pub(super) fn options(row: &VerbRow) -> String {
+    if !row.text.is_empty() {
+        return row.text.to_owned();
+    }
     let list = |wanted: &dyn Fn(&Flag) -> bool| {
         let flags = FLAGS
             .iter()

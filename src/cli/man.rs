@@ -2,7 +2,7 @@
 
 use super::help::{
     ABOUT, ENVIRONMENT, EXAMPLES, ITEMS, ITEMS_ARE, OUTPUT, VERSION, consequence, is_laid_out,
-    options, paragraphs, sentence,
+    options, options_of, paragraphs, sentence,
 };
 use super::manual::{DATE, JOBS, SPOOL, SPOOL_NAME};
 use crate::cli::{FLAGS, Flag, HelpSection, Manual, VERBS, VerbRow};
@@ -195,7 +195,8 @@ fn bold(text: &str) -> String {
 
 fn call(row: &VerbRow) -> String {
     let name = format!("authpost {}", row.word);
-    format!("{} [OPTIONS] {}", bold(name.trim_end()), roff(row.operands))
+    let operands = format!("{} {}", options_of(row), row.operands);
+    format!("{} {}", bold(name.trim_end()), roff(operands.trim_start()))
 }
 
 fn option(flag: &Flag) -> String {

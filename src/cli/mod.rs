@@ -6,6 +6,7 @@
 
 pub(crate) mod completions;
 mod config;
+mod curl;
 mod draft;
 pub(crate) mod help;
 pub(crate) mod man;
@@ -23,6 +24,7 @@ use crate::output::Color;
 use crate::request::{Chosen, Flush, ListFormat, Plan};
 use crate::system::error::{Error, Kind, Result};
 pub(crate) use config::wants_report;
+pub(crate) use curl::Carried;
 use draft::Draft;
 use table::{FLAGS, VERBS};
 use value::OptionValue;
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Retry(Chosen),
     /// Remove messages.
     Drop(Chosen),
+    /// Print the line of authpost that sends what a line of curl sends.
+    FromCurl(Carried),
     /// Print the help.
     Help {
         /// What this verb takes; for sending, everything there is.
@@ -100,12 +104,14 @@ pub(crate) enum Verb {
     Retry,
     /// Remove messages.
     Drop,
+    /// Carry a line of curl over.
+    FromCurl,
 }
 
 impl Verb {
     /// Whether the verb works on a spool, whose directory is then its first operand.
     fn takes_spool(self) -> bool {
-        !matches!(self, Verb::Send | Verb::Check)
+        !matches!(self, Verb::Send | Verb::Check | Verb::FromCurl)
     }
 }
 
@@ -119,6 +125,8 @@ pub(crate) struct VerbRow {
     pub(crate) operands: &'static str,
     /// What it does, in a few words.
     pub(crate) brief: &'static str,
+    /// The details of a verb that takes no options of authpost.
+    pub(crate) text: &'static str,
 }
 
 /// One option.
@@ -203,6 +211,12 @@ impl HelpSection {
 /// # Errors
 /// [`Kind::Usage`]; [`Kind::Config`] for a config file.
 pub(crate) fn parse(arguments: &[OsString]) -> (Color, Result<Command>) {
+    // What follows are options of curl.
+    if let Some((verb, rest)) = arguments.split_first()
+        && verb == verb_row(Verb::FromCurl).word
+    {
+        return (Color::default(), from_curl(rest));
+    }
     let mut draft = Draft::default();
     let read = read(&mut draft, arguments);
     let mut color = draft.color;
@@ -212,6 +226,17 @@ pub(crate) fn parse(arguments: &[OsString]) -> (Color, Result<Command>) {
     }
     let command = read.and_then(|()| draft.into_command());
     (color.unwrap_or_default(), command)
+}
+
+/// The command for the arguments behind `from-curl`.
+fn from_curl(arguments: &[OsString]) -> Result<Command> {
+    match arguments {
+        [only] if only == "-h" || only == "--help" => Ok(Command::Help {
+            verb: Verb::FromCurl,
+            all: false,
+        }),
+        _ => curl::carry_over(arguments).map(Command::FromCurl),
+    }
 }
 
 /// Reads the config file, and then the command line.

@@ -276,8 +276,17 @@ pub(crate) const FOREIGN: &[Foreign] = &[
 
 /// The hint for a word of another program.
 pub(crate) fn foreign(word: &str) -> Option<String> {
-    let row = FOREIGN.iter().find(|row| row.words.contains(&word))?;
+    let row = row(word)?;
     Some(format!("{}: {}", row.why, row.command))
+}
+
+/// What authpost offers instead of a word of another program.
+pub(crate) fn why(word: &str) -> Option<&'static str> {
+    row(word).map(|row| row.why)
+}
+
+fn row(word: &str) -> Option<&'static Foreign> {
+    FOREIGN.iter().find(|row| row.words.contains(&word))
 }
 
 /// The candidate that `word` is most likely a misspelling of: it differs in one letter, or in two for a long word. Case

@@ -14,42 +14,58 @@ pub(super) const VERBS: &[VerbRow] = &[
         word: "",
         operands: "URL [ITEM]...",
         brief: "send one JSON document, or with --lines one per line of a file",
+        text: "",
     },
     VerbRow {
         verb: Verb::Check,
         word: "check",
         operands: "URL [ITEM]...",
         brief: "test the setup; send neither the document nor the token",
+        text: "",
     },
     VerbRow {
         verb: Verb::Flush,
         word: "flush",
         operands: "DIR",
         brief: "send the due messages in DIR, a spool: a queue of documents on disk",
+        text: "",
     },
     VerbRow {
         verb: Verb::List,
         word: "list",
         operands: "DIR",
         brief: "list the messages in a spool: pending, and dead-lettered (set aside for review)",
+        text: "",
     },
     VerbRow {
         verb: Verb::Show,
         word: "show",
         operands: "DIR ID",
         brief: "show a message: state, last error, headers and body",
+        text: "",
     },
     VerbRow {
         verb: Verb::Retry,
         word: "retry",
         operands: "DIR ID...",
         brief: "make messages due now, dead-lettered ones too",
+        text: "",
     },
     VerbRow {
         verb: Verb::Drop,
         word: "drop",
         operands: "DIR ID...",
         brief: "delete messages permanently",
+        text: "",
+    },
+    VerbRow {
+        verb: Verb::FromCurl,
+        word: "from-curl",
+        operands: "curl ARGUMENT...",
+        brief: "print the authpost line for a crontab that sends what this curl line sends",
+        text: "Put 'authpost from-curl' before a curl line, as copied from the documentation of an API. Nothing is sent. \
+               Standard output gets the authpost line, which a shell and a crontab read alike. Standard error says \
+               which secrets to save in which files, and which of curl's options are not carried over.",
     },
 ];
 

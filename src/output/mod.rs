@@ -93,6 +93,16 @@ pub(crate) fn page(text: &[u8]) -> Result<()> {
     print(text.len(), |out| out.write_all(text))
 }
 
+/// Prints a line of authpost to standard output, and notes on it to standard error.
+///
+/// # Errors
+/// As for [`page`].
+pub(crate) fn carried(line: &str, notes: &[String]) -> Result<()> {
+    page(format!("{line}\n").as_bytes())?;
+    notes.iter().for_each(|note| info(note));
+    Ok(())
+}
+
 /// Writes about `size` bytes to standard output, in pieces.
 fn print(size: usize, write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<()> {
     let mut out = Out::new(size);

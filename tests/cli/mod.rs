@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod docs;
+mod from_curl;
 mod memory;
 mod output;
 mod report;

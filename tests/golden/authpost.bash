@@ -49,7 +49,7 @@ _authpost() {
         return ;;
     esac
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        if [[ $each == @(send|check|flush|list|show|retry|drop) ]]; then
+        if [[ $each == @(send|check|flush|list|show|retry|drop|from-curl) ]]; then
             verb=$each
             break
         fi
@@ -90,7 +90,7 @@ _authpost() {
         '
         COMPREPLY=($(compgen -W "$options" -- "$word"))
     elif ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'check flush list show retry drop' -- "$word"))
+        COMPREPLY=($(compgen -W 'check flush list show retry drop from-curl' -- "$word"))
     fi
 }
 complete -o default -F _authpost authpost

@@ -1,0 +1,257 @@
+//! The line of authpost for a line of curl, and the notes on it.
+
+use std::ffi::OsString;
+
+use super::shell::{HEADER_FILE, PASSWORD_FILE, TOKEN_FILE, quoted};
+use super::{Carried, Credentials, CurlLine, impossible, unreadable};
+use crate::cli::draft::Draft;
+use crate::cli::{read_arguments, suggest};
+use crate::json;
+use crate::request::{Method, Url};
+use crate::system::error::Result;
+
+/// Words of the command line.
+#[derive(Default)]
+struct Words(Vec<String>);
+
+impl Words {
+    fn add(&mut self, word: impl Into<String>) {
+        self.0.push(word.into());
+    }
+
+    fn option(&mut self, name: &str, value: &str) {
+        // The letter where most people know no other name.
+        self.add(match name {
+            "header" => "-H".to_owned(),
+            "method" => "-X".to_owned(),
+            "data" => "-d".to_owned(),
+            name => format!("--{name}"),
+        });
+        if !value.is_empty() {
+            self.add(value);
+        }
+    }
+}
+
+impl CurlLine {
+    pub(super) fn into_authpost(mut self) -> Result<Carried> {
+        let url = self
+            .url
+            .take()
+            .ok_or_else(|| unreadable("there is no URL"))?;
+        let mut words = Words::default();
+        // An answer that is printed would be mailed after every run.
+        let end = match &self.output {
+            Some(file) => format!(" > {}", quoted(file)),
+            None => {
+                words.add("-q");
+                String::new()
+            }
+        };
+        self.add_method(&mut words)?;
+        let has_secret = self.add_credentials(&mut words);
+        for (name, value) in &self.options {
+            words.option(name, value);
+        }
+        self.add_times(&mut words);
+        let is_unprotected =
+            Url::parse(&url).is_ok_and(|url| !url.is_https() && !url.is_loopback());
+        if has_secret && is_unprotected {
+            words.add("--allow-http");
+            self.notes.push(
+                "--allow-http: anybody on the way can read the token over plain http; use https if the API has it"
+                    .to_owned(),
+            );
+        }
+        self.add_document(&mut words)?;
+        words.add(url);
+        check(&words)?;
+        let line = words.0.iter().map(|word| quoted(word));
+        let line = line.collect::<Vec<_>>().join(" ");
+        let line = format!("authpost {line}{end}");
+        if line.chars().any(char::is_control) {
+            return Err(unreadable(
+                "there is a line break or a control character in it",
+            ));
+        }
+        // The limit of several crons is 1000 bytes; the times need some of them.
+        if line.len() > 960 {
+            self.notes.push(
+                "the line is too long for some crons: put the document into a file, and write -d @FILE".to_owned(),
+            );
+        }
+        if self.output.is_none() {
+            self.notes
+                .push("-q is for cron: without it, the answer is printed".to_owned());
+        }
+        Ok(Carried {
+            line,
+            notes: self.notes,
+        })
+    }
+
+    fn add_method(&mut self, words: &mut Words) -> Result<()> {
+        let default = match (&self.data, self.is_upload) {
+            (_, true) => "PUT",
+            (Some(_), false) => "POST",
+            (None, false) => "GET",
+        };
+        let word = self.method.take().unwrap_or_else(|| default.to_owned());
+        match Method::parse(&word) {
+            Some(Method::Post) => {}
+            Some(method) => words.option("method", method.as_str()),
+            None => {
+                let why = suggest::why("GET").unwrap_or_default();
+                // Only a word that is no secret by mistake.
+                let is_known = ["GET", "HEAD", "DELETE", "OPTIONS"].contains(&word.as_str());
+                let word = if is_known { &word } else { "another method" };
+                return Err(impossible(format!("its method is {word}: {why}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says where the secrets are read from, and what to put there; whether there are any.
+    fn add_credentials(&mut self, words: &mut Words) -> bool {
+        let credentials = self
+            .authorization
+            .take()
+            .or_else(|| {
+                self.has_bearer
+                    .then(|| Credentials::Scheme("Bearer".to_owned()))
+            })
+            .or_else(|| self.has_user.then_some(Credentials::User))
+            .or_else(|| {
+                let is_alone = |name: &String| {
+                    !["cookie", "authorization", "proxy-authorization"]
+                        .contains(&name.to_ascii_lowercase().as_str())
+                };
+                let first = self.secret_headers.iter().position(is_alone)?;
+                Some(Credentials::Header(self.secret_headers.remove(first)))
+            });
+        let mut notes = Vec::new();
+        let mut to_do = |what: &str, file| {
+            notes.push(format!(
+                "save {what} in {file}: install -m 600 /dev/stdin {file}"
+            ));
+        };
+        match &credentials {
+            None => words.add("--no-auth"),
+            Some(Credentials::Scheme(scheme)) => {
+                words.option("token-file", TOKEN_FILE);
+                if scheme != "Bearer" {
+                    words.option("auth-scheme", scheme);
+                }
+                to_do(&format!("the token, without '{scheme}',"), TOKEN_FILE);
+            }
+            Some(Credentials::Header(name)) => {
+                words.option("token-file", TOKEN_FILE);
+                words.option("auth-header", name);
+                to_do(&format!("the value of {name}"), TOKEN_FILE);
+            }
+            Some(Credentials::User | Credentials::Base64) => {
+                words.option("token-file", PASSWORD_FILE);
+                words.option("auth-scheme", "Basic");
+                to_do(
+                    match credentials {
+                        Some(Credentials::Base64) => "user:password, decoded from base64,",
+                        _ => "user:password",
+                    },
+                    PASSWORD_FILE,
+                );
+            }
+        }
+        if !self.secret_headers.is_empty() {
+            words.option("header-file", HEADER_FILE);
+            let names: Vec<_> = self.secret_headers.iter().map(String::as_str).collect();
+            to_do(
+                &format!("'NAME: VALUE', a line for each of {},", names.join(", ")),
+                HEADER_FILE,
+            );
+        }
+        let has_secret = !notes.is_empty();
+        if has_secret {
+            notes.push(
+                "the shell's history has the curl line: if the secret is in it, delete it there"
+                    .to_owned(),
+            );
+        }
+        notes.append(&mut self.notes);
+        self.notes = notes;
+        has_secret
+    }
+
+    /// Adds the times, each once: the longest, because one of curl's limits may be that of a single attempt.
+    fn add_times(&self, words: &mut Words) {
+        for name in ["timeout", "connect-timeout", "wait"] {
+            let all = self.times.iter().filter(|(given, _)| *given == name);
+            if let Some(time) = all.map(|(_, time)| *time).max() {
+                words.option(
+                    name,
+                    &match time % 1000 {
+                        0 => format!("{}s", time / 1000),
+                        _ => format!("{time}ms"),
+                    },
+                );
+            }
+        }
+    }
+
+    fn add_document(&mut self, words: &mut Words) -> Result<()> {
+        let content_type = self.content_type.take().unwrap_or_default();
+        let small = content_type.to_ascii_lowercase();
+        let data = self.data.take().unwrap_or_default();
+        if small.contains("ndjson") || is_ndjson(&data) {
+            return Err(impossible("the document is NDJSON, one JSON text per line")
+                .hint("authpost --lines FILE --group 1000 --group-format ndjson URL sends such a file"));
+        }
+        if self.is_file && !small.is_empty() && !small.contains("json") {
+            return Err(impossible(
+                "the document is not JSON, and authpost sends nothing else",
+            ));
+        }
+        if !content_type.is_empty() && small != "application/json" {
+            words.option("header", &format!("Content-Type: {content_type}"));
+        }
+        if data.is_empty() {
+            words.add("--no-body");
+            return Ok(());
+        }
+        if !self.is_file {
+            json::check(data.as_bytes()).map_err(|flaw| {
+                let form = match data.contains('=') && !data.starts_with(['{', '[', '"']) {
+                    true => suggest::why("--form"),
+                    false => None,
+                };
+                impossible(match form {
+                    Some(why) => format!("the document is a form: {why}"),
+                    None => {
+                        format!("the document is not JSON, and authpost sends nothing else: {flaw}")
+                    }
+                })
+            })?;
+        }
+        // A crontab has a line for a command. In JSON, all line breaks are between the tokens.
+        let lines = data.split(['\n', '\r']).map(str::trim);
+        let data = match self.is_file || !data.contains(['\n', '\r']) {
+            true => data,
+            false => lines.collect(),
+        };
+        words.option("data", &data);
+        Ok(())
+    }
+}
+
+/// Whether there are several lines, and each is a JSON text.
+fn is_ndjson(data: &str) -> bool {
+    let mut lines = data.lines().filter(|line| !line.trim().is_empty());
+    lines.clone().count() > 1 && lines.all(|line| json::check(line.as_bytes()).is_ok())
+}
+
+/// Checks that authpost accepts its line.
+fn check(words: &Words) -> Result<()> {
+    let words = words.0.iter().map(OsString::from).collect();
+    let mut draft = Draft::default();
+    read_arguments(&mut draft, words)?;
+    draft.into_command().map(drop)
+}

@@ -1,0 +1,216 @@
+//! The parts of a line of curl: what each option means.
+
+use super::{Credentials, CurlLine, impossible, unreadable};
+use crate::request;
+use crate::system::error::Result;
+
+/// Parts of names of headers whose values are secret. One too many does no harm.
+const SECRET: [&str; 9] = [
+    "auth",
+    "cookie",
+    "credential",
+    "key",
+    "password",
+    "secret",
+    "session",
+    "signature",
+    "token",
+];
+
+impl CurlLine {
+    pub(super) fn url(&mut self, text: &str) -> Result<()> {
+        if self.url.is_some() {
+            return Err(impossible("it has two URLs, and one run sends to one"));
+        }
+        // As curl: http without a scheme, and no fragment.
+        let text = match text.contains("://") {
+            true => text.to_owned(),
+            false => format!("http://{text}"),
+        };
+        let text = text.split('#').next().unwrap_or_default();
+        if text.contains(['{', '}', '<', '>']) {
+            return Err(unreadable("the URL has a placeholder")
+                .hint("put the value in its place, in quotes"));
+        }
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (host, path) = rest.split_at(end);
+        self.url = Some(match host.rsplit_once('@') {
+            Some((_, host)) => {
+                self.has_user = true;
+                format!("{scheme}://{host}{path}")
+            }
+            None => text.to_owned(),
+        });
+        Ok(())
+    }
+
+    pub(super) fn method(&mut self, word: &str) -> Result<()> {
+        self.method = Some(word.to_owned());
+        Ok(())
+    }
+
+    /// `@FILE` is a file, for all of curl's options but --data-raw. curl takes the line breaks out of some files, which
+    /// is of no account in JSON.
+    pub(super) fn data(&mut self, text: &str) -> Result<()> {
+        self.add(text, text.starts_with('@'), "&")
+    }
+
+    pub(super) fn raw_data(&mut self, text: &str) -> Result<()> {
+        self.add(text, false, "&")
+    }
+
+    pub(super) fn json(&mut self, text: &str) -> Result<()> {
+        self.add(text, text.starts_with('@'), "")
+    }
+
+    pub(super) fn upload(&mut self, file: &str) -> Result<()> {
+        self.is_upload = true;
+        let file = if file == "." { "-" } else { file };
+        self.add(&format!("@{file}"), true, "")
+    }
+
+    /// Joins documents as curl does.
+    fn add(&mut self, text: &str, is_file: bool, between: &str) -> Result<()> {
+        match &mut self.data {
+            None => self.data = Some(text.to_owned()),
+            Some(_) if is_file || self.is_file => {
+                return Err(impossible("it joins a file and another document"));
+            }
+            Some(data) => data.push_str(&format!("{between}{text}")),
+        }
+        self.is_file = is_file;
+        if self.data.as_deref() == Some("@-") && is_file {
+            self.notes.push(
+                "the document comes from standard input, which is empty in a crontab".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn header(&mut self, text: &str) -> Result<()> {
+        if let Some(file) = text.strip_prefix('@') {
+            self.options.push(("header-file", file.to_owned()));
+            return Ok(());
+        }
+        let (name, value) = match (text.split_once(':'), text.strip_suffix(';')) {
+            // `Name:` takes a header out, which is one of curl's own.
+            (Some((_, value)), _) if value.trim().is_empty() => return Ok(()),
+            (Some((name, value)), _) => (name.trim(), value.trim()),
+            (None, Some(name)) => (name.trim(), ""),
+            (None, None) => return Err(unreadable("a header has no colon")),
+        };
+        let small = name.to_ascii_lowercase();
+        if small == "authorization" {
+            self.authorization(value)
+        } else if small == "content-type" {
+            self.content_type = Some(value.to_owned());
+            Ok(())
+        } else if small == "accept" && value == "application/json" {
+            Ok(())
+        } else if small.contains("idempotency") {
+            if small != "idempotency-key" {
+                self.options.push(("idempotency-header", name.to_owned()));
+            }
+            self.notes.push(format!(
+                "not carried over: the value of {name}: each document gets its own, else the API would take the next one for a repeat"
+            ));
+            Ok(())
+        } else if let Err(why) = request::check_header(name, value) {
+            self.notes
+                .push(format!("not carried over: a header: {why}"));
+            Ok(())
+        } else if SECRET.iter().any(|part| small.contains(part)) && !small.contains("email") {
+            self.secret_headers.push(name.to_owned());
+            Ok(())
+        } else {
+            self.options
+                .push(("header", format!("{name}: {value}").trim_end().to_owned()));
+            Ok(())
+        }
+    }
+
+    fn authorization(&mut self, value: &str) -> Result<()> {
+        if self.authorization.is_some() {
+            return Err(impossible("it has two Authorization headers"));
+        }
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        let is = |word: &str| scheme.eq_ignore_ascii_case(word);
+        if is("Basic") {
+            self.authorization = Some(Credentials::Base64);
+        } else if is("Bearer") {
+            self.authorization = Some(Credentials::Scheme("Bearer".to_owned()));
+        } else if token.is_empty() {
+            self.authorization = Some(Credentials::Header("Authorization".to_owned()));
+        } else if request::is_token(scheme) && !token.trim().contains(char::is_whitespace) {
+            self.authorization = Some(Credentials::Scheme(scheme.to_owned()));
+        } else {
+            self.secret_headers.push("Authorization".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Text with a `=` is cookies, any other a file of them.
+    pub(super) fn cookie(&mut self, text: &str) -> Result<()> {
+        match text.contains('=') {
+            true => self.header(&format!("Cookie: {text}")),
+            false => {
+                self.notes
+                    .push("not carried over: a file of cookies: no cookies are kept".to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn user(&mut self, _: &str) -> Result<()> {
+        self.has_user = true;
+        Ok(())
+    }
+
+    pub(super) fn bearer(&mut self, _: &str) -> Result<()> {
+        self.has_bearer = true;
+        Ok(())
+    }
+
+    /// curl counts retries, authpost attempts.
+    pub(super) fn retry(&mut self, text: &str) -> Result<()> {
+        let retries: u32 = text
+            .parse()
+            .map_err(|_| unreadable("--retry: it is not a number"))?;
+        let tries = retries.saturating_add(1).to_string();
+        self.options.push(("tries", tries));
+        Ok(())
+    }
+
+    /// `FILE` or `FILE:PASSWORD`.
+    pub(super) fn cert(&mut self, text: &str) -> Result<()> {
+        let (file, password) = text.split_once(':').unwrap_or((text, ""));
+        if !password.is_empty() {
+            self.notes.push(
+                "not carried over: the password of the client's key: authpost needs a key without one".to_owned(),
+            );
+        }
+        self.options.push(("cert", file.to_owned()));
+        Ok(())
+    }
+
+    pub(super) fn proxy(&mut self, text: &str) -> Result<()> {
+        if text.starts_with("socks") {
+            return Err(impossible("SOCKS proxies are not supported"));
+        }
+        match text.contains('@') {
+            true => self.notes.push(
+                "not carried over: the proxy: it has a password, so put its URL into the variable HTTPS_PROXY".to_owned(),
+            ),
+            false => self.options.push(("proxy", text.to_owned())),
+        }
+        Ok(())
+    }
+
+    pub(super) fn output(&mut self, file: &str) -> Result<()> {
+        if file != "/dev/null" && file != "-" {
+            self.output = Some(file.to_owned());
+        }
+        Ok(())
+    }
+}
