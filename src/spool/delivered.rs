@@ -38,7 +38,11 @@ impl Spool {
             }
         }
         let text = target.to_string();
-        let _ = guard::open_lock(&path).and_then(|file| file.write_all_at(text.as_bytes(), 0));
+        // Written in place, so that it is never empty. Only what --url-file shows can become shorter.
+        let _ = guard::open_lock(&path).and_then(|file| {
+            file.write_all_at(text.as_bytes(), 0)?;
+            file.set_len(text.len() as u64)
+        });
     }
 
     /// Where messages were delivered to, as [`Target`] is displayed, and when they last were, in seconds since 1970.

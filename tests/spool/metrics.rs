@@ -158,7 +158,7 @@ fn the_last_delivery_is_remembered() {
     assert!(recent(delivered("/flushed")));
     assert!(!recent(delivered("/lines")));
     check(&metrics(&d));
-    // What is lost or no longer ours is not told, and the next delivery mends it.
+    // What is lost, empty or not ours alone is not told. The next delivery mends it, but makes nothing trusted again.
     for (name, change) in note.iter().zip(0..) {
         let path = d.join(format!("s/delivered/{name}"));
         match change {
@@ -172,10 +172,35 @@ fn the_last_delivery_is_remembered() {
         text.iter().filter(|line| line.starts_with("last_")).count()
     };
     assert_eq!(told(), 0);
-    for path in ["/sent?key=s3cr3t", "/flushed"] {
+    for path in ["/sent?key=s3cr3t", "/flushed", "/lines"] {
         send(&d, server.url(path), &["-q", "a=1"]).code(0);
     }
-    assert!(told() > 0);
+    assert_eq!(told(), 2);
+}
+
+/// A webhook's URL is secret. Another one in its file takes its place, also where it is shorter.
+#[test]
+fn a_secret_url_is_not_shown() {
+    let d = dir();
+    let server = Server::handler(|_| Response::json(200, "{}"));
+    let note = || d.join(format!("s/delivered/{}", names(&d, "delivered").remove(0)));
+    for host in ["localhost", "127.0.0.1"] {
+        if host != "localhost" {
+            fs::write(note(), "POST https://a-host-with-a-longer-name.example/…").unwrap();
+        }
+        d.write("hook", server.url_on(host, "/s3cr3t?key=s3cr3t"), 0o600);
+        authpost(&d)
+            .args(["-q", "--spool", "s", "--url-file", "hook", "a=1"])
+            .run()
+            .code(0);
+        let last: Vec<_> = samples(&d).split_off(3);
+        let [last] = &last[..] else {
+            panic!("{last:?}");
+        };
+        let target = format!("target=\"POST http://{host}:PORT/…\"}} ");
+        assert!(last.contains(&target), "{last}");
+    }
+    assert!(!fs::read_to_string(note()).unwrap().contains("s3cr3t"));
 }
 
 /// A spool whose documents go to a URL of their own each does not grow without end.
