@@ -15,6 +15,7 @@ struct Line {
 const TOKEN: &str = ".api-token";
 const PASSWORD: &str = ".api-password";
 const HEADERS: &str = ".api-headers";
+const URL_FILE: &str = ".api-url";
 
 const LINES: &[Line] = &[
     Line {
@@ -151,8 +152,26 @@ EOF"#,
         page: "https://core.telegram.org/bots/api#sendmessage",
         curl: r#"curl -sSf -X POST -H 'Content-Type: application/json' -d '{"chat_id": "@channel", "text": "50% done"}' \
             'https://api.telegram.org/bot123456:ABC-DEF/sendMessage' -o /dev/null -w '%{http_code}\n'"#,
-        authpost: r#"authpost -q --no-auth -d '{"chat_id": "@channel", "text": "50'\%' done"}' https://api.telegram.org/bot123456:ABC-DEF/sendMessage"#,
-        secrets: &[],
+        authpost: r#"authpost -q -d '{"chat_id": "@channel", "text": "50'\%' done"}' --url-file ~/.api-url"#,
+        secrets: &[(
+            URL_FILE,
+            "https://api.telegram.org/bot123456:ABC-DEF/sendMessage",
+        )],
+    },
+    Line {
+        page: "https://api.slack.com/messaging/webhooks",
+        curl: r#"curl -X POST -H 'Content-type: application/json' --data '{"text":"Hello, World!"}' https://hooks.slack.com/services/T0/B0/XX"#,
+        authpost: r#"authpost -q -d '{"text":"Hello, World!"}' --url-file ~/.api-url"#,
+        secrets: &[(URL_FILE, "https://hooks.slack.com/services/T0/B0/XX")],
+    },
+    Line {
+        page: "https://developers.google.com/workspace/chat/quickstart/webhooks",
+        curl: r#"curl -d '{"text":"Hello"}' -H 'Content-Type: application/json; charset=UTF-8' 'https://chat.googleapis.com/v1/spaces/AAA/messages?key=AIza&token=t0k'"#,
+        authpost: r#"authpost -q -H 'Content-Type: application/json; charset=UTF-8' -d '{"text":"Hello"}' --url-file ~/.api-url"#,
+        secrets: &[(
+            URL_FILE,
+            "https://chat.googleapis.com/v1/spaces/AAA/messages?key=AIza&token=t0k",
+        )],
     },
     Line {
         page: "https://grafana.com/docs/grafana/latest/developers/http_api/annotations/",
@@ -450,10 +469,17 @@ fn documented_lines_make_the_same_request() {
             .curl
             .split_once("<< ")
             .map_or(String::new(), |(_, text)| format!(" << {text}"));
-        let sent = to(&server, line.authpost).replace(" --cacert ca.pem", "") + &here_document;
+        let sent = match line.authpost.contains(" --url-file ") {
+            true => line.authpost.to_owned(),
+            false => to(&server, line.authpost),
+        };
+        let sent = sent.replace(" --cacert ca.pem", "") + &here_document;
         let mut run = shell(&sent, &home);
         for (file, secret) in line.secrets {
-            run = run.file(*file, *secret);
+            run = match *file == URL_FILE {
+                true => run.file(*file, to(&server, secret)),
+                false => run.file(*file, *secret),
+            };
         }
         run.run().stderr_like("**").code(0);
         let [theirs, ours] = &server.requests()[..] else {
@@ -561,12 +587,26 @@ fn the_notes_say_what_to_do_with_each_secret() {
         ],
     );
     prints(
+        &[
+            "-d",
+            r#"{"event":"e","routing_key":"r"}"#,
+            "https://x.example/hook?sig=s3cret",
+        ],
+        r#"authpost -q -d '{"event":"e","routing_key":"r"}' --url-file ~/.api-url"#,
+        &[
+            "save the URL in ~/.api-url: install -m 600 /dev/stdin ~/.api-url",
+            HISTORY,
+            "if \"routing_key\" in the document is a secret, put the document into a file, and write -d @FILE",
+            QUIET,
+        ],
+    );
+    prints(
         &["-HX-Api-Key: s", "--json", "{}", "api.example.com/data"],
         "authpost -q --token-file ~/.api-token --auth-header X-Api-Key --allow-http -d '{}' http://api.example.com/data",
         &[
             &format!("save the value of X-Api-Key in ~/.api-token: {token}"),
             HISTORY,
-            "--allow-http: anybody on the way can read the token over plain http; use https if the API has it",
+            "--allow-http: anybody on the way can read the secret over plain http; use https if the API has it",
             QUIET,
         ],
     );

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::shell::{HEADER_FILE, PASSWORD_FILE, TOKEN_FILE, quoted};
+use super::parts::is_secret_url;
+use super::shell::{HEADER_FILE, PASSWORD_FILE, TOKEN_FILE, URL_FILE, quoted};
 use super::{Carried, Credentials, CurlLine, impossible, unreadable};
 use crate::cli::draft::Draft;
 use crate::cli::{read_arguments, suggest};
@@ -39,6 +40,7 @@ impl CurlLine {
             .url
             .take()
             .ok_or_else(|| unreadable("there is no URL"))?;
+        let url = Url::parse(&url).map_err(|why| unreadable(format!("reading the URL: {why}")))?;
         let mut words = Words::default();
         // An answer that is printed would be mailed after every run.
         let end = match &self.output {
@@ -49,23 +51,17 @@ impl CurlLine {
             }
         };
         self.add_method(&mut words)?;
-        let has_secret = self.add_credentials(&mut words);
+        let is_secret_url = self.add_credentials(&mut words, &url);
         for (name, value) in &self.options {
             words.option(name, value);
         }
         self.add_times(&mut words);
-        let is_unprotected =
-            Url::parse(&url).is_ok_and(|url| !url.is_https() && !url.is_loopback());
-        if has_secret && is_unprotected {
-            words.add("--allow-http");
-            self.notes.push(
-                "--allow-http: anybody on the way can read the token over plain http; use https if the API has it"
-                    .to_owned(),
-            );
-        }
         self.add_document(&mut words)?;
-        words.add(url);
-        check(&words)?;
+        check(&words, &url)?;
+        match is_secret_url {
+            true => words.option("url-file", URL_FILE),
+            false => words.add(url.as_str()),
+        }
         let line = words.0.iter().map(|word| quoted(word));
         let line = line.collect::<Vec<_>>().join(" ");
         let line = format!("authpost {line}{end}");
@@ -111,8 +107,8 @@ impl CurlLine {
         Ok(())
     }
 
-    /// Says where the secrets are read from, and what to put there; whether there are any.
-    fn add_credentials(&mut self, words: &mut Words) -> bool {
+    /// Says where the secrets are read from, and what to put there; whether the URL is one of them.
+    fn add_credentials(&mut self, words: &mut Words, url: &Url) -> bool {
         let credentials = self
             .authorization
             .take()
@@ -135,7 +131,13 @@ impl CurlLine {
                 "save {what} in {file}: install -m 600 /dev/stdin {file}"
             ));
         };
+        let is_only_secret = credentials.is_none() && self.secret_headers.is_empty();
+        let is_secret_url = is_secret_url(url.as_str(), is_only_secret);
+        if is_secret_url {
+            to_do("the URL", URL_FILE);
+        }
         match &credentials {
+            None if is_secret_url => {}
             None => words.add("--no-auth"),
             Some(Credentials::Scheme(scheme)) => {
                 words.option("token-file", TOKEN_FILE);
@@ -169,16 +171,22 @@ impl CurlLine {
                 HEADER_FILE,
             );
         }
-        let has_secret = !notes.is_empty();
-        if has_secret {
+        if !notes.is_empty() {
             notes.push(
                 "the shell's history has the curl line: if the secret is in it, delete it there"
                     .to_owned(),
             );
+            if !url.is_https() && !url.is_loopback() {
+                words.add("--allow-http");
+                notes.push(
+                    "--allow-http: anybody on the way can read the secret over plain http; use https if the API has it"
+                        .to_owned(),
+                );
+            }
         }
         notes.append(&mut self.notes);
         self.notes = notes;
-        has_secret
+        is_secret_url
     }
 
     /// Adds the times, each once: the longest, because one of curl's limits may be that of a single attempt.
@@ -237,9 +245,27 @@ impl CurlLine {
             true => data,
             false => lines.collect(),
         };
+        if let Some(name) = secret_member(&data).filter(|_| !self.is_file) {
+            self.notes.push(format!(
+                "if {name} in the document is a secret, put the document into a file, and write -d @FILE"
+            ));
+        }
         words.option("data", &data);
         Ok(())
     }
+}
+
+/// The name of a member of the document that is likely a secret: every user of the machine can read it in the line.
+fn secret_member(data: &str) -> Option<&str> {
+    let words = ["apikey", "password", "secret", "token", "_key"];
+    json::children(data)
+        .filter(|(_, value)| value.starts_with('"'))
+        .filter_map(|(name, _)| name)
+        .find(|name| {
+            words
+                .iter()
+                .any(|word| name.to_ascii_lowercase().contains(word))
+        })
 }
 
 /// Whether there are several lines, and each is a JSON text.
@@ -248,9 +274,10 @@ fn is_ndjson(data: &str) -> bool {
     lines.clone().count() > 1 && lines.all(|line| json::check(line.as_bytes()).is_ok())
 }
 
-/// Checks that authpost accepts its line.
-fn check(words: &Words) -> Result<()> {
-    let words = words.0.iter().map(OsString::from).collect();
+/// Checks that authpost accepts these words and the URL.
+fn check(words: &Words, url: &Url) -> Result<()> {
+    let words = words.0.iter().map(String::as_str).chain([url.as_str()]);
+    let words = words.map(OsString::from).collect();
     let mut draft = Draft::default();
     read_arguments(&mut draft, words)?;
     draft.into_command().map(drop)

@@ -4,7 +4,29 @@ use super::{Credentials, CurlLine, impossible, unreadable};
 use crate::request;
 use crate::system::error::Result;
 
-/// Parts of names of headers whose values are secret. One too many does no harm.
+/// Whether a header or a part of a query with this name, in small letters, has a secret value. One too many does no harm.
+fn names_secret(name: &str) -> bool {
+    SECRET.iter().any(|part| name.contains(part)) && !name.contains("email")
+}
+
+/// Whether whoever knows the URL can use it: a webhook, if the request has no other secret; a token in the path, as in
+/// bots of Telegram; or a secret in the query.
+pub(super) fn is_secret_url(url: &str, is_only_secret: bool) -> bool {
+    let small = url.to_ascii_lowercase();
+    let (path, query) = small.split_once('?').unwrap_or((&small, ""));
+    let mut names = query.split('&').filter_map(|part| part.split_once('='));
+    let is_bot = |part: &str| {
+        let id = part
+            .strip_prefix("bot")
+            .and_then(|rest| rest.split_once(':'));
+        id.is_some_and(|(id, _)| id.parse::<u64>().is_ok())
+    };
+    is_only_secret && path.contains("hook")
+        || path.split('/').any(is_bot)
+        || names.any(|(name, value)| !value.is_empty() && (name == "sig" || names_secret(name)))
+}
+
+/// Parts of such names.
 const SECRET: [&str; 9] = [
     "auth",
     "cookie",
@@ -120,7 +142,7 @@ impl CurlLine {
             self.notes
                 .push(format!("not carried over: a header: {why}"));
             Ok(())
-        } else if SECRET.iter().any(|part| small.contains(part)) && !small.contains("email") {
+        } else if names_secret(&small) {
             self.secret_headers.push(name.to_owned());
             Ok(())
         } else {

@@ -8,11 +8,12 @@
 pub(super) const TOKEN_FILE: &str = "~/.api-token";
 pub(super) const PASSWORD_FILE: &str = "~/.api-password";
 pub(super) const HEADER_FILE: &str = "~/.api-headers";
+pub(super) const URL_FILE: &str = "~/.api-url";
 
 /// `word`, quoted if necessary.
 pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "@_+=:,./-".contains(c);
-    let ours = [TOKEN_FILE, PASSWORD_FILE, HEADER_FILE];
+    let ours = [TOKEN_FILE, PASSWORD_FILE, HEADER_FILE, URL_FILE];
     if ours.contains(&word) || !word.is_empty() && word.chars().all(|c| is_plain(c) || c == '%') {
         return word.replace('%', "\\%");
     }
