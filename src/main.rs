@@ -21,18 +21,21 @@ use std::process::ExitCode;
 
 use cli::{Command, help};
 use commands::{check, flush, queue, send};
-use delivery::exit::Exit;
+use delivery::exit::{Exit, RunEnd};
+use system::claim::Claim;
 use system::error::Result;
 use system::time::SystemClock;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        std::process::exit(report_panic(panic).code().into())
+        let end = report_panic(panic);
+        output::end(&end);
+        std::process::exit(end.exit.code().into())
     }));
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let (color, command) = cli::parse(&arguments);
     color.apply();
-    let exit = command
+    let end = command
         .inspect_err(|error| {
             if cli::wants_report(&arguments) {
                 // That it cannot be printed is less than why.
@@ -42,43 +45,51 @@ fn main() -> ExitCode {
         .and_then(run)
         .unwrap_or_else(|error| {
             output::error(&error);
-            error.kind().into()
+            RunEnd::from(&error)
         });
-    ExitCode::from(exit.code())
+    output::end(&end);
+    ExitCode::from(end.exit.code())
 }
 
 /// Does what the command line asks for.
-fn run(command: Command) -> Result<Exit> {
-    match command {
+fn run(command: Command) -> Result<RunEnd> {
+    let shown = match command {
         Command::Send(plan) => return send::run(&plan),
         Command::Check(plan) => return check::run(&plan),
         Command::Flush(plan) => return flush::run(&plan),
-        Command::List { dir, format } => queue::list(&dir, format, &SystemClock::start())?,
-        Command::Show(chosen) => queue::show(&chosen, &SystemClock::start())?,
         Command::Retry(chosen) => return queue::retry(&chosen),
         Command::Drop(chosen) => return queue::drop(&chosen),
-        Command::FromCurl(carried) => output::carried(&carried.line, &carried.notes)?,
-        Command::Help { verb, all } => output::page(help::help(verb, all).as_bytes())?,
-        Command::Man(page) => output::page(cli::man::man(page).as_bytes())?,
-        Command::Completions(shell) => {
-            output::page(cli::completions::completions(shell).as_bytes())?
-        }
-        Command::Version => output::page(help::version().as_bytes())?,
-    }
-    Ok(Exit::Ok)
+        Command::List { dir, format } => queue::list(&dir, format, &SystemClock::start()),
+        Command::Show(chosen) => queue::show(&chosen, &SystemClock::start()),
+        Command::FromCurl(carried) => output::carried(&carried.line, &carried.notes),
+        Command::Help { verb, all } => page(&help::help(verb, all)),
+        Command::Man(which) => page(&cli::man::man(which)),
+        Command::Completions(shell) => page(&cli::completions::completions(shell)),
+        Command::Version => page(&help::version()),
+    };
+    // Nobody expects these to send anything.
+    shown
+        .map(|()| Exit::Ok.into())
+        .map_err(|error| error.after(Claim::Untold))
+}
+
+/// Prints a whole page.
+fn page(text: &str) -> Result<()> {
+    output::page(text.as_bytes())
 }
 
 /// Prints one line for a panic, because a backtrace in a cron mail helps nobody.
-fn report_panic(panic: &std::panic::PanicHookInfo) -> Exit {
+fn report_panic(panic: &std::panic::PanicHookInfo) -> RunEnd {
     let what = panic.payload_as_str().unwrap_or("no reason given");
     // ureq takes the client's certificate and key for granted and panics where they do not fit together.
     if what.starts_with("valid client auth certificate") {
         output::error(&http::mismatched_identity());
-        return Exit::Config;
+        // Nothing of this document, but a flush may have sent others.
+        return Exit::Config.into();
     }
     let place = panic.location().map_or(String::new(), |place| {
         format!(" at {}:{}", place.file(), place.line())
     });
     output::bug(&format!("{what}{place}"));
-    Exit::Software
+    RunEnd::new(Exit::Software, Claim::Crashed)
 }

@@ -4,7 +4,7 @@ use super::help::{
     ABOUT, ENVIRONMENT, EXAMPLES, ITEMS, ITEMS_ARE, OUTPUT, VERSION, consequence, is_laid_out,
     options, options_of, paragraphs, sentence,
 };
-use super::manual::{DATE, JOBS, SPOOL, SPOOL_NAME};
+use super::manual::{DATE, JOBS, LAST_LINE, SPOOL, SPOOL_NAME};
 use crate::cli::{FLAGS, Flag, HelpSection, Manual, VERBS, VerbRow};
 use crate::delivery::exit::EXITS;
 
@@ -44,6 +44,8 @@ fn authpost() -> String {
         let code = bold(&format!("{} {}", row.code, row.name));
         entry(&mut out, &code, &consequence(row));
     }
+    out.push_str(".PP\n");
+    text(&mut out, LAST_LINE, ".PP");
     out.push_str(".SH ENVIRONMENT\n");
     for (name, what) in ENVIRONMENT {
         entry(&mut out, &bold(name), &sentence(what));

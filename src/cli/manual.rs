@@ -131,6 +131,15 @@ pub(super) const JOBS: &[(&str, &str)] = &[
     ),
 ];
 
+/// What the last line of a failing run says: it follows the exit codes.
+pub(super) const LAST_LINE: &str = "The last line on standard error of a run that fails has the exit code and its name, \
+     what may be done with the document, and the time (UTC):\n\n    \
+     authpost: exit 75 TEMPFAIL: nothing was sent, running it again is safe (2026-11-21T03:17:02Z)\n\n\
+     It never says that nothing was sent if something may have been. If the API may have accepted the document, it has the \
+     idempotency key; the document may then be sent again under that key only if the API honours it (--idempotent). Only \
+     'authpost flush -q' and 'authpost retry -q' may fail without this line: if they have nothing to say, because messages \
+     are still pending and will be tried again.";
+
 /// How a spool works, each part with a heading. The option --spool and the verbs are explained before it.
 pub(super) const SPOOL: &[(&str, &str)] = &[
     (

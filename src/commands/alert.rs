@@ -8,7 +8,7 @@ use crate::spool::{Id, Message, Place, Spool, TargetLock};
 use crate::system::time::{self, Clock};
 
 /// Warns when the oldest of the `count` messages that are pending for the target of `lock` has been there for `after`,
-/// unless somebody was warned within a day. Where `unflushed`, nothing flushes them.
+/// unless somebody was warned within a day. Where `unflushed`, nothing flushes them. Whether it warned.
 pub(super) fn alert(
     spool: &Spool,
     lock: &mut TargetLock,
@@ -17,16 +17,16 @@ pub(super) fn alert(
     unflushed: bool,
     clock: &dyn Clock,
     report: Report,
-) {
+) -> bool {
     let now = clock.unix();
     let accepted = Id::parse(oldest).map_or(now, |id| id.micros() / 1_000_000);
     let age = Duration::from_secs(now.saturating_sub(accepted));
     if age < after || !lock.backoff().is_alert_due(now) {
-        return;
+        return false;
     }
     let read = |place| spool.read_unlocked(place, oldest, Message::glance);
     let Some((_, Ok(message))) = read(Place::Queue).or_else(|| read(Place::Active)) else {
-        return;
+        return false;
     };
     let pending = match count {
         1 => "1 message is pending".to_owned(),
@@ -51,4 +51,5 @@ pub(super) fn alert(
     let text = format!("to {url}: {pending}, the oldest for {age}{nothing}{error}");
     report.warn(&text, Some(&remedy));
     lock.alerted(now);
+    true
 }

@@ -8,12 +8,13 @@ use std::path::Path;
 
 use crate::auth::oauth2::TokenExchange;
 use crate::auth::{self, Credentials};
-use crate::delivery::exit::Exit;
+use crate::delivery::exit::{Exit, RunEnd};
 use crate::document::ndjson::Next;
 use crate::http::{Client, Phase, Probe, TrustOrigin};
 use crate::output::{Mark, Report};
 use crate::request::{Documents, Lines, Plan, SpoolPlan, TokenSource};
 use crate::spool::Spool;
+use crate::system::claim::Claim;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::lock::Lock;
 use crate::system::time::{self, Clock, Deadline, SystemClock};
@@ -22,7 +23,7 @@ use crate::system::time::{self, Clock, Deadline, SystemClock};
 ///
 /// # Errors
 /// What keeps us from printing the findings.
-pub(crate) fn run(plan: &Plan) -> Result<Exit> {
+pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
     let clock = &SystemClock::start();
     let report = Report::new(&plan.output);
     let mut findings = Findings { report, exit: None };
@@ -65,13 +66,14 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
     findings.connection(plan, deadline)?;
     if !stopped && plan.spool.is_some() && findings.exit == Some(Exit::TempFail) {
         findings.ok("the spool would keep the document until the API is reached")?;
-        return Ok(Exit::Ok);
+        return Ok(Exit::Ok.into());
     }
-    Ok(match (findings.exit, token_is_over) {
+    let exit = match (findings.exit, token_is_over) {
         (Some(exit), _) => exit,
         (None, true) => Exit::NoPerm,
         (None, false) => Exit::Ok,
-    })
+    };
+    Ok(RunEnd::new(exit, Claim::Nothing))
 }
 
 /// The findings so far, printed as they come.

@@ -14,11 +14,12 @@ use super::{begin, warn};
 use crate::delivery::Outcome;
 use crate::delivery::backlog::{self, Backlog, End, MessageEvent, Sending};
 use crate::delivery::connections::Connections;
-use crate::delivery::exit::Exit;
+use crate::delivery::exit::{Exit, RunEnd};
 use crate::delivery::journal;
 use crate::output::{self, Report};
 use crate::request::{Chosen, Flush, Output, RetryPolicy, RunLimits, Show};
 use crate::spool::{Id, Message, Place, Spool, Tag, TargetLock};
+use crate::system::claim::Claim;
 use crate::system::error::{Error, Result};
 use crate::system::time::{self, Clock, SystemClock};
 
@@ -27,15 +28,15 @@ use crate::system::time::{self, Clock, SystemClock};
 ///
 /// # Errors
 /// When the spool cannot be used.
-pub(crate) fn run(flush: &Flush) -> Result<Exit> {
-    deliver(flush, None)
+pub(crate) fn run(flush: &Flush) -> Result<RunEnd> {
+    deliver(flush, None).map_err(|error| error.after(Claim::Flushed))
 }
 
 /// Delivers what is pending for these targets, of messages that were `chosen`.
 ///
 /// # Errors
 /// As for [`run`].
-pub(crate) fn only(chosen: &Chosen, tags: HashSet<Tag>) -> Result<Exit> {
+pub(crate) fn only(chosen: &Chosen, tags: HashSet<Tag>) -> Result<RunEnd> {
     let flush = Flush {
         dir: chosen.dir.clone(),
         timeout: Duration::from_secs(60),
@@ -52,17 +53,23 @@ pub(crate) fn only(chosen: &Chosen, tags: HashSet<Tag>) -> Result<Exit> {
         },
         alert_after: Duration::MAX,
     };
-    deliver(&flush, Some(tags))
+    let end = deliver(&flush, Some(tags)).map_err(|error| error.after(Claim::Untold))?;
+    // A second `retry` sends again what the first one dead-lettered.
+    let claim = end.claim.map(|claim| match claim {
+        Claim::Flushed => Claim::Untold,
+        claim => claim,
+    });
+    Ok(RunEnd { claim, ..end })
 }
 
-fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<Exit> {
+fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
     let clock = &SystemClock::start();
     let report = Report::new(&flush.output);
     let _lock = begin(&flush.run, clock, report)?;
     // A crontab has both lines from the start: a directory that was made for the spool may still be empty.
     if Spool::is_prepared(&flush.dir)? {
         report.unless_quiet(&Counts::default().summary(&flush.dir));
-        return Ok(Exit::Ok);
+        return Ok(Exit::Ok.into());
     }
     let spool = Spool::open(&flush.dir)?;
     let Some(_lock) = spool.lock_flush()? else {
@@ -70,7 +77,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<Exit> {
             "another flush of the spool '{}' is running; leaving it to that one",
             spool.dir().display()
         ));
-        return Ok(Exit::Ok);
+        return Ok(Exit::Ok.into());
     };
     spool.sweep();
     spool.count_bytes()?;
@@ -85,6 +92,8 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<Exit> {
             told: HashSet::new(),
             exit: Exit::Ok,
             counts: Counts::default(),
+            unknown: Vec::new(),
+            has_spoken: false,
         },
     };
     let mut targets = run.targets()?;
@@ -102,7 +111,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<Exit> {
     }
     report.pause();
     report.unless_quiet(&run.tally.counts.summary(spool.dir()));
-    Ok(run.tally.exit)
+    Ok(run.tally.end())
 }
 
 /// How many messages had which outcome.
@@ -247,10 +256,10 @@ impl FlushRun<'_> {
     }
 
     /// Warns where messages have been pending for long.
-    fn alert(&self, lock: &mut TargetLock, oldest: &OsStr, count: usize) {
+    fn alert(&mut self, lock: &mut TargetLock, oldest: &OsStr, count: usize) {
         let (spool, report) = (self.spool, self.tally.report);
         let after = self.flush.alert_after;
-        alert(
+        self.tally.has_spoken |= alert(
             spool,
             lock,
             (oldest, count),
@@ -283,9 +292,36 @@ struct Tally<'a> {
     told: HashSet<String>,
     exit: Exit,
     counts: Counts,
+    /// The messages that were dead-lettered or left as they are, because the API may have accepted them.
+    unknown: Vec<Unknown>,
+    /// Whether a failure or an alert was told.
+    has_spoken: bool,
+}
+
+/// A message that the API may have accepted.
+struct Unknown {
+    id: String,
+    key: Option<String>,
 }
 
 impl Tally<'_> {
+    /// How the run ends: silently, where nothing was told.
+    fn end(mut self) -> RunEnd {
+        let claim = match (self.unknown.pop(), self.unknown.len()) {
+            (None, _) => Claim::Flushed,
+            (Some(Unknown { id, key }), 0) => Claim::Unknown {
+                what: id,
+                key,
+                idempotent: false,
+            },
+            (Some(_), others) => Claim::UnknownDocuments(others + 1),
+        };
+        RunEnd {
+            exit: self.exit,
+            claim: self.has_spoken.then_some(claim),
+        }
+    }
+
     fn event(&mut self, event: MessageEvent) -> Result<()> {
         match event {
             MessageEvent::Connecting(target) => warn(target, self.limit, self.report),
@@ -293,7 +329,7 @@ impl Tally<'_> {
             MessageEvent::Attempted(job, outcome) => self.report.flushed(job, outcome)?,
             MessageEvent::Delivered(message, outcome) => {
                 self.counts.delivered += 1;
-                self.exit = self.exit.or_worse(outcome.exit());
+                self.fails(outcome.exit());
                 self.report.incomplete(message, outcome);
             }
             MessageEvent::Requeued {
@@ -308,7 +344,10 @@ impl Tally<'_> {
                 exit,
             } => {
                 self.counts.dead += 1;
-                self.exit = self.exit.or_worse(exit);
+                self.fails(exit);
+                if exit == Exit::IoErr {
+                    self.unknown(message);
+                }
                 self.report.dead_lettered(message, why, hint);
             }
             MessageEvent::NotMoved {
@@ -316,19 +355,40 @@ impl Tally<'_> {
                 outcome,
                 error,
             } => {
-                self.exit = self
-                    .exit
-                    .or_worse(journal::exit_with_spool_error(outcome, error));
+                self.fails(journal::exit_with_spool_error(outcome, error));
+                if outcome.verdict.may_have_been_accepted() {
+                    self.unknown(message);
+                }
                 self.report.not_moved(message, outcome, error);
             }
             MessageEvent::SetAside { path, why, exit } => {
                 self.counts.dead += 1;
-                self.exit = self.exit.or_worse(exit);
+                self.fails(exit);
+                if exit == Exit::IoErr {
+                    self.unknown.push(Unknown {
+                        id: path.file_name().unwrap_or_default().display().to_string(),
+                        key: None,
+                    });
+                }
                 self.report.set_aside(&path, why);
             }
             MessageEvent::Left(error) => self.left(error),
         }
         Ok(())
+    }
+
+    /// The API may have accepted it.
+    fn unknown(&mut self, message: &Message) {
+        self.unknown.push(Unknown {
+            id: message.id.to_string(),
+            key: message.key.as_ref().map(|key| key.0.clone()),
+        });
+    }
+
+    /// A failure that is told.
+    fn fails(&mut self, exit: Exit) {
+        self.exit = self.exit.or_worse(exit);
+        self.has_spoken |= exit != Exit::Ok;
     }
 
     fn requeued(&mut self, message: &Message, outcome: &Outcome, wait: u64) {
@@ -337,6 +397,7 @@ impl Tally<'_> {
         if self.report.is_quiet() && outcome.exit() != Exit::NoPerm {
             return;
         }
+        self.has_spoken = true;
         let why = format!("to {}: {}", message.target.url, outcome.why());
         let wait = time::in_words(Duration::from_secs(wait));
         if self.told.insert(why.clone()) {
@@ -349,14 +410,14 @@ impl Tally<'_> {
     }
 
     fn left(&mut self, error: &Error) {
-        self.exit = self.exit.or_worse(error.kind().into());
+        self.fails(error.kind().into());
         self.report.pause();
         output::error(error);
     }
 
     fn timed_out(&mut self, left: usize) {
         self.counts.pending += left;
-        self.exit = self.exit.or_worse(Exit::TempFail);
+        self.fails(Exit::TempFail);
         let messages = if left == 1 { "message" } else { "messages" };
         let text = format!("--max-time is over, with {left} {messages} still to look at");
         self.report

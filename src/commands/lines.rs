@@ -4,6 +4,7 @@
 //! where another run can go on. What always holds: a line is settled (accepted, or told and kept) before the next one
 //! goes out, so that accepted lines, failed lines and the lines from `--skip` on are all the lines, each of them once.
 
+mod claim;
 mod failed;
 mod progress;
 mod spooled;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use crate::delivery::acceptance::Acceptance;
 use crate::delivery::api::Api;
 use crate::delivery::backlog::Backlog;
-use crate::delivery::exit::Exit;
+use crate::delivery::exit::{Exit, RunEnd};
 use crate::delivery::verdict::Fate;
 use crate::delivery::{Context, Event, NoJournal, Outcome, deliver};
 use crate::document::Document;
@@ -25,6 +26,7 @@ use crate::request::{Lines, Plan};
 use crate::spool::{Message, Spool};
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{Clock, Deadline, SystemClock};
+use claim::LinesClaim;
 use failed::Failed;
 use progress::Progress;
 
@@ -32,10 +34,10 @@ use progress::Progress;
 ///
 /// # Errors
 /// What keeps us from beginning.
-pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exit> {
+pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<RunEnd> {
     let mut reader = super::read_lines(lines)?;
     if plan.dry_run {
-        return dry_run(plan, lines, reader, clock);
+        return dry_run(plan, lines, reader, clock).map(RunEnd::from);
     }
     if plan.spool.is_some() {
         // What no message can say is told before anything is sent.
@@ -73,6 +75,7 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Exi
             .map_or(lines.skip.unwrap_or(0), Progress::settled),
         settled_to: reader.offset(),
         progress,
+        claim: LinesClaim::default(),
         exit: Exit::Ok,
     };
     if let Some(spool) = &spool {
@@ -207,6 +210,8 @@ struct LinesRun<'a> {
     /// Where it ends in the input.
     settled_to: u64,
     progress: Option<Progress>,
+    /// For the last line.
+    claim: LinesClaim,
     exit: Exit,
 }
 
@@ -236,11 +241,15 @@ impl LinesRun<'_> {
                         // That it cannot be printed is less than why it was not sent.
                         let _ = self.report.not_sent(&batch.span, error);
                         self.tally.add(Fate::Unsent, batch.count());
+                        self.claim.before_error(error.claim());
                     });
                     let mut outcome = outcome?;
                     let kept = self.put_into_spool(&job, &batch, &mut outcome);
                     self.tally.add(outcome.fate(), batch.count());
+                    let idempotent = self.plan.policy.idempotent;
+                    self.claim.add(&job, &batch, &outcome, idempotent);
                     if let Err(error) = kept {
+                        self.claim.before_error(error.claim());
                         return Ok(Some(self.not_stored(&job, &batch, &outcome, &error)));
                     }
                     self.exit = self.exit.or_worse(outcome.exit());
@@ -361,7 +370,7 @@ impl LinesRun<'_> {
     }
 
     /// Brings everything to disk, and says what the run came to.
-    fn end(mut self, stopped: Result<Option<Stop>>, reader: &mut NdjsonReader) -> Result<Exit> {
+    fn end(mut self, stopped: Result<Option<Stop>>, reader: &mut NdjsonReader) -> Result<RunEnd> {
         let kept = self.failed.as_mut().map_or(Ok(()), Failed::sync);
         let stopped = match (stopped, kept) {
             (Ok(stop), Ok(())) => stop,
@@ -375,11 +384,13 @@ impl LinesRun<'_> {
             }
         };
         let unknown = stopped.as_ref().and_then(|stop| stop.unknown);
+        let mut resumable = self.progress.is_some().then_some(self.settled);
         if let Some(progress) = &mut self.progress
             && let Err(error) = progress.finish(self.settled, self.settled_to, unknown)
         {
             self.report.error(&error);
             self.exit = self.exit.or_worse(error.kind().into());
+            resumable = None;
         }
         if stopped.is_some() {
             let left = self.plan.run.limit(Duration::MAX, self.clock.elapsed());
@@ -400,6 +411,6 @@ impl LinesRun<'_> {
         }
         self.report
             .end(&self.tally, self.clock.elapsed(), self.exit, again);
-        Ok(self.exit)
+        Ok(RunEnd::new(self.exit, self.claim.end(resumable)))
     }
 }

@@ -13,10 +13,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::flush;
-use crate::delivery::exit::Exit;
+use crate::delivery::exit::{Exit, RunEnd};
 use crate::output::{self, page};
 use crate::request::{Chosen, ListFormat};
 use crate::spool::{Hold, Id, Message, MessageError, Place, Spool};
+use crate::system::claim::Claim;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock};
 use row::Row;
@@ -183,7 +184,7 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
 ///
 /// # Errors
 /// When the spool cannot be used.
-pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
+pub(crate) fn retry(chosen: &Chosen) -> Result<RunEnd> {
     let tags = RefCell::new(HashSet::new());
     let done = match chosen.now {
         true => "requeued",
@@ -226,18 +227,23 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<Exit> {
         Ok(Exit::Ok)
     })?;
     let tags = tags.into_inner();
-    match chosen.now && !tags.is_empty() {
-        true => Ok(exit.or_worse(flush::only(chosen, tags)?)),
-        false => Ok(exit),
+    if !chosen.now || tags.is_empty() {
+        return Ok(RunEnd::new(exit, Claim::Nothing));
     }
+    let end = flush::only(chosen, tags)?;
+    Ok(RunEnd {
+        exit: exit.or_worse(end.exit),
+        // What is told of a message does not end the run silently.
+        claim: end.claim.or((exit != Exit::Ok).then_some(Claim::Untold)),
+    })
 }
 
 /// Removes messages.
 ///
 /// # Errors
 /// When the spool cannot be used.
-pub(crate) fn drop(chosen: &Chosen) -> Result<Exit> {
-    each(chosen, "dropped", |spool, place, name| {
+pub(crate) fn drop(chosen: &Chosen) -> Result<RunEnd> {
+    let end = each(chosen, "dropped", |spool, place, name| {
         match spool.hold(place, name)? {
             Hold::Held(held) => held.remove()?,
             Hold::Busy => return Err(busy(name)),
@@ -245,7 +251,9 @@ pub(crate) fn drop(chosen: &Chosen) -> Result<Exit> {
             Hold::Invalid(_) => spool.discard(place, name)?,
         }
         Ok(Exit::Ok)
-    })
+    });
+    end.map(RunEnd::from)
+        .map_err(|error| error.after(Claim::Untold))
 }
 
 /// Does it to each of the chosen; that one fails does not keep it from the others.

@@ -4,11 +4,12 @@ use super::{begin, lines, read_document, spooled, warn};
 use crate::auth;
 use crate::delivery::acceptance::Acceptance;
 use crate::delivery::api::Api;
-use crate::delivery::exit::Exit;
+use crate::delivery::exit::{Exit, RunEnd};
 use crate::delivery::{Context, Event, NoJournal, deliver};
 use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::request::{Documents, Input, Plan};
+use crate::system::claim::Claim;
 use crate::system::error::Result;
 use crate::system::time::{Clock, Deadline, SystemClock};
 
@@ -16,12 +17,12 @@ use crate::system::time::{Clock, Deadline, SystemClock};
 ///
 /// # Errors
 /// What keeps us from beginning.
-pub(crate) fn run(plan: &Plan) -> Result<Exit> {
+pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
     let report = Report::new(&plan.output);
     let ended = all(plan, report);
     if let Err(error) = &ended
         && !plan.dry_run
-        && !error.is_after_acceptance()
+        && *error.claim() != Claim::Accepted
     {
         // That it cannot be printed is less than why it was not sent.
         let _ = report.not_sent(&plan.target, error);
@@ -29,7 +30,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Exit> {
     ended
 }
 
-fn all(plan: &Plan, report: Report) -> Result<Exit> {
+fn all(plan: &Plan, report: Report) -> Result<RunEnd> {
     let clock = SystemClock::start();
     let _lock = match plan.dry_run {
         true => None,
@@ -54,13 +55,13 @@ pub(super) fn secrets(plan: &Plan, clock: &SystemClock) -> Result<Vec<(String, S
     auth::describe(&plan.target, Deadline::after(limit))
 }
 
-fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<Exit> {
+fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<RunEnd> {
     let body = read_document(input)?;
     let job = Job::new(plan.target.clone(), plan.key.clone(), body);
     if plan.dry_run {
         let key_is_random = plan.key.is_none();
         let secrets = secrets(plan, clock)?;
-        return output::dry_run(&job, key_is_random, Some(secrets)).map(|()| Exit::Ok);
+        return output::dry_run(&job, key_is_random, Some(secrets)).map(|()| Exit::Ok.into());
     }
     let context = Context {
         policy: &plan.policy,
@@ -81,9 +82,10 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
     let mut api = Api::new(&job.target)?;
     let tell = &mut |event: Event| report.event(&job, event);
     let outcome = deliver(&job, &mut api, &context, &mut NoJournal, tell)?;
+    let claim = outcome.claim("the document", &job, plan.policy.idempotent);
     let exit = report.outcome(&job, &outcome);
     // The process ends now. The kernel takes all of this back at once; freed piece by piece, it takes a tenth of an https
     // POST.
     std::mem::forget((api, outcome, job));
-    exit
+    exit.map(|exit| RunEnd::new(exit, claim))
 }

@@ -2,13 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::time::Duration;
 
 use super::alert::alert;
 use super::older::Older;
 use crate::delivery::api::Api;
 use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wait_for_target};
 use crate::delivery::connections::Connections;
-use crate::delivery::exit::Exit;
+use crate::delivery::exit::{Exit, RunEnd};
 use crate::delivery::journal::{self, SpoolJournal};
 use crate::delivery::verdict::{Disposition, Fate};
 use crate::delivery::{Context, Event, Outcome, Spooling, deliver};
@@ -16,16 +17,21 @@ use crate::output::{self, Report};
 use crate::request::SpoolPlan;
 use crate::request::job::Job;
 use crate::spool::{Held, Hold, Message, Place, Spool, Tag};
+use crate::system::claim::Claim;
 use crate::system::error::Result;
 
 /// Takes `job` into the spool of `plan`, and then delivers it, after what is older. How the run is to end.
 ///
 /// # Errors
 /// What keeps the document from being accepted, or the outcome from being told.
-pub(crate) fn send(plan: &SpoolPlan, job: &Job, context: &Context, report: Report) -> Result<Exit> {
+pub(crate) fn send(
+    plan: &SpoolPlan,
+    job: &Job,
+    context: &Context,
+    report: Report,
+) -> Result<RunEnd> {
     let clock = context.clock;
     let start = clock.elapsed();
-    let left = || context.limit.saturating_sub(clock.elapsed() - start);
     let mut message = Message::new(
         job,
         context.policy.idempotent,
@@ -51,50 +57,10 @@ pub(crate) fn send(plan: &SpoolPlan, job: &Job, context: &Context, report: Repor
         context,
         report,
     };
-    let (mut backlog, held) = match early {
-        Some(backlog) => (backlog, held),
-        None => {
-            // Whoever is sending may have to deliver it.
-            drop(held);
-            let Some(lock) = wait_for_target(&spool, &tag, left(), clock)? else {
-                return run.queued(0, Blocked::because("another run is sending to its target"));
-            };
-            let observer = &mut |event: MessageEvent| older.event(event);
-            let backlog = Backlog::open(&spool, lock, clock, observer)?;
-            match spool.hold(Place::Queue, OsStr::new(message.id.as_str()))? {
-                Hold::Held(held) => (backlog, held),
-                Hold::Gone => return run.settled_by_another(),
-                Hold::Busy | Hold::Invalid(_) => {
-                    return run.queued(0, Blocked::because("another run is working on it"));
-                }
-            }
-        }
-    };
-    let mut connections = Connections::default();
-    let end = backlog.deliver(
-        Some(&message.id),
-        &mut Sending {
-            policy: context.policy,
-            limit: &left,
-            connections: &mut connections,
-            observer: &mut |event| older.event(event),
-        },
-    )?;
-    older.summary();
-    let count = backlog.older(Some(&message.id));
-    let blocked = match end {
-        End::Done => return run.deliver(held, backlog, connections, left()),
-        End::TimedOut => Blocked::because("no time is left"),
-        End::Blocked(blocked) => blocked,
-    };
-    let exit = run.queued(count, blocked)?;
-    if let Some(oldest) = backlog.oldest()
-        && spool.since_flush() >= plan.alert_after
-    {
-        let (pending, after) = ((&*oldest, backlog.remaining()), plan.alert_after);
-        alert(&spool, backlog.lock(), pending, after, true, clock, report);
-    }
-    Ok(exit)
+    let early = early.map(|backlog| (backlog, held));
+    // From here on, no error means that the document is lost.
+    run.take_turn(plan, early, older, start)
+        .map_err(|error| error.after_if_unsaid(Claim::Spooled))
 }
 
 /// A document that is in the spool.
@@ -106,15 +72,75 @@ struct Run<'a> {
     report: Report<'a>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// Waits for its turn, unless it has it with the `early` backlog, and delivers it behind what is older. The run began
+    /// at `start`.
+    fn take_turn(
+        &self,
+        plan: &SpoolPlan,
+        early: Option<(Backlog<'a>, Held<'a>)>,
+        mut older: Older,
+        start: Duration,
+    ) -> Result<RunEnd> {
+        let (spool, message, context) = (self.spool, self.message, self.context);
+        let clock = context.clock;
+        let left = || context.limit.saturating_sub(clock.elapsed() - start);
+        let (mut backlog, held) = match early {
+            Some(early) => early,
+            None => {
+                // Whoever is sending may have to deliver it.
+                let tag = Tag::of(&self.job.target);
+                let Some(lock) = wait_for_target(spool, &tag, left(), clock)? else {
+                    return self
+                        .queued(0, Blocked::because("another run is sending to its target"));
+                };
+                let observer = &mut |event: MessageEvent| older.event(event);
+                let backlog = Backlog::open(spool, lock, clock, observer)?;
+                match spool.hold(Place::Queue, OsStr::new(message.id.as_str()))? {
+                    Hold::Held(held) => (backlog, held),
+                    Hold::Gone => return self.settled_by_another(),
+                    Hold::Busy | Hold::Invalid(_) => {
+                        return self.queued(0, Blocked::because("another run is working on it"));
+                    }
+                }
+            }
+        };
+        let mut connections = Connections::default();
+        let end = backlog.deliver(
+            Some(&message.id),
+            &mut Sending {
+                policy: context.policy,
+                limit: &left,
+                connections: &mut connections,
+                observer: &mut |event| older.event(event),
+            },
+        )?;
+        older.summary();
+        let count = backlog.older(Some(&message.id));
+        let blocked = match end {
+            End::Done => return self.deliver(held, backlog, connections, left()),
+            End::TimedOut => Blocked::because("no time is left"),
+            End::Blocked(blocked) => blocked,
+        };
+        let end = self.queued(count, blocked)?;
+        if let Some(oldest) = backlog.oldest()
+            && spool.since_flush() >= plan.alert_after
+        {
+            let (pending, after) = ((&*oldest, backlog.remaining()), plan.alert_after);
+            let report = self.report;
+            alert(spool, backlog.lock(), pending, after, true, clock, report);
+        }
+        Ok(end)
+    }
+
     /// It has its turn, and so much time is `left`.
     fn deliver(
         &self,
         mut held: Held,
         mut backlog: Backlog,
         mut connections: Connections,
-        left: std::time::Duration,
-    ) -> Result<Exit> {
+        left: Duration,
+    ) -> Result<RunEnd> {
         let (job, report) = (self.job, self.report);
         let context = Context {
             limit: left,
@@ -136,7 +162,7 @@ impl Run<'_> {
                 // That it cannot be printed is less than where the document is.
                 let _ = report.spooled_unsent(job, &error);
                 output::info(&format!("{}; {}", self.stored_as(), self.flush_hint()));
-                return Ok(error.kind().into());
+                return Ok(RunEnd::new(error.kind().into(), Claim::Spooled));
             }
         };
         let lock = backlog.lock();
@@ -152,7 +178,11 @@ impl Run<'_> {
             let exit = journal::exit_with_spool_error(&outcome, &error);
             let told = report.outcome(job, &outcome);
             output::error(&error);
-            return told.map(|_| exit);
+            let claim = match self.claim(&outcome) {
+                Claim::Nothing | Claim::NotAccepted | Claim::Unproven => Claim::MaybeSpooled,
+                claim => claim,
+            };
+            return told.map(|_| RunEnd::new(exit, claim));
         }
         backlog.close(outcome.verdict.disposition != Disposition::Requeue);
         outcome.spool = Spooling::Accepted;
@@ -160,14 +190,14 @@ impl Run<'_> {
     }
 
     /// It stays pending behind so many `older` ones.
-    fn queued(&self, older: usize, blocked: Blocked) -> Result<Exit> {
+    fn queued(&self, older: usize, blocked: Blocked) -> Result<RunEnd> {
         let Blocked { exit, why, hint } = blocked.behind(older);
         let (fate, disposition) = (Fate::Unsent, Disposition::Requeue);
         self.report_outcome(&Outcome::in_spool(fate, disposition, exit, why, hint))
     }
 
     /// Another run had it before we had our turn.
-    fn settled_by_another(&self) -> Result<Exit> {
+    fn settled_by_another(&self) -> Result<RunEnd> {
         let id = &self.message.id;
         let is_in = |place| fs::symlink_metadata(self.spool.path(place, id)).is_ok();
         if is_in(Place::Active) {
@@ -200,17 +230,22 @@ impl Run<'_> {
         )
     }
 
-    fn report_outcome(&self, outcome: &Outcome) -> Result<Exit> {
+    fn claim(&self, outcome: &Outcome) -> Claim {
+        let idempotent = self.context.policy.idempotent;
+        outcome.claim("the document", self.job, idempotent)
+    }
+
+    fn report_outcome(&self, outcome: &Outcome) -> Result<RunEnd> {
         let (job, report) = (self.job, self.report);
-        match outcome.verdict.disposition {
-            Disposition::Delivered => report.outcome(job, outcome),
+        let exit = match outcome.verdict.disposition {
+            Disposition::Delivered => report.outcome(job, outcome)?,
             Disposition::DeadLetter => {
                 let exit = report.outcome(job, outcome)?;
                 let (id, dir) = (&self.message.id, self.spool.dir().display());
                 output::info(&format!(
                     "dead-lettered in the spool as {id}; 'authpost retry {dir} {id}' sends it again"
                 ));
-                Ok(exit)
+                exit
             }
             Disposition::Requeue if outcome.exit() == Exit::Ok => {
                 let text = format!(
@@ -219,13 +254,14 @@ impl Run<'_> {
                     outcome.why(),
                     self.flush_hint()
                 );
-                report.spooled(job, outcome, &text)
+                report.spooled(job, outcome, &text)?
             }
             Disposition::Requeue => {
                 let exit = report.outcome(job, outcome)?;
                 output::info(&format!("{}; {}", self.stored_as(), self.flush_hint()));
-                Ok(exit)
+                exit
             }
-        }
+        };
+        Ok(RunEnd::new(exit, self.claim(outcome)))
     }
 }

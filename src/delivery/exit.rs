@@ -1,6 +1,8 @@
 //! The exit codes: sysexits(3), with what each means here and what a person would do next.
 
-use crate::system::error::Kind;
+use crate::system::claim::Claim;
+use crate::system::error::{Error, Kind};
+use crate::system::time;
 
 /// How a run ends, by the names and numbers of sysexits(3). Ordered as in [`EXITS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +129,102 @@ pub(crate) const EXITS: &[ExitRow] = &[
     },
 ];
 
+/// The end of a run.
+#[derive(Debug)]
+pub(crate) struct RunEnd {
+    /// Its exit code.
+    pub(crate) exit: Exit,
+    /// What its last line says; `None` where a run that fails is to be silent.
+    pub(crate) claim: Option<Claim>,
+}
+
+impl RunEnd {
+    /// An end with a last line that says this.
+    pub(crate) fn new(exit: Exit, claim: Claim) -> RunEnd {
+        let claim = Some(claim);
+        RunEnd { exit, claim }
+    }
+
+    /// The last line of a run that ends now, in seconds since 1970; `None` where it has none.
+    pub(crate) fn last_line(&self, now: u64) -> Option<String> {
+        let row = EXITS.iter().find(|row| row.exit == self.exit)?;
+        let claim = match (self.exit, &self.claim) {
+            (Exit::Ok, _) | (_, None) => return None,
+            (_, Some(claim)) => text(self.exit, claim),
+        };
+        let separator = if claim.is_empty() { "" } else { ": " };
+        let (code, name, time) = (row.code, row.name, time::rfc3339(now));
+        Some(format!("exit {code} {name}{separator}{claim} ({time})"))
+    }
+}
+
+impl From<Exit> for RunEnd {
+    fn from(exit: Exit) -> RunEnd {
+        RunEnd::new(exit, Claim::Untold)
+    }
+}
+
+impl From<&Error> for RunEnd {
+    fn from(error: &Error) -> RunEnd {
+        RunEnd::new(error.kind().into(), error.claim().clone())
+    }
+}
+
+/// What the last line claims.
+fn text(exit: Exit, claim: &Claim) -> String {
+    // Another run may succeed although nobody mends anything.
+    let again = match exit {
+        Exit::TempFail | Exit::Unavailable => ", running it again is safe",
+        _ => "",
+    };
+    match claim {
+        Claim::Untold => String::new(),
+        // An earlier run sent something.
+        Claim::Nothing if exit == Exit::IoErr => "this run sent nothing".to_owned(),
+        Claim::Nothing => format!("nothing was sent{again}"),
+        Claim::NotAccepted => format!("the document was not accepted{again}"),
+        Claim::Unproven => "the answer does not show that the document was accepted".to_owned(),
+        Claim::Accepted => "the document was accepted, do not send it again".to_owned(),
+        Claim::Unknown {
+            what,
+            key: Some(key),
+            idempotent: true,
+        } => format!(
+            "the API may have accepted {what}, send it again only with --idempotency-key={key}"
+        ),
+        Claim::Unknown {
+            what,
+            key: None,
+            idempotent: true,
+        } => format!("the API may have accepted {what}, which may be sent again (--idempotent)"),
+        Claim::Unknown { what, key, .. } => {
+            let key = key.as_ref();
+            let key = key.map_or(String::new(), |key| {
+                format!("; its idempotency key is {key}")
+            });
+            format!("the API may have accepted {what}, check before you send it again{key}")
+        }
+        Claim::UnknownDocuments(count) => format!(
+            "the API may have accepted {count} of the documents, check before you send them again"
+        ),
+        Claim::Spooled => "the document is in the spool, do not send it again".to_owned(),
+        Claim::MaybeSpooled => {
+            "the spool may have the document, look there before you send it again".to_owned()
+        }
+        Claim::NoLine => format!("no line was accepted{again}"),
+        Claim::SomeLines => "do not send the lines again that were accepted".to_owned(),
+        Claim::LinesSpooled => {
+            "what was not accepted is in the spool, do not send it again".to_owned()
+        }
+        Claim::Resumable(line) => format!("running it again goes on behind line {line}"),
+        Claim::Flushed => "running it again is safe".to_owned(),
+        Claim::Crashed => {
+            "whether anything was sent is not known, check the API before you run it again"
+                .to_owned()
+        }
+    }
+}
+
 impl Exit {
     /// The process's exit status.
     pub(crate) fn code(self) -> u8 {
@@ -180,6 +278,19 @@ impl From<Kind> for Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A bug cannot be had on demand, so this line is not seen from outside.
+    #[test]
+    fn after_a_bug_nothing_is_claimed() {
+        let end = RunEnd::new(Exit::Software, Claim::Crashed);
+        assert_eq!(
+            end.last_line(1_795_231_022).as_deref(),
+            Some(
+                "exit 70 SOFTWARE: whether anything was sent is not known, check the API before you run it again \
+                 (2026-11-21T03:17:02Z)"
+            )
+        );
+    }
 
     #[test]
     fn every_exit_has_a_row_and_every_row_a_code_of_its_own() {

@@ -145,7 +145,9 @@ pub(crate) fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
             "mend the spool, and look whether the message is still there ('authpost list')",
         ),
     };
-    Error::new(error.kind(), format!("{fate}, but {error}")).hint(remedy)
+    Error::new(error.kind(), format!("{fate}, but {error}"))
+        .hint(remedy)
+        .after(error.claim().clone())
 }
 
 /// How a run ends then: as the worse of both says, but that the document may have been accepted, or was refused, is not

@@ -21,6 +21,7 @@ use crate::auth::oauth2::TokenExchange;
 use crate::http::{Answer, Attempt};
 use crate::request::RetryPolicy;
 use crate::request::job::Job;
+use crate::system::claim::Claim;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock, Deadline};
 use acceptance::Acceptance;
@@ -46,6 +47,8 @@ pub(crate) struct Outcome {
     pub(crate) note: Option<String>,
     /// What a spool has to do with it.
     pub(crate) spool: Spooling,
+    /// Whether a request with the document left in any of the attempts.
+    is_sent: bool,
 }
 
 /// What a spool has to do with a delivery.
@@ -75,6 +78,8 @@ impl Outcome {
             idempotent,
             ..Circumstances::default()
         };
+        // An attempt before the error was answered.
+        let is_sent = *error.claim() != Claim::Nothing;
         Outcome {
             verdict: judge(&Attempt::Unsent(error), &circumstances, acceptance),
             ending: None,
@@ -83,6 +88,7 @@ impl Outcome {
             took: Duration::ZERO,
             note: None,
             spool: Spooling::None,
+            is_sent,
         }
     }
 
@@ -102,6 +108,7 @@ impl Outcome {
             took: Duration::ZERO,
             note: None,
             spool: Spooling::Accepted,
+            is_sent: false,
         }
     }
 
@@ -136,6 +143,23 @@ impl Outcome {
         match self.verdict.disposition {
             Disposition::DeadLetter if self.verdict.may_have_been_accepted() => Exit::IoErr,
             _ => self.verdict.exit,
+        }
+    }
+
+    /// What the run's last line says of `what`, the document of `job`, which may be sent twice where `idempotent`.
+    pub(crate) fn claim(&self, what: &str, job: &Job, idempotent: bool) -> Claim {
+        let is_success = |answer: &Answer| answer.status / 100 == 2;
+        match (self.verdict.fate, &self.answer) {
+            (Fate::Accepted, _) => Claim::Accepted,
+            _ if self.fate() == Fate::Spooled => Claim::Spooled,
+            _ if self.verdict.may_have_been_accepted() => Claim::Unknown {
+                what: what.to_owned(),
+                key: job.key.as_ref().map(|key| key.0.clone()),
+                idempotent,
+            },
+            (_, Some(answer)) if is_success(answer) => Claim::Unproven,
+            _ if self.is_sent => Claim::NotAccepted,
+            _ => Claim::Nothing,
         }
     }
 
@@ -251,6 +275,7 @@ pub(crate) fn deliver(
     };
     let mut renewed = false;
     let mut announced = false;
+    let mut is_sent = false;
     for number in 1.. {
         let deadline = Deadline::after(left());
         let ready = api.prepare(job, deadline, &mut |exchange| {
@@ -266,8 +291,10 @@ pub(crate) fn deliver(
             Err(error) if error.kind() == Kind::Unreached || circumstances.outcome_unknown => {
                 Attempt::Unsent(error)
             }
+            Err(error) if is_sent => return Err(error.after(Claim::NotAccepted)),
             Err(error) => return Err(error),
         };
+        is_sent |= !matches!(attempt, Attempt::Unsent(_));
         if matches!(&attempt, Attempt::Answered(answer) if answer.status == 401) {
             let now = clock.unix();
             let expired = api.expiry().filter(|end| *end <= now);
@@ -334,6 +361,7 @@ pub(crate) fn deliver(
             took: clock.elapsed() - start,
             note: api.note(),
             spool: Spooling::None,
+            is_sent,
         });
     }
     unreachable!("the last of all attempts ends the loop")

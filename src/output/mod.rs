@@ -14,7 +14,9 @@ mod terminal;
 
 use std::io::{self, ErrorKind, Write};
 
+use crate::delivery::exit::RunEnd;
 use crate::system::error::{Error, Kind, Result};
+use crate::system::time;
 pub(crate) use color::Color;
 use color::{PLAIN, Style};
 pub(crate) use lines::{LineReport, Tally};
@@ -71,6 +73,13 @@ pub(crate) fn not_sent(error: &Error) -> Result<()> {
     Record::not_sent(None, error).print()
 }
 
+/// Prints the last line of a run that fails.
+pub(crate) fn end(end: &RunEnd) {
+    if let Some(line) = end.last_line(time::unix()) {
+        failure(&line);
+    }
+}
+
 /// Prints information about a run that continues.
 pub(crate) fn info(text: &str) {
     print_styled("", Style::Name, "authpost:", &format!(" {text}"));
@@ -82,7 +91,7 @@ pub(crate) fn bug(what: &str) {
         "this is a bug in authpost {}: {what}",
         env!("CARGO_PKG_VERSION")
     ));
-    hint("please report it with the command line; whether the document was sent is not known");
+    hint("please report it with the command line");
 }
 
 /// Writes to standard output.

@@ -12,6 +12,7 @@ use crate::http::{Answer, End};
 use crate::json;
 use crate::request::Target;
 use crate::request::job::{Job, Key};
+use crate::system::claim::Claim;
 use crate::system::error::{Error, Result};
 
 /// The content of a line of `--report`.
@@ -48,7 +49,10 @@ impl Record<'_> {
             target,
             key: None,
             lines: None,
-            fate: Fate::Unsent,
+            fate: match error.claim() {
+                Claim::Spooled | Claim::MaybeSpooled => Fate::Spooled,
+                _ => Fate::Unsent,
+            },
             exit: error.kind().into(),
             why: error.to_string(),
             outcome: None,

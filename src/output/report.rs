@@ -22,6 +22,7 @@ use crate::json::{self, Pointer};
 use crate::request::job::Job;
 use crate::request::{Output, Show, Target};
 use crate::spool::Message;
+use crate::system::claim::Claim;
 use crate::system::error::{Error, Result};
 use crate::system::time;
 
@@ -285,7 +286,7 @@ impl Report<'_> {
         let told = match self.show(job, outcome) {
             Ok(told) => told,
             Err(why) if success => {
-                return Err(why.after_acceptance().hint(
+                return Err(why.after(Claim::Accepted).hint(
                     "the API has accepted the document: make room for the output, and do not send it again",
                 ));
             }

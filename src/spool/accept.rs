@@ -8,6 +8,7 @@ use std::path::Path;
 use super::disk::{entries, private, sync};
 use super::{Held, Id, Message, Place, Spool, Tag};
 use crate::document::Document;
+use crate::system::claim::Claim;
 use crate::system::error::Result;
 use crate::system::{guard, time};
 
@@ -52,7 +53,7 @@ impl Spool {
             let error = self.failed("syncing", &target, &why);
             return Err(match fs::remove_file(&target) {
                 Ok(()) => error,
-                Err(_) => error.hint(format!(
+                Err(_) => error.after(Claim::MaybeSpooled).hint(format!(
                     "it could not be removed either, and may still be delivered: look at '{}' first",
                     target.display()
                 )),

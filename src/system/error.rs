@@ -7,6 +7,8 @@
 use std::fmt;
 use std::io;
 
+use super::claim::Claim;
+
 /// Who is at fault, and so what the user has to fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -36,7 +38,7 @@ pub(crate) struct Error {
     kind: Kind,
     what: String,
     hint: Option<String>,
-    is_after_acceptance: bool,
+    claim: Claim,
 }
 
 /// The result of our own part.
@@ -49,7 +51,7 @@ impl Error {
             kind,
             what: what.into(),
             hint: None,
-            is_after_acceptance: false,
+            claim: Claim::Nothing,
         }
     }
 
@@ -64,15 +66,23 @@ impl Error {
         self
     }
 
-    /// Records that the API had accepted the document before this happened.
-    pub(crate) fn after_acceptance(mut self) -> Error {
-        self.is_after_acceptance = true;
+    /// Records what had become of the document before this happened.
+    pub(crate) fn after(mut self, claim: Claim) -> Error {
+        self.claim = claim;
         self
     }
 
-    /// Whether the API had accepted the document before this happened. For all other errors, nothing was sent.
-    pub(crate) fn is_after_acceptance(&self) -> bool {
-        self.is_after_acceptance
+    /// The same, unless that is recorded.
+    pub(crate) fn after_if_unsaid(self, claim: Claim) -> Error {
+        match self.claim {
+            Claim::Nothing => self.after(claim),
+            _ => self,
+        }
+    }
+
+    /// What had become of the document before this happened. Nothing was sent, unless it was recorded.
+    pub(crate) fn claim(&self) -> &Claim {
+        &self.claim
     }
 
     /// Who is at fault.

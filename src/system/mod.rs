@@ -1,6 +1,7 @@
 //! The lowest layer: errors, time, secrets, locks and files.
 
 pub(crate) mod atomic_file;
+pub(crate) mod claim;
 pub(crate) mod error;
 pub(crate) mod guard;
 pub(crate) mod lock;

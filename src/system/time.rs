@@ -195,6 +195,15 @@ pub(crate) fn utc(unix: u64) -> String {
     )
 }
 
+/// The same in the form of RFC 3339: `2026-11-20T03:00:00Z`.
+pub(crate) fn rfc3339(unix: u64) -> String {
+    let text = utc(unix);
+    match text.split_once(' ') {
+        Some((date, rest)) => format!("{date}T{}Z", rest.trim_end_matches(" UTC")),
+        None => text,
+    }
+}
+
 /// A time in the past, for display: `2 h ago (2026-11-20 03:00:00 UTC)`.
 pub(crate) fn ago(unix: u64, now: u64) -> String {
     let since = Duration::from_secs(now.saturating_sub(unix));
@@ -274,6 +283,8 @@ mod tests {
         }
         assert_eq!(utc(NOW), "1994-11-06 08:49:37 UTC");
         assert_eq!(utc(951_782_400), "2000-02-29 00:00:00 UTC");
+        assert_eq!(rfc3339(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(rfc3339(NOW), "1994-11-06T08:49:37Z");
     }
 
     #[test]

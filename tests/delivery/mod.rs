@@ -4,6 +4,7 @@ mod acceptance;
 mod cron;
 mod deadline;
 mod exits;
+mod last_line;
 mod never_twice;
 mod retry;
 mod truth;

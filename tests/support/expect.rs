@@ -5,6 +5,7 @@
 //!
 //! In the output, the ports of this test's servers read `PORT`, `PORT2`, … in the order in which they were started,
 //! and the run's directory reads `DIR`, so that expected texts are literal.
+use super::last_line::{self, LastLine};
 use super::run::Runner;
 use super::server;
 use rustix::process::Signal;
@@ -34,6 +35,8 @@ pub struct Ran {
     elapsed: Duration,
     stdout: Stream,
     stderr: Stream,
+    /// Taken out of stderr, and out of stdout where a shell may have led it there.
+    last_lines: Vec<LastLine>,
     faults: Vec<String>,
     judged: bool,
 }
@@ -53,11 +56,28 @@ impl Ran {
         runner: &Runner,
         status: ExitStatus,
         elapsed: Duration,
-        stdout: Vec<u8>,
-        stderr: Vec<u8>,
-        faults: Vec<String>,
+        mut stdout: Vec<u8>,
+        mut stderr: Vec<u8>,
+        mut faults: Vec<String>,
     ) -> Ran {
         let words = runner.words();
+        let is_last = last_line::ends(&stderr);
+        let mut last_lines = last_line::take(&mut stderr);
+        if runner.is_authpost() {
+            let now = last_line::now();
+            let time = now - elapsed.as_secs() - 2..=now + 1;
+            let silent = stderr.is_empty() && runner.may_fail_silently();
+            faults.extend(last_line::fault(&last_lines, status.code(), silent, time));
+            if !last_lines.is_empty() && !is_last {
+                faults.push("something comes after the last line".into());
+            }
+        } else {
+            last_lines.extend(last_line::take(&mut stdout));
+        }
+        for line in &mut last_lines {
+            let claim = settle(line.claim.as_bytes(), &words);
+            line.claim = String::from_utf8_lossy(&claim).into();
+        }
         let stream = |name, bytes: Vec<u8>| Stream {
             name,
             text: settle(&bytes, &words),
@@ -70,6 +90,7 @@ impl Ran {
             elapsed,
             stdout: stream("stdout", stdout),
             stderr: stream("stderr", stderr),
+            last_lines,
             faults,
             judged: false,
         }
@@ -102,6 +123,17 @@ impl Ran {
     /// As [`Ran::stdout_like`].
     pub fn stderr_like(mut self, pattern: &str) -> Ran {
         self.stderr.expected = Expected::Like(pattern.into());
+        self
+    }
+
+    /// Expects that the last line of this failing run claims this of what was sent, with `PORT` and `DIR`, where `*`
+    /// stands for anything. Its form is checked in every run, and no other text has it.
+    pub fn last_line(mut self, claim: &str) -> Ran {
+        let said: Vec<_> = self.last_lines.iter().map(|line| &line.claim).collect();
+        if !matches!(said[..], [said] if like(claim, said)) {
+            let fault = format!("the last line says {said:?}, expected {claim:?}");
+            self.faults.push(fault);
+        }
         self
     }
 

@@ -8,6 +8,7 @@ pub mod certs;
 pub mod dir;
 pub mod expect;
 pub mod http;
+pub mod last_line;
 pub mod names;
 pub mod run;
 pub mod script;

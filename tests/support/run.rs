@@ -95,6 +95,18 @@ impl Runner {
         self
     }
 
+    /// Whether authpost itself is run, by no shell or other program.
+    pub fn is_authpost(&self) -> bool {
+        self.program == binary()
+    }
+
+    /// Whether it may fail without a word: that an API is down is nothing that a quiet flush tells.
+    pub fn may_fail_silently(&self) -> bool {
+        let verb = self.args.first().and_then(|arg| arg.to_str());
+        let is_quiet = self.args.iter().any(|arg| arg == "-q" || arg == "--quiet");
+        matches!(verb, Some("flush" | "retry")) && is_quiet
+    }
+
     /// The arguments that it is run with.
     fn arguments(&self) -> Vec<OsString> {
         let mut all = self.args.clone();

@@ -1,5 +1,6 @@
 //! Tests of the support itself, without authpost: what must fail does fail, and says enough.
 use crate::support::expect::like;
+use crate::support::last_line;
 use crate::support::{Response, Runner, Server, Signal, Unreachable, conn, dir, need};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -54,6 +55,42 @@ fn a_run_is_silent_unless_told() {
     assert!(message.contains("stdout differs"), "{message}");
     let message = failure(|| sh("printf err >&2").run().code(0));
     assert!(message.contains("stderr differs"), "{message}");
+}
+
+#[test]
+fn the_last_line_of_authpost_is_taken_out_and_held() {
+    let line = "authpost: exit 75 TEMPFAIL: nothing was sent (2026-11-21T03:17:02Z)";
+    let run = || sh(&format!("echo one >&2; echo '{line}' >&2; exit 75")).run();
+    let ran = run().stderr("one\n").last_line("nothing *");
+    assert_eq!(ran.code(75).stderr, "one\n");
+    let message = failure(|| run().stderr("one\n").last_line("all").code(75));
+    assert!(
+        message.contains("the last line says [\"nothing was sent\"]"),
+        "{message}"
+    );
+    let lines = |text: &str| last_line::take(&mut format!("x\n{text}\n").into_bytes());
+    let time = 1_795_231_022;
+    let fault =
+        |text: &str, code, from| last_line::fault(&lines(text), code, false, from..=from + 1);
+    assert_eq!(fault(line, Some(75), time), None);
+    assert_eq!(fault("", Some(0), time), None);
+    assert_eq!(fault("", None, time), None);
+    // Missing, of another code, too early, too late, of a run that succeeds, or twice.
+    let twice = format!("{line}\n{line}");
+    for (text, code, from) in [
+        ("", Some(75), time),
+        (line, Some(74), time),
+        (line, Some(75), time + 1),
+        (line, Some(75), time - 2),
+        (line, Some(0), time),
+        (&twice, Some(75), time),
+        (&line.replace("TEMPFAIL", "IOERR"), Some(75), time),
+        (&line.replace("Z)", ")"), Some(75), time),
+    ] {
+        assert!(fault(text, code, from).is_some(), "{text} {code:?} {from}");
+    }
+    assert!(last_line::ends(format!("x\n{line}\n").as_bytes()));
+    assert!(!last_line::ends(format!("{line}\nx\n").as_bytes()));
 }
 
 #[test]

@@ -1,0 +1,58 @@
+//! What the last line of a run over lines says of all of them.
+
+use crate::delivery::{Outcome, Spooling};
+use crate::document::ndjson::Batch;
+use crate::request::job::Job;
+use crate::system::claim::Claim;
+
+/// What became of the lines so far.
+#[derive(Debug, Default)]
+pub(super) struct LinesClaim {
+    /// The API answered something, or may have accepted something.
+    sent: bool,
+    /// It accepted some of them, or did not show that it did not.
+    accepted: bool,
+    /// Some are in the spool, pending or dead-lettered.
+    spooled: bool,
+    /// Some may be there: the spool failed.
+    maybe_spooled: bool,
+    /// Those that it may have accepted: no document is sent after that.
+    unknown: Option<Claim>,
+}
+
+impl LinesClaim {
+    /// The document of `job`, with the lines of `batch`, came to this, and its place in the spool was decided.
+    pub(super) fn add(&mut self, job: &Job, batch: &Batch, outcome: &Outcome, idempotent: bool) {
+        let (first, last) = (batch.span.start(), batch.span.end());
+        let what = match first == last {
+            true => format!("line {first}"),
+            false => format!("lines {first} to {last}"),
+        };
+        self.spooled |= outcome.spool == Spooling::Accepted;
+        self.before_error(&outcome.claim(&what, job, idempotent));
+    }
+
+    /// A document came to this, after which no outcome follows.
+    pub(super) fn before_error(&mut self, claim: &Claim) {
+        match claim {
+            Claim::Nothing | Claim::Spooled => {}
+            Claim::MaybeSpooled => self.maybe_spooled = true,
+            Claim::Accepted | Claim::Unproven => (self.sent, self.accepted) = (true, true),
+            Claim::Unknown { .. } => self.unknown = Some(claim.clone()),
+            _ => self.sent = true,
+        }
+    }
+
+    /// Of the whole run, which goes on behind the line `resumable` with the same command line, where it does.
+    pub(super) fn end(self, resumable: Option<u64>) -> Claim {
+        match (self.unknown, resumable) {
+            (Some(unknown), _) => unknown,
+            _ if self.maybe_spooled => Claim::MaybeSpooled,
+            _ if self.spooled => Claim::LinesSpooled,
+            _ if !self.sent => Claim::Nothing,
+            (None, Some(line)) => Claim::Resumable(line),
+            (None, None) if self.accepted => Claim::SomeLines,
+            (None, None) => Claim::NoLine,
+        }
+    }
+}
