@@ -12,6 +12,7 @@ mod kill;
 mod order;
 mod power;
 mod resume;
+mod resume_power;
 mod volume;
 
 use crate::support::{Dir, Response, Server, binary, dir};

@@ -1,7 +1,7 @@
 //! Proofs 4 and 5: the power goes, and what that costs when a sync is left out.
 use super::kill::{CASES, Case, refs};
 use super::volume::{self, Cut, Disk, Kind, done};
-use super::{Call, Oracle, Place, Random, calls, fresh, full, size};
+use super::{Call, Oracle, Place, Random, calls, fresh, full, resume_power, size};
 use crate::support::in_private_mounts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -73,7 +73,8 @@ fn cut_after(
 macro_rules! on {
     ($($module:ident: $kind:expr;)*) => {$(
         mod $module {
-            use super::{in_private_mounts, volume, without_any_one_sync, at_every_boundary_and_at_random};
+            use super::{in_private_mounts, resume_power, volume};
+            use super::{at_every_boundary_and_at_random, without_any_one_sync};
 
             #[test]
             fn proof_4_the_power_goes_at_every_boundary_and_at_random() {
@@ -90,6 +91,15 @@ macro_rules! on {
                     "::proof_5_without_any_one_sync_something_is_lost");
                 if $kind.is_here() && in_private_mounts(name) {
                     without_any_one_sync($kind);
+                }
+            }
+
+            #[test]
+            fn a_run_over_lines_goes_on_after_power_cuts() {
+                let name = concat!("spool::crash::power::", stringify!($module),
+                    "::a_run_over_lines_goes_on_after_power_cuts");
+                if $kind.is_here() && in_private_mounts(name) {
+                    resume_power::the_power_goes($kind);
                 }
             }
         }

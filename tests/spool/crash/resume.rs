@@ -6,13 +6,13 @@ use std::fs;
 use std::time::Duration;
 
 /// Lines of a file `in`, none of which another test has.
-fn prepare(place: &Place, count: usize) -> Vec<String> {
+pub fn prepare(place: &Place, count: usize) -> Vec<String> {
     let lines: Vec<_> = (0..count).map(|_| body(fresh())).collect();
     fs::write(place.path.join("in"), lines.join("\n") + "\n").unwrap();
     lines
 }
 
-fn args<'a>(place: &Place, idempotent: bool, more: &[&'a str]) -> Vec<&'a str> {
+pub fn args<'a>(place: &Place, idempotent: bool, more: &[&'a str]) -> Vec<&'a str> {
     let mut args = vec!["-q", "--no-auth", "--lines", "in", "--resume", "state"];
     args.extend(idempotent.then_some("--idempotent"));
     args.extend(more);
@@ -28,7 +28,7 @@ fn taken(oracle: &Oracle, lines: &[String]) -> Vec<usize> {
 }
 
 /// Waits until the API is done with what a killed run sent: until it has closed its connections.
-fn wait_idle(oracle: &Oracle) {
+pub fn wait_idle(oracle: &Oracle) {
     let port = format!(":{:04X} ", oracle.server.port());
     let is_open = |line: &str| {
         let mut columns = line.split_whitespace();
@@ -54,7 +54,7 @@ fn unknown(stderr: &str) -> Option<(usize, usize)> {
 }
 
 /// Goes on as a person would: where the outcome of lines is unknown, the API is asked.
-fn go_on(place: &Place, oracle: &Oracle, lines: &[String], idempotent: bool, what: &str) {
+pub fn go_on(place: &Place, oracle: &Oracle, lines: &[String], idempotent: bool, what: &str) {
     for _ in 0..3 {
         let mut ended = place.run(&[], &args(place, idempotent, &[]));
         if ended.code == Some(74) && !idempotent {
