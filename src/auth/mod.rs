@@ -29,6 +29,8 @@ pub(crate) struct Credentials {
     /// The header with the token comes first.
     headers: Vec<(String, Secret)>,
     token: Option<AccessToken>,
+    /// The API refused the token, and another one could not be had yet.
+    is_refused: bool,
 }
 
 impl Credentials {
@@ -69,7 +71,11 @@ impl Credentials {
             )
             .hint("leave it to the token, or say --no-auth"));
         }
-        Ok(Credentials { headers, token })
+        Ok(Credentials {
+            headers,
+            token,
+            is_refused: false,
+        })
     }
 
     /// Gets the token again, after the API refused the current one. Returns whether the new one differs.
@@ -90,6 +96,7 @@ impl Credentials {
         if !has_another {
             return Ok(false);
         }
+        self.is_refused = true;
         let refused = self.token.as_ref().map(|token| &token.secret);
         let Some(fresh) = token(target, refused, deadline, tell)? else {
             return Ok(false);
@@ -99,13 +106,14 @@ impl Credentials {
             *first = header(target, &fresh.secret)?;
         }
         self.token = Some(fresh);
+        self.is_refused = false;
         Ok(differs)
     }
 
-    /// Whether the token expires soon, so that a new one should be fetched before it is used.
+    /// Whether a new token should be fetched before the next request: this one expires soon, or was refused.
     pub(crate) fn are_stale(&self) -> bool {
         let token = self.token.as_ref();
-        token.is_some_and(|token| token.fresh.is_over())
+        self.is_refused || token.is_some_and(|token| token.fresh.is_over())
     }
 
     /// A message for the user about the token, returned only once.

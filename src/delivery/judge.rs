@@ -26,6 +26,8 @@ pub(super) struct Circumstances {
     pub(crate) idempotent: bool,
     /// What proves who sends the request.
     pub(crate) credentials: CredentialKind,
+    /// What the API answered to the last token, while no other can be had.
+    pub(crate) refused_token: Option<String>,
     /// When the token expired, if it has: `2 h ago (…)`.
     pub(crate) token_expired: Option<String>,
     /// How many deliveries of the message failed before for a reason that concerned it alone.
@@ -84,7 +86,7 @@ pub(super) fn judge(
     acceptance: Acceptance,
 ) -> Verdict {
     let mut verdict = match attempt {
-        Attempt::Unsent(error) => judge_unsent(error),
+        Attempt::Unsent(error) => judge_unsent(error, circumstances),
         Attempt::Unanswered(error) => Verdict {
             hint: Some(
                 error
@@ -161,15 +163,24 @@ fn is_retryable(verdict: &Verdict, circumstances: &Circumstances) -> bool {
     }
 }
 
-fn judge_unsent(error: &Error) -> Verdict {
+fn judge_unsent(error: &Error, circumstances: &Circumstances) -> Verdict {
     let retry = match error.kind() {
         Kind::Unreached => Retry::Safe,
         _ => Retry::Never,
     };
+    let why = match &circumstances.refused_token {
+        Some(refusal) => no_new_token(refusal, error),
+        None => error.to_string(),
+    };
     Verdict {
         hint: error.remedy().map(str::to_owned),
-        ..Verdict::new(Fate::Unsent, error.kind().into(), retry, error.to_string())
+        ..Verdict::new(Fate::Unsent, error.kind().into(), retry, why)
     }
+}
+
+/// What went wrong when the API refused the token, and there is no other.
+pub(super) fn no_new_token(refusal: &str, error: &Error) -> String {
+    format!("{refusal}; a new token could not be had: {error}")
 }
 
 /// Whether the API asks for fewer requests. Some answer 403 and not 429 then.

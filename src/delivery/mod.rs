@@ -27,7 +27,7 @@ use crate::system::time::{self, Clock, Deadline};
 use acceptance::Acceptance;
 use api::Endpoint;
 use exit::Exit;
-use judge::{Circumstances, CredentialKind, is_rate_limit, judge};
+use judge::{Circumstances, CredentialKind, is_rate_limit, judge, no_new_token};
 use verdict::{Disposition, Fate, Retry, Scope, Verdict};
 
 /// What a delivery came to.
@@ -169,9 +169,7 @@ impl Outcome {
         let mut why = match &self.ending {
             None => why.clone(),
             Some(Ending::Exhausted(because)) => format!("{why} ({because})"),
-            Some(Ending::NoNewToken(error)) => {
-                format!("{why}; a new token could not be had: {error}")
-            }
+            Some(Ending::NoNewToken(error)) => no_new_token(why, error),
         };
         if self.verdict.hides_earlier {
             why.push_str("; an earlier attempt may have been accepted");
@@ -274,13 +272,20 @@ pub(crate) fn deliver(
         ..Circumstances::default()
     };
     let mut renewed = false;
+    let mut no_token = None;
     let mut announced = false;
     let mut is_sent = false;
     for number in 1.. {
         let deadline = Deadline::after(left());
-        let ready = api.prepare(job, deadline, &mut |exchange| {
-            tell(Event::TokenExchange(exchange));
-        });
+        let ready = match no_token.take() {
+            Some(error) => Err(error),
+            None => api.prepare(job, deadline, &mut |exchange| {
+                tell(Event::TokenExchange(exchange));
+            }),
+        };
+        if ready.is_ok() {
+            circumstances.refused_token = None;
+        }
         if ready.is_ok() && !std::mem::replace(&mut announced, true) {
             tell(Event::Request);
         }
@@ -322,6 +327,13 @@ pub(crate) fn deliver(
                     continue;
                 }
                 Ok(false) => {}
+                // As for the first token, a later attempt may get it.
+                Err(error) if error.kind() == Kind::Unreached => {
+                    circumstances.attempts += 1;
+                    circumstances.refused_token = Some(verdict.why);
+                    no_token = Some(error);
+                    continue;
+                }
                 Err(error) => ending = Some(Ending::NoNewToken(error)),
             }
         }

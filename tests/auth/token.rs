@@ -283,6 +283,54 @@ fn a_failing_command_is_tried_again_until_the_deadline() {
 }
 
 #[test]
+fn a_command_that_fails_after_a_401_is_tried_again_too() {
+    let server = || {
+        Server::handler(|request| match request.header("authorization") {
+            Some("Bearer t5") => Response::json(200, ""),
+            _ => Response::json(401, ""),
+        })
+    };
+    // It gives a token that has expired, fails three times, and gives another one.
+    let command = "echo x >>ran; n=$(wc -l <ran); [ $n = 1 -o $n -gt 4 ] && echo t$n";
+    let run = |more: &[&str], url: &str| {
+        let run = test().env("PATH", "/usr/bin:/bin").args(more);
+        run.args(["--wait=1ms", "--token-command", command, url, "k=v"])
+    };
+    let api = server();
+    run(&[], api.url("/"))
+        .run()
+        .stderr("HTTP/1.1 200 OK\n")
+        .code(0);
+    assert_eq!(api.count(), 2);
+
+    let failed = "the API answered 401 Unauthorized; a new token could not be had: \
+                  running --token-command: it failed (exit status: 1)";
+    let by_hand = "hint: run it by hand, as this user and with 'env -i', to see why\n";
+    let api = server();
+    run(&["--tries=1"], api.url("/"))
+        .run()
+        .stderr(format!("authpost: {failed} (2 attempts)\n{by_hand}"))
+        .code(75);
+    assert_eq!(api.count(), 1);
+
+    // With a spool the message is pending, and all is well.
+    let (api, dir) = (server(), dir());
+    run(&["-q", "--spool=s", "--tries=2"], api.url("/"))
+        .in_dir(&dir)
+        .run()
+        .code(0);
+    dir.write("ran", "x\n".repeat(4), 0o600);
+    due(&dir);
+    test()
+        .env("PATH", "/usr/bin:/bin")
+        .in_dir(&dir)
+        .args(["flush", "-q", "s"])
+        .run()
+        .code(0);
+    assert_eq!(api.count(), 2);
+}
+
+#[test]
 fn a_message_stays_pending_while_the_command_fails() {
     let server = Server::script([conn().read().reply_json(200, "")]);
     let dir = dir();

@@ -127,7 +127,7 @@ fn a_skip_that_was_followed_decides_nothing_a_second_time() {
         .stderr(
             "authpost: the last run was interrupted: the API may have processed line 4\n\
              hint: ask the API, and go on behind the last line that it has: --skip 4; \
-             if it has none of them, remove 'state' and say --skip 3\n",
+             if it has none of them: another --resume file and --skip 3\n",
         )
         .code(74);
     run(&dir, server.url("/")).arg("--skip=4").run().code(0);
@@ -205,7 +205,7 @@ fn another_target_is_an_error_that_says_so() {
     other(&["--skip=3", with], "");
     other(&["--idempotent", with], "");
     run(&dir, server.url("/")).arg("--skip=3").run().code(0);
-    let moved = "; if the API has moved, remove 'state', and go on with --skip 4";
+    let moved = "; if the API has moved, go on with another --resume file and --skip 4";
     for options in [
         &[with][..],
         &["--method=PUT", server.url("/")],
@@ -260,7 +260,7 @@ fn what_is_no_file_of_resume_is_left_alone() {
     };
     let damaged = (
         "it is damaged",
-        "ask the API for the last line that it has, remove 'state', and go on behind that line with --skip",
+        "ask the API for the last line that it has, and go on behind it with another --resume file and --skip",
     );
     let mut edited = whole.clone();
     for at in [100, 4196] {
@@ -278,8 +278,8 @@ fn what_is_no_file_of_resume_is_left_alone() {
             b"{\"authpost_resume\":1,\"count\":2".to_vec(),
             (
                 "another version of authpost wrote it",
-                "use that version, or ask the API for the last line that it has, remove 'state', \
-                 and go on behind that line with --skip",
+                "use that version; or ask the API for the last line that it has, and go on behind it with \
+                 another --resume file and --skip",
             ),
         ),
         (whole[..4096].to_vec(), damaged),

@@ -171,31 +171,25 @@ impl Resumption<'_> {
             }
             Err(TryLockError::Error(why)) => return Err(self.cannot_use(&why)),
         }
-        let from_scratch = "ask the API for the last line that it has";
         let (why, remedy) = match load(file).map_err(|why| self.cannot_use(&why))? {
-            _ if reader.comes_from(file) => (
-                "--lines reads from it",
-                "give --resume a file of its own".to_owned(),
-            ),
+            _ if reader.comes_from(file) => {
+                ("--lines reads from it", "give --resume a file of its own")
+            }
             Found::State(state, count) => return Ok(Some((state, count))),
             Found::Nothing => return Ok(None),
             Found::Foreign => (
                 "it is no file of --resume",
-                "give --resume a file of its own".to_owned(),
+                "give --resume a file of its own",
             ),
+            // A new file under this name would let a run without --skip start over.
             Found::Damaged => (
                 "it is damaged",
-                format!(
-                    "{from_scratch}, remove '{}', and go on behind that line with --skip",
-                    self.path.display()
-                ),
+                "ask the API for the last line that it has, and go on behind it with another --resume file and --skip",
             ),
             Found::OtherVersion => (
                 "another version of authpost wrote it",
-                format!(
-                    "use that version, or {from_scratch}, remove '{}', and go on behind that line with --skip",
-                    self.path.display()
-                ),
+                "use that version; or ask the API for the last line that it has, and go on behind it with another \
+                 --resume file and --skip",
             ),
         };
         Err(Error::new(Kind::Output, format!("{}: {why}", self.doing())).hint(remedy))
@@ -251,15 +245,15 @@ impl Resumption<'_> {
     fn other_target(&self, state: &State) -> Error {
         let path = self.path.display();
         let why = format!("resuming from '{path}': the last run had another URL or --method");
-        let remedy = match state.reserved > state.settled {
+        let moved = match state.reserved > state.settled {
             true => String::new(),
             false => format!(
-                "; if the API has moved, remove '{path}', and go on with --skip {}",
+                "; if the API has moved, go on with another --resume file and --skip {}",
                 state.settled
             ),
         };
         Error::new(Kind::Usage, why)
-            .hint(format!("give each API a --resume file of its own{remedy}"))
+            .hint(format!("give each API a --resume file of its own{moved}"))
     }
 
     fn other_input(&self, reader: &NdjsonReader) -> Error {
@@ -289,8 +283,7 @@ impl Resumption<'_> {
             format!("ask the API, and go on behind the last line that it has: {skips}");
         if is_taken {
             remedy.push_str(&format!(
-                "; if it has none of them, remove '{}' and say --skip {settled}",
-                self.path.display()
+                "; if it has none of them: another --resume file and --skip {settled}"
             ));
         }
         if self.plan.policy.idempotent {
