@@ -39,16 +39,19 @@ impl Spool {
             }
         };
         let written = message.write(body, &mut &file).and_then(|()| sync(&file));
-        if let Err(why) = written {
-            let _ = fs::remove_file(&path);
-            return Err(self.failed("writing", &path, &why));
-        }
+        let length = match written {
+            Ok(metadata) => metadata.len(),
+            Err(why) => {
+                let _ = fs::remove_file(&path);
+                return Err(self.failed("writing", &path, &why));
+            }
+        };
         let target = self.path(to, &message.id);
         if let Err(why) = fs::rename(&path, &target) {
             let _ = fs::remove_file(&path);
             return Err(self.failed("moving", &path, &why));
         }
-        self.add_bytes(file.metadata().map_or(0, |it| it.len().cast_signed()));
+        self.add_bytes(length.cast_signed());
         if let Err(why) = sync(&file) {
             let error = self.failed("syncing", &target, &why);
             return Err(match fs::remove_file(&target) {

@@ -1,7 +1,7 @@
 //! Directories and files on the disk: reading names, making files, syncing, and what to look at when that fails.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,13 +20,13 @@ pub(super) fn entries(dir: &Path) -> io::Result<Vec<OsString>> {
 
 /// Brings it to the disk. An XFS that shuts itself down meanwhile may call the `fsync` a success, but then answers no
 /// question about a file.
-pub(super) fn sync(file: &File) -> io::Result<()> {
+pub(super) fn sync(file: &File) -> io::Result<Metadata> {
     file.sync_all()?;
-    file.metadata().map(drop)
+    file.metadata()
 }
 
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    sync(&File::open(dir)?)
+    sync(&File::open(dir)?).map(drop)
 }
 
 /// What a person would look at after such a failure.

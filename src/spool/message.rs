@@ -35,6 +35,9 @@ const VERSION: u64 = 1;
 /// one, but a config file can.
 const LONGEST_HEAD: u64 = 4 << 20;
 
+/// The most of a message that is written at once.
+const BUFFER: usize = 256 << 10;
+
 /// What a message says beside its body.
 #[derive(Debug)]
 pub(crate) struct Message {
@@ -210,12 +213,15 @@ impl Message {
 
     /// Writes the whole file.
     pub(super) fn write(&self, body: &Document, out: &mut impl Write) -> io::Result<()> {
-        let mut out = BufWriter::with_capacity(256 << 10, out);
-        let mut sum = Checksum::new();
         let head = self.head(body.len()) + "\n";
+        let length = head.len() as u64 + body.len() + END_MARK;
+        // A small message is written at once, and takes no more memory than it is long: new pages cost more than the write.
+        let buffer = |bytes: u64| usize::try_from(bytes).map_or(BUFFER, |it| it.min(BUFFER));
+        let mut out = BufWriter::with_capacity(buffer(length + 1), out);
+        let mut sum = Checksum::new();
         sum.add(head.as_bytes());
         out.write_all(head.as_bytes())?;
-        let mut body = BufReader::with_capacity(256 << 10, body.reader());
+        let mut body = BufReader::with_capacity(buffer(body.len()), body.reader());
         loop {
             let piece = body.fill_buf()?;
             if piece.is_empty() {

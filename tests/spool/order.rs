@@ -563,29 +563,25 @@ fn what_lies_where_a_target_is_locked_is_looked_at_first() {
         .code(0);
 }
 
-/// What strace counts for a run that ends with exit 0.
-fn system_calls(d: &Dir, url: &str) -> usize {
+/// What strace prints of a run that ends with exit 0, a line for each system call.
+fn traced(d: &Dir, args: &[&str]) -> String {
     let log = d.join("calls");
-    let runner = test().in_dir(d);
-    runner
-        .args([
-            "-q",
-            "--no-auth",
-            "--spool",
-            "s",
-            "--tries",
-            "1",
-            url,
-            "-d",
-            "1",
-        ])
+    test()
+        .in_dir(d)
+        .args(args)
         .shell(&format!(
             "exec /usr/bin/strace -f -o {} \"$@\"",
             log.display()
         ))
         .run()
         .code(0);
-    fs::read_to_string(log).unwrap().lines().count()
+    fs::read_to_string(log).unwrap()
+}
+
+fn system_calls(d: &Dir, url: &str) -> usize {
+    #[rustfmt::skip]
+    let args = ["-q", "--no-auth", "--spool", "s", "--tries", "1", url, "-d", "1"];
+    traced(d, &args).lines().count()
 }
 
 #[test]
@@ -605,6 +601,53 @@ fn accepting_costs_the_same_however_many_are_pending() {
     let many = system_calls(&d, api.url("/"));
     println!("system calls of a send with 1 pending: {few}; with 10,001: {many}");
     assert!(many * 2 <= few * 3, "{few} and {many}");
+}
+
+/// The calls that open, lock, write, sync, move and close its file, and those that protect other files and count bytes.
+#[test]
+fn a_line_is_accepted_with_fourteen_system_calls() {
+    if !need("strace") {
+        return;
+    }
+    let d = dir();
+    let down = crate::support::Unreachable::refusing();
+    let run = |count: usize| {
+        let line = format!("\"{}\"\n", "x".repeat(100));
+        d.write("in", line.repeat(count), 0o600);
+        let url = down.url("/");
+        #[rustfmt::skip]
+        let args = ["-q", "--no-auth", "--spool", "s", "--tries", "1", "--lines", "in", url];
+        // A debug build looks at each file before it closes it.
+        let calls = traced(&d, &args);
+        calls
+            .lines()
+            .filter(|call| !call.contains("F_GETFD"))
+            .count()
+    };
+    run(1);
+    let few = run(2);
+    // To the nearest, for memory may be asked for now and then.
+    assert_eq!((run(102) - few + 50) / 100, 14);
+}
+
+/// However many ids are given.
+#[test]
+fn retry_and_drop_list_the_spool_once() {
+    if !need("strace") {
+        return;
+    }
+    let (d, api) = (dir(), Api::new(503));
+    for _ in 0..3 {
+        messages::send(&d, api.url("/"), &["-q", "-d", "1"]).code(0);
+    }
+    let ids = names(&d, "queue");
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    for verb in ["retry", "drop"] {
+        let calls = traced(&d, &[&[verb, "-q", "s"], &ids[..]].concat());
+        let count = |dir| calls.lines().filter(|call| call.contains(dir)).count();
+        assert_eq!(count("s/queue\", O_RDONLY|O_NONBLOCK"), 1, "{calls}");
+    }
+    lies(&d, 0, 0);
 }
 
 #[test]
