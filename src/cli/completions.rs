@@ -2,7 +2,7 @@
 //!
 //! Each offers the verbs, and then the options of the current verb. Sending has no verb; in this module it is `send`.
 
-use super::help::wrapped;
+use super::help::{WIDTH, wrapped};
 use crate::cli::{FLAGS, Flag, Shell, VERBS, Verb, VerbRow};
 
 /// The completions for `shell`.
@@ -118,7 +118,7 @@ fn bash() -> String {
         out.push_str(&format!(
             "        [[ $verb == @({}) ]] && options+='\n{}        '\n",
             words(|verb| verbs.contains(&verb), "|"),
-            wrapped(&names.join(" "), 12)
+            wrapped(&names.join(" "), 12, WIDTH)
         ));
     }
     out.push_str(&format!(

@@ -11,7 +11,7 @@ pub(super) const ABOUT: &str = env!("CARGO_PKG_DESCRIPTION");
 pub(super) const OUTPUT: &str = "The status line goes to standard error, the API's answer to standard output. \
                       The exit code says whether the API accepted the document, and whether a retry is safe.";
 
-/// The maximum line length, in characters.
+/// The longest line of a page that has one width for everybody, in characters, and of most terminals.
 pub(super) const WIDTH: usize = 80;
 
 /// The column of the texts beside options, items and variables.
@@ -78,113 +78,167 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The summary for `-h`; the full text for `--help`. Of a verb other than sending, only what it takes.
-pub(crate) fn help(verb: Verb, all: bool) -> String {
+/// The summary for `-h`; the full text for `--help`. Of a verb other than sending, only what it takes. For a terminal of
+/// so many columns; what is narrower than 60 or wider than 120 is as hard to read as to lay out.
+pub(crate) fn help(verb: Verb, all: bool, columns: usize) -> String {
+    let page = Page {
+        text: String::new(),
+        width: columns.clamp(60, 120),
+    };
     match verb {
-        Verb::Send => whole(all),
-        verb => of_verb(verb_row(verb), all),
+        Verb::Send => page.whole(all),
+        verb => page.of_verb(verb_row(verb), all),
     }
 }
 
-fn of_verb(row: &VerbRow, all: bool) -> String {
-    let mut out = format!("{}\n{}", call(row), wrapped(&sentence(row.brief), 0));
-    // A list as long as that of sending would say nothing: the differences do.
-    let options = options(row);
-    if options.starts_with(AS_FOR_SENDING) {
-        out.push_str(&format!(
-            "\n{}\n'authpost -h' lists the options for sending.\n",
-            wrapped(&options, 0)
-        ));
-        return out;
-    }
-    if !row.text.is_empty() {
-        out.push_str(&format!("\n{}", wrapped(&options, 0)));
-    }
-    let own: Vec<_> = FLAGS
-        .iter()
-        .filter(|flag| flag.group != HelpSection::Itself && flag.verbs.contains(&row.verb))
-        .collect();
-    let is_short = !all && !own.is_empty();
-    if !own.is_empty() {
-        out.push('\n');
-    }
-    let own = own.into_iter();
-    match all {
-        true => own.for_each(|flag| described(&mut out, flag)),
-        false => table(
-            &mut out,
-            COLUMN,
-            own.map(|flag| (aligned(flag), flag.brief.to_owned())),
-        ),
-    }
-    let rest = "'authpost -h' lists everything.";
-    out.push_str(&match is_short {
-        false => format!("\n{rest}\n"),
-        true => format!(
-            "\n'authpost {} --help' explains each option. {rest}\n",
-            row.word
-        ),
-    });
-    out
+/// A help text that grows.
+struct Page {
+    text: String,
+    /// The longest line, in characters.
+    width: usize,
 }
 
-/// An option with all there is to know.
-fn described(out: &mut String, flag: &Flag) {
-    out.push_str(&format!("  {}\n", usage(flag)));
-    for paragraph in paragraphs(flag) {
-        out.push_str(&wrapped(&paragraph, 6));
+impl Page {
+    fn of_verb(mut self, row: &VerbRow, all: bool) -> String {
+        self.line(&call(row));
+        self.paragraph(&sentence(row.brief), 0);
+        // A list as long as that of sending would say nothing: the differences do.
+        let options = options(row);
+        if options.starts_with(AS_FOR_SENDING) {
+            self.line("");
+            self.paragraph(&options, 0);
+            self.line("");
+            self.paragraph("'authpost -h' lists the options for sending.", 0);
+            return self.text;
+        }
+        if !row.text.is_empty() {
+            self.line("");
+            self.paragraph(&options, 0);
+        }
+        let own: Vec<_> = FLAGS
+            .iter()
+            .filter(|flag| flag.group != HelpSection::Itself && flag.verbs.contains(&row.verb))
+            .collect();
+        let mut rest = "'authpost -h' lists everything.".to_owned();
+        if !own.is_empty() {
+            self.line("");
+            if !all {
+                rest = format!(
+                    "'authpost {} --help' explains each option. {rest}",
+                    row.word
+                );
+            }
+        }
+        match all {
+            true => own.into_iter().for_each(|flag| self.described(flag)),
+            false => {
+                let rows = own.into_iter();
+                self.table(
+                    COLUMN,
+                    rows.map(|flag| (aligned(flag), flag.brief.to_owned())),
+                );
+            }
+        }
+        self.line("");
+        self.paragraph(&rest, 0);
+        self.text
     }
-}
 
-fn whole(all: bool) -> String {
-    let mut out = format!(
-        "authpost {VERSION}\n{}{}\nUsage:\n",
-        wrapped(ABOUT, 0),
-        wrapped(OUTPUT, 0)
-    );
-    let calls = VERBS.iter().map(|row| (call(row), row.brief.to_owned()));
-    table(&mut out, 40, calls);
-    out.push_str(&format!("\nExample:\n  {}\n", EXAMPLES[0].0));
-    out.push_str(&format!("\n{}", wrapped(ITEMS_ARE, 0)));
-    table(&mut out, COLUMN, owned(ITEMS));
-    for group in HelpSection::ALL {
-        out.push_str(&format!("\n{}:\n", group.title()));
-        let flags = FLAGS.iter().filter(|flag| flag.group == group);
-        if all {
-            flags.for_each(|flag| described(&mut out, flag));
-        } else {
-            table(
-                &mut out,
-                COLUMN,
-                flags.map(|flag| (aligned(flag), brief(flag))),
+    fn whole(mut self, all: bool) -> String {
+        self.line(&format!("authpost {VERSION}"));
+        self.paragraph(ABOUT, 0);
+        self.paragraph(OUTPUT, 0);
+        self.line("\nUsage:");
+        let calls = VERBS.iter().map(|row| (call(row), row.brief.to_owned()));
+        self.table(40, calls);
+        self.line("\nExample:");
+        self.command(EXAMPLES[0].0);
+        self.line("");
+        self.paragraph(ITEMS_ARE, 0);
+        self.table(COLUMN, owned(ITEMS));
+        for group in HelpSection::ALL {
+            self.line(&format!("\n{}:", group.title()));
+            let flags = FLAGS.iter().filter(|flag| flag.group == group);
+            match all {
+                true => flags.for_each(|flag| self.described(flag)),
+                false => self.table(COLUMN, flags.map(|flag| (aligned(flag), brief(flag)))),
+            }
+        }
+        self.line("\nEnvironment:");
+        self.table(COLUMN, owned(ENVIRONMENT));
+        if !all {
+            self.line("");
+            self.paragraph(
+                "'authpost help VERB' prints what a verb takes, 'authpost --help' everything.",
+                0,
             );
+            return self.text;
+        }
+        for row in VERBS.iter().filter(|row| !row.word.is_empty()) {
+            self.line(&format!("\n{}:", call(row)));
+            for text in [sentence(row.brief), options(row)] {
+                self.paragraph(&text, 6);
+            }
+        }
+        self.line("\nExit codes, as in sysexits(3):");
+        let exits = EXITS
+            .iter()
+            .map(|row| (format!("{:>2} {}", row.code, row.name), consequence(row)));
+        self.table(16, exits);
+        self.line("\nMore examples:");
+        for (command, what) in &EXAMPLES[1..] {
+            for line in wrapped(what, 0, self.width - "  # ".len()).lines() {
+                self.line(&format!("  # {line}"));
+            }
+            self.command(command);
+        }
+        self.text
+    }
+
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn paragraph(&mut self, text: &str, margin: usize) {
+        self.text.push_str(&wrapped(text, margin, self.width));
+    }
+
+    /// An option with all there is to know.
+    fn described(&mut self, flag: &Flag) {
+        self.line(&format!("  {}", usage(flag)));
+        for paragraph in paragraphs(flag) {
+            self.paragraph(&paragraph, 6);
         }
     }
-    out.push_str("\nEnvironment:\n");
-    table(&mut out, COLUMN, owned(ENVIRONMENT));
-    if !all {
-        out.push_str(
-            "\n'authpost help VERB' prints what a verb takes, 'authpost --help' everything.\n",
-        );
-        return out;
+
+    /// A command for the shell, which reads on behind a backslash at the end of a line.
+    fn command(&mut self, command: &str) {
+        let command = command.replace("\\\n", "");
+        let lines = wrapped(&command, 0, self.width - " \\".len() - 6);
+        let lines = match command.chars().count() + 2 <= self.width {
+            true => command,
+            false => lines.trim_end().replace('\n', " \\\n      "),
+        };
+        self.line(&format!("  {lines}"));
     }
-    for row in VERBS.iter().filter(|row| !row.word.is_empty()) {
-        out.push_str(&format!("\n{}:\n", call(row)));
-        for text in [sentence(row.brief), options(row)] {
-            out.push_str(&wrapped(&text, 6));
+
+    /// Two columns. A name that is too long for the first column gets its own line.
+    fn table(&mut self, column: usize, rows: impl Iterator<Item = (String, String)>) {
+        let column = match self.width < WIDTH {
+            true => column.min(24),
+            false => column,
+        };
+        for (name, text) in rows {
+            let text = wrapped(&text, column + 2, self.width);
+            if name.chars().count() < column {
+                self.text
+                    .push_str(&format!("  {name:<column$}{}", text.trim_start()));
+            } else {
+                self.text.push_str(&format!("  {name}\n{text}"));
+            }
         }
     }
-    out.push_str("\nExit codes, as in sysexits(3):\n");
-    let exits = EXITS
-        .iter()
-        .map(|row| (format!("{:>2} {}", row.code, row.name), consequence(row)));
-    table(&mut out, 16, exits);
-    out.push_str("\nMore examples:\n");
-    for (command, what) in &EXAMPLES[1..] {
-        let command = command.replace('\n', "\n  ");
-        out.push_str(&format!("  # {what}\n  {command}\n"));
-    }
-    out
 }
 
 /// The version of this binary, and how it was built.
@@ -321,20 +375,8 @@ pub(super) fn owned<'a>(rows: &'a [(&str, &str)]) -> impl Iterator<Item = (Strin
     rows.iter().map(owned)
 }
 
-/// Prints two columns. A name that is too long for the first column gets its own line.
-pub(super) fn table(out: &mut String, column: usize, rows: impl Iterator<Item = (String, String)>) {
-    for (name, text) in rows {
-        let text = wrapped(&text, column + 2);
-        if name.chars().count() < column {
-            out.push_str(&format!("  {name:<column$}{}", text.trim_start()));
-        } else {
-            out.push_str(&format!("  {name}\n{text}"));
-        }
-    }
-}
-
-/// Wraps text at [`WIDTH`] characters, each line with this margin. Text in brackets is not broken.
-pub(super) fn wrapped(text: &str, margin: usize) -> String {
+/// Wraps text at `most` characters, each line with this margin. Text in brackets is not broken.
+pub(super) fn wrapped(text: &str, margin: usize, most: usize) -> String {
     if is_laid_out(text) {
         let lines = text.lines();
         return lines
@@ -355,7 +397,7 @@ pub(super) fn wrapped(text: &str, margin: usize) -> String {
     let mut width = 0;
     for word in words {
         let length = word.chars().count();
-        if width > 0 && width + 1 + length > WIDTH {
+        if width > 0 && width + 1 + length > most {
             out.push('\n');
             width = 0;
         }

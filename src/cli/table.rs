@@ -92,27 +92,35 @@ const SENDING: &[Verb] = &[Verb::Send, Verb::Check];
 /// The format of the OAuth2 file.
 const OAUTH2: &str = "FILE is a JSON object. All its values are strings (RFC 6749):
 
-  token_url           the token endpoint: https, or http to this machine
+  token_url           the token endpoint: https, or
+                      http to this machine
   client_id           the client's id
   client_secret       the client's secret; or
-  client_secret_file  a file that contains only the secret
-  grant               client_credentials [default] or refresh_token
-  refresh_token_file  for refresh_token: a file that contains only the
-                      refresh token. authpost replaces the file when the
-                      endpoint issues a new one, so it needs write access
-                      to the directory
-  scope               the scope to request, as the endpoint defines it
-  audience            the audience to request, if the endpoint has one
-  auth_method         basic [default]: send id and secret in a header;
-                      body: send them in the form
-  cache               the directory for the cached access token
+  client_secret_file  a file that contains only it
+  grant               client_credentials [default], or
+                      refresh_token
+  refresh_token_file  for refresh_token: a file that
+                      contains only the refresh token.
+                      authpost replaces the file when
+                      the endpoint issues a new one,
+                      so it needs write access to the
+                      directory
+  scope               the scope to request, as the
+                      endpoint defines it
+  audience            the audience to request, if the
+                      endpoint has one
+  auth_method         basic [default]: send id and
+                      secret in a header; body: send
+                      them in the form
+  cache               the directory for the cached
+                      access token
 
 Any other member is sent to the endpoint as a parameter, such as resource. It
 must not be a secret.
 
 For example:
 
-  { \"token_url\": \"https://login.example.com/oauth2/token\",
+  { \"token_url\": \"https://login.example.com/token\",
     \"client_id\": \"reports\",
     \"client_secret_file\": \"reports.secret\",
     \"scope\": \"data:write\" }

@@ -24,7 +24,7 @@ use record::Record;
 pub(crate) use report::{Mark, Report};
 pub(crate) use request::dry_run;
 use terminal::Out;
-pub(crate) use terminal::{fit, printable};
+pub(crate) use terminal::{columns, fit, printable};
 
 /// Prints one line to standard error, escaped if necessary.
 fn print_line(text: &str) {

@@ -5,6 +5,8 @@
 //! responsible.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use super::color::{self, PLAIN, Style};
@@ -21,16 +23,49 @@ pub(super) fn knows_escapes() -> bool {
     std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
+/// The width of the terminal that standard output or standard error is; 80 without one, and if it cannot be learned.
+pub(crate) fn columns() -> usize {
+    static ANSWER: OnceLock<usize> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let given = std::env::var("COLUMNS").ok();
+        let given = given.and_then(|columns| columns.parse().ok());
+        let columns = given.or_else(|| columns_of(&io::stdout()));
+        let columns = columns.or_else(|| columns_of(&io::stderr()));
+        columns.filter(|columns| *columns > 0).unwrap_or(80)
+    })
+}
+
+/// Asks stty: the standard library has no call for it, and shells do not export COLUMNS.
+fn columns_of(terminal: &(impl IsTerminal + AsFd)) -> Option<usize> {
+    if !terminal.is_terminal() {
+        return None;
+    }
+    let stty = Command::new("stty")
+        .arg("size")
+        .stdin(terminal.as_fd().try_clone_to_owned().ok()?)
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let size = String::from_utf8(stty.stdout).ok()?;
+    size.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// `line`, shortened to the width of the terminal if standard output is one.
 pub(crate) fn fit(line: &str) -> String {
-    let columns = std::env::var("COLUMNS").ok();
-    let columns = columns.and_then(|it| it.parse().ok()).unwrap_or(80);
+    match is_terminal() {
+        true => shorten(line, columns()),
+        false => line.to_owned(),
+    }
+}
+
+/// `line`, or as much of it as fits into so many columns.
+pub(super) fn shorten(line: &str, columns: usize) -> String {
     match line.char_indices().nth(columns) {
-        Some(_) if is_terminal() => {
+        Some(_) => {
             let end = line.char_indices().nth(columns.saturating_sub(1));
             format!("{}…", &line[..end.map_or(0, |(at, _)| at)])
         }
-        _ => line.to_owned(),
+        None => line.to_owned(),
     }
 }
 

@@ -139,6 +139,49 @@ fn help_fits_a_terminal_of_eighty_columns() {
     }
 }
 
+/// Wide terminals get long lines, and narrow ones no broken ones, within reason.
+#[test]
+fn help_fits_the_terminal() {
+    let long = fs::read_to_string(golden("help-long.txt")).unwrap();
+    let words = |text: &str| {
+        let words = text.split_whitespace();
+        // Where a command or a comment goes on in the next line.
+        let words = words.filter(|word| !["\\", "#"].contains(word));
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // A terminal that has no size is taken for one of 80 columns.
+    for (columns, most) in [
+        (0, 80),
+        (10, 60),
+        (60, 60),
+        (80, 80),
+        (120, 120),
+        (200, 120),
+    ] {
+        for args in [
+            &["--help"][..],
+            &["-h"],
+            &["help", "check"],
+            &["help", "flush"],
+            &["help", "from-curl"],
+        ] {
+            let run = test().args(args).tty_of(columns);
+            let help = run.run().stdout_like("authpost *\n**").code(0).stdout;
+            let longest = help.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(longest <= most, "{columns}: {help}");
+            if args == ["--help"] {
+                assert!(longest > most - 10, "{columns}: {help}");
+                assert!(words(&help) == words(&long), "{columns}: {help}");
+            }
+        }
+    }
+    // What the user says is right.
+    let run = test().arg("--help").tty_of(60).env("COLUMNS", "80");
+    run.run().stdout(&long).code(0);
+    // A file has one width, wherever it was written.
+    test().arg("--help").run().stdout(&long).code(0);
+}
+
 /// Only a default may go on a line below; so may the text of an option that leaves no room for it.
 #[test]
 fn each_option_is_one_line_of_the_short_help() {

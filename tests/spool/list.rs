@@ -28,6 +28,23 @@ fn show_has_the_last_answer() {
 }
 
 #[test]
+fn the_list_fits_the_terminal() {
+    let d = dir();
+    let path = "x".repeat(200);
+    waiting(&d, &format!("http://127.0.0.1:1/{path}"), &[]);
+    for columns in [60, 80, 120] {
+        let run = authpost(&d).args(["list", "s"]).tty_of(columns).run();
+        let list = run.stdout_like("pending: 1\n**").code(0).stdout;
+        let longest = list.lines().map(|line| line.chars().count()).max();
+        assert_eq!(longest, Some(columns.into()), "{list}");
+        assert!(list.contains("xx…\n"), "{list}");
+    }
+    // A file has it all.
+    let run = authpost(&d).args(["list", "s"]).run();
+    run.stdout_like(&format!("**/{path}**")).code(0);
+}
+
+#[test]
 fn an_id_is_as_short_as_the_list_has_it() {
     let d = dir();
     let ids = [(); 2].map(|()| waiting(&d, "http://127.0.0.1:1/", &[]));

@@ -1,6 +1,6 @@
 //! Takes what a child writes, as it writes it, so that none ever blocks on a full pipe.
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use std::fs::File;
 use std::io::Read;
 use std::process::Stdio;
@@ -67,8 +67,8 @@ impl Capture {
     }
 }
 
-/// A terminal in raw mode: our end, and the one that a child can have.
-pub fn terminal() -> (File, Stdio) {
+/// A terminal in raw mode, with so many columns: our end, and the one that a child can have.
+pub fn terminal(columns: u16) -> (File, Stdio) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let ours = openpt(flags).expect("a terminal");
     grantpt(&ours).expect("grantpt");
@@ -77,5 +77,12 @@ pub fn terminal() -> (File, Stdio) {
     let mut mode = tcgetattr(&theirs).expect("its mode");
     mode.make_raw();
     tcsetattr(&theirs, OptionalActions::Now, &mode).expect("raw mode");
+    let size = Winsize {
+        ws_row: 24 * u16::from(columns > 0),
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&theirs, size).expect("its size");
     (ours.into(), theirs.into())
 }

@@ -65,7 +65,8 @@ pub struct Runner {
     files: Vec<(PathBuf, Vec<u8>, u32)>,
     dir: Dir,
     stdin: Stdin,
-    tty: bool,
+    /// The width of the terminal that stdout is.
+    tty: Option<u16>,
     watchdog: Duration,
     words: Vec<(String, String)>,
     exact: bool,
@@ -81,7 +82,7 @@ impl Runner {
             files: Vec::new(),
             dir: dir(),
             stdin: Stdin::Null,
-            tty: false,
+            tty: None,
             watchdog: WATCHDOG,
             words: Vec::new(),
             exact: false,
@@ -196,8 +197,13 @@ impl Runner {
     }
 
     /// Makes stdout a terminal. It is in raw mode: bytes arrive as written.
-    pub fn tty(mut self) -> Runner {
-        self.tty = true;
+    pub fn tty(self) -> Runner {
+        self.tty_of(0)
+    }
+
+    /// The same, with so many columns.
+    pub fn tty_of(mut self, columns: u16) -> Runner {
+        self.tty = Some(columns);
         self
     }
 
@@ -240,8 +246,8 @@ impl Runner {
                 .into(),
             Stdin::Bytes(_) | Stdin::Open => Stdio::piped(),
         });
-        let terminal = self.tty.then(|| {
-            let (ours, theirs) = terminal();
+        let terminal = self.tty.map(|columns| {
+            let (ours, theirs) = terminal(columns);
             command.stdout(theirs);
             ours
         });
