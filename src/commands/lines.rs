@@ -20,7 +20,7 @@ use crate::delivery::verdict::Fate;
 use crate::delivery::{Context, Event, NoJournal, Outcome, deliver};
 use crate::document::Document;
 use crate::document::ndjson::{Batch, NdjsonReader, Next};
-use crate::output::{self, LineReport, Tally};
+use crate::output::{self, LineReport, Report, Tally};
 use crate::request::job::Job;
 use crate::request::{Lines, Plan};
 use crate::spool::{Message, Spool};
@@ -124,7 +124,10 @@ fn dry_run(
     let prefix = preview(plan, lines, &mut reader)?;
     let secrets = super::send::secrets(plan, clock)?;
     match reader.next()? {
-        None => Ok(Exit::Ok),
+        None => {
+            Report::new(&plan.output).unless_quiet("there is no line to send");
+            Ok(Exit::Ok)
+        }
         Some(Next::Document(document, batch)) => {
             let is_random = plan.key.is_none() && prefix.is_none();
             let job = job(plan, prefix.as_deref(), document, &batch);

@@ -1,5 +1,7 @@
 //! `--resume`: a run over lines goes on where the last one ended, however that ended.
-use crate::support::{Dir, Request, Response, Runner, Server, Signal, conn, dir, need, test};
+use crate::support::{
+    Dir, Request, Response, Runner, Server, Signal, conn, dir, need, need_root, test,
+};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -301,6 +303,35 @@ fn what_is_no_file_of_resume_is_left_alone() {
 }
 
 #[test]
+fn what_another_user_placed_there_is_not_used() {
+    if !need_root() {
+        return;
+    }
+    let dir = dir();
+    dir.write("in", "1\n", 0o600);
+    dir.write("state", "", 0o666);
+    std::os::unix::fs::chown(dir.join("state"), Some(65534), None).unwrap();
+    let refused = |why: &str, remedy: &str| {
+        run(&dir, Server::never().url("/"))
+            .run()
+            .stderr(format!(
+                "authpost: opening the file of --resume 'state': {why}\nhint: {remedy}\n"
+            ))
+            .code(73);
+    };
+    refused(
+        "it belongs to another user",
+        "run authpost as that user, or give --resume a file of its own",
+    );
+    fs::remove_file(dir.join("state")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", dir.join("state")).unwrap();
+    refused(
+        "it is not a file",
+        "give --resume a regular file that this user can write, on a disk of this machine",
+    );
+}
+
+#[test]
 fn the_input_is_no_file_of_resume() {
     let dir = dir();
     dir.write("in", "", 0o600);
@@ -375,6 +406,13 @@ fn a_dry_run_and_check_show_where_it_would_go_on() {
         .code(65);
     assert!(fs::read(dir.join("state")).unwrap() == state);
     assert_eq!(server.count(), 3);
+    test()
+        .in_dir(&dir)
+        .args(["--no-auth", "--lines=in", "--resume=state", "--dry-run"])
+        .args(["--skip=4", url])
+        .run()
+        .stderr("authpost: there is no line to send\n")
+        .code(0);
 }
 
 #[test]
@@ -548,6 +586,16 @@ fn what_makes_no_sense_together_is_refused() {
             ["--lines=in", "--all-or-nothing"],
             "--resume and --all-or-nothing are both given\n\
              hint: a resumed run has sent some lines already: keep one",
+        ),
+        (
+            ["--lines=in", "--failed=state"],
+            "--resume and --failed are the same file\n\
+             hint: give --resume a file of its own",
+        ),
+        (
+            ["--lines=in", "--lock=state"],
+            "--resume and --lock are the same file\n\
+             hint: give --resume a file of its own",
         ),
         (
             ["--lines=-", "--quiet"],

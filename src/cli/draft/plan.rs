@@ -44,8 +44,8 @@ impl Draft {
             .hint(auth::USE_HTTPS));
         }
         let quiet = self.quiet;
-        let (policy, run) = (self.retry_policy()?, self.run()?);
         let documents = self.documents()?;
+        let (policy, run) = (self.retry_policy()?, self.run()?);
         // Not the option: in a config file it is meant for other runs.
         let is_ndjson = matches!(&documents, Documents::Lines(Lines { group: Some(group), .. })
             if group.format == GroupFormat::Ndjson);
@@ -208,6 +208,16 @@ impl Draft {
                 "reading the command line: --resume and --all-or-nothing are both given",
             )
             .hint("a resumed run has sent some lines already: keep one"));
+        }
+        let others = [(&self.failed, "--failed"), (&self.lock, "--lock")];
+        if let Some((_, option)) = others
+            .into_iter()
+            .find(|(file, _)| self.resume.is_some() && **file == self.resume)
+        {
+            return Err(usage_error(format!(
+                "reading the command line: --resume and {option} are the same file"
+            ))
+            .hint("give --resume a file of its own"));
         }
         if self.resume.is_some() && self.spool.is_some() {
             return Err(usage_error(

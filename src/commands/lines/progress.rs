@@ -9,6 +9,7 @@ mod state;
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -171,10 +172,17 @@ impl Resumption<'_> {
             }
             Err(TryLockError::Error(why)) => return Err(self.cannot_use(&why)),
         }
+        // Whoever writes it decides which lines are skipped.
+        let is_foreign = || Ok(file.metadata()?.uid() != guard::user()?);
+        let is_foreign = is_foreign().map_err(|why| self.cannot_use(&why))?;
         let (why, remedy) = match load(file).map_err(|why| self.cannot_use(&why))? {
             _ if reader.comes_from(file) => {
                 ("--lines reads from it", "give --resume a file of its own")
             }
+            _ if is_foreign => (
+                "it belongs to another user",
+                "run authpost as that user, or give --resume a file of its own",
+            ),
             Found::State(state, count) => return Ok(Some((state, count))),
             Found::Nothing => return Ok(None),
             Found::Foreign => (
@@ -238,8 +246,9 @@ impl Resumption<'_> {
     }
 
     fn cannot_use(&self, why: &io::Error) -> Error {
-        Error::io(Kind::Output, self.doing(), why)
-            .hint("give --resume a file that this user can write, on a disk of this machine")
+        Error::io(Kind::Output, self.doing(), why).hint(
+            "give --resume a regular file that this user can write, on a disk of this machine",
+        )
     }
 
     fn other_target(&self, state: &State) -> Error {

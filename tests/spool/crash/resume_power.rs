@@ -81,7 +81,7 @@ pub fn the_power_goes(kind: Kind) {
     }
     let at_boundaries = cuts;
     let mut random = Random(5);
-    for round in 0..size(300, 5) {
+    for round in 0..size(100, 5) {
         let idempotent = round % 2 == 0;
         let (place, lines) = on_disk(&disk, &oracle, 40);
         for _ in 0..2 {

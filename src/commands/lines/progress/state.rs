@@ -86,9 +86,11 @@ impl State {
         // The first time, room is made for both slots, so that a disk that fills up later stops nothing.
         let slots = if count == 0 { 2 } else { 1 };
         text.resize((SLOT * slots) as usize, b' ');
+        // An ext4 that is shut down meanwhile may call the sync a success, but then it reads nothing any more.
         let written = file
             .write_all_at(&text, (count % 2) * SLOT)
-            .and_then(|()| file.sync_data());
+            .and_then(|()| file.sync_data())
+            .and_then(|()| file.read_exact_at(&mut [0], 0));
         if written.is_err() && count == 0 {
             // A part of it would count as damaged, and nothing was sent.
             let _ = file.set_len(0);
