@@ -15,7 +15,7 @@ mod resume;
 mod resume_power;
 mod volume;
 
-use crate::support::{Dir, Response, Server, binary, dir};
+use crate::support::{Dir, Response, Server, binary, dir, last_line};
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -345,9 +345,11 @@ impl Ended {
             matches!(signal, None | Some(9)),
             "it died of signal {signal:?}"
         );
+        let mut stderr = output.stderr;
+        last_line::take(&mut stderr);
         Ended {
             code: output.status.code().filter(|code| *code < 128),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
         }
     }
 }
