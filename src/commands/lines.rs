@@ -408,12 +408,9 @@ impl LinesRun<'_> {
         {
             spool.note_delivery(&self.plan.target);
         }
-        if let Some(backlog) = self.backlog {
-            let is_empty = !self.queued && backlog.remaining() == 0;
-            backlog.close(is_empty);
-        }
         self.report
             .end(&self.tally, self.clock.elapsed(), self.exit, again);
+        self.close_backlog();
         Ok(RunEnd::new(self.exit, self.claim.end(resumable)))
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod flush;
 pub(crate) mod lines;
 mod older;
+mod pending;
 pub(crate) mod queue;
 pub(crate) mod send;
 mod spooled;

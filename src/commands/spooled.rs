@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::alert::alert;
 use super::older::Older;
+use super::pending::delivered_by;
 use crate::delivery::api::Api;
 use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wait_for_target};
 use crate::delivery::connections::Connections;
 use crate::delivery::exit::{Exit, RunEnd};
 use crate::delivery::journal::{self, SpoolJournal};
-use crate::delivery::verdict::{Disposition, Fate};
+use crate::delivery::verdict::{Disposition, Fate, Scope};
 use crate::delivery::{Context, Event, Outcome, Spooling, deliver};
 use crate::output::{self, Report};
 use crate::request::SpoolPlan;
@@ -57,8 +58,9 @@ pub(crate) fn send(
         context,
         report,
     };
+    // Whoever is sending may have to deliver it, so it is let go of then.
     let early = early.map(|backlog| (backlog, held));
-    // From here on, no error means that the document is lost.
+    // Whatever fails from here on, the document is in the spool.
     run.take_turn(plan, early, older, start)
         .map_err(|error| error.after_if_unsaid(Claim::Spooled))
 }
@@ -88,7 +90,6 @@ impl<'a> Run<'a> {
         let (mut backlog, held) = match early {
             Some(early) => early,
             None => {
-                // Whoever is sending may have to deliver it.
                 let tag = Tag::of(&self.job.target);
                 let Some(lock) = wait_for_target(spool, &tag, left(), clock)? else {
                     return self
@@ -161,7 +162,8 @@ impl<'a> Run<'a> {
                 backlog.not_sent(held, self.message, &error)?;
                 // That it cannot be printed is less than where the document is.
                 let _ = report.spooled_unsent(job, &error);
-                output::info(&format!("{}; {}", self.stored_as(), self.flush_hint()));
+                let hint = self.flush_hint(error.kind().into(), Scope::Target);
+                output::info(&format!("{}; {hint}", self.stored_as()));
                 return Ok(RunEnd::new(error.kind().into(), Claim::Spooled));
             }
         };
@@ -223,11 +225,9 @@ impl<'a> Run<'a> {
         format!("stored in the spool as {}", self.message.id)
     }
 
-    fn flush_hint(&self) -> String {
-        format!(
-            "'authpost flush {}' delivers it",
-            self.spool.dir().display()
-        )
+    fn flush_hint(&self, exit: Exit, scope: Scope) -> String {
+        let (tag, now) = (self.message.id.tag(), self.context.clock.unix());
+        delivered_by(self.spool, &tag, "it", (exit, scope), now)
     }
 
     fn claim(&self, outcome: &Outcome) -> Claim {
@@ -248,17 +248,15 @@ impl<'a> Run<'a> {
                 exit
             }
             Disposition::Requeue if outcome.exit() == Exit::Ok => {
-                let text = format!(
-                    "{}: {}; {}",
-                    self.stored_as(),
-                    outcome.why(),
-                    self.flush_hint()
-                );
+                let verdict = &outcome.verdict;
+                let hint = self.flush_hint(verdict.exit, verdict.scope);
+                let text = format!("{}: {}; {hint}", self.stored_as(), outcome.why());
                 report.spooled(job, outcome, &text)?
             }
             Disposition::Requeue => {
                 let exit = report.outcome(job, outcome)?;
-                output::info(&format!("{}; {}", self.stored_as(), self.flush_hint()));
+                let hint = self.flush_hint(exit, outcome.verdict.scope);
+                output::info(&format!("{}; {hint}", self.stored_as()));
                 exit
             }
         };

@@ -5,7 +5,6 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::time::Duration;
 
 use super::answer::{end_of, quote};
@@ -228,8 +227,14 @@ impl LineReport<'_> {
         }
     }
 
-    /// Reports that these lines are stored in the spool in `dir`, why, and that all following lines will be.
-    pub(crate) fn given_up(&mut self, span: &RangeInclusive<u64>, outcome: &Outcome, dir: &str) {
+    /// Reports that these lines are stored in a spool, why, that all following lines will be, and by what they are
+    /// `delivered`.
+    pub(crate) fn given_up(
+        &mut self,
+        span: &RangeInclusive<u64>,
+        outcome: &Outcome,
+        delivered: &str,
+    ) {
         if self.output.quiet {
             return;
         }
@@ -240,20 +245,23 @@ impl LineReport<'_> {
         };
         let stored = "stored in the spool, as all that follows";
         self.wipe();
-        let text = format!("{why}{stored}: 'authpost flush {dir}' delivers it");
+        let text = format!("{why}{stored}: {delivered}");
         info(&about(span, &text));
     }
 
-    /// Reports that all lines are stored in the spool in `dir`, and why.
-    pub(crate) fn all_queued(&mut self, why: &str, remedy: Option<String>, dir: &Path, exit: Exit) {
+    /// Reports that all lines are stored in a spool, why, and by what they are `delivered`.
+    pub(crate) fn all_queued(
+        &mut self,
+        why: &str,
+        remedy: Option<String>,
+        delivered: &str,
+        exit: Exit,
+    ) {
         if self.output.quiet && exit == Exit::Ok {
             return;
         }
-        let dir = dir.display();
         let stored = "all lines are stored in the spool";
-        info(&format!(
-            "{stored}, {why}; 'authpost flush {dir}' delivers them"
-        ));
+        info(&format!("{stored}, {why}; {delivered}"));
         if let Some(remedy) = remedy {
             hint(&remedy);
         }

@@ -48,7 +48,7 @@ pub(crate) use error::MessageError;
 pub(crate) use held::{Held, STOPPED};
 pub(crate) use id::{Id, Tag};
 pub(crate) use message::Message;
-pub(crate) use retry_state::{Backoff, RetryState};
+pub(crate) use retry_state::{Backoff, MIN_AGE, RetryState};
 pub(crate) use target::TargetLock;
 
 /// What is wrong with what has another name than a message could have.

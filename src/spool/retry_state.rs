@@ -23,7 +23,9 @@ const DAY: u64 = 24 * HOUR;
 
 /// A message is given up after this many failures, if it is also this old.
 const MIN_FAILURES: u64 = 10;
-const MIN_AGE: u64 = 7 * DAY;
+
+/// So old, in seconds.
+pub(crate) const MIN_AGE: u64 = 7 * DAY;
 
 /// What is remembered of a message. Moments in seconds since 1970, lengths in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -26,7 +26,7 @@ fn all_lines_wait_when_the_api_is_down() {
         .run()
         .stderr_like(
             "authpost: line 1: connecting to http://127.0.0.1:PORT: Connection refused; stored in the spool, \
-             as all that follows: 'authpost flush DIR/s' delivers it\n\
+             as all that follows: 'authpost flush DIR/s' delivers it, retried from *Z until *Z or later\n\
              0 accepted, 0 refused, 0 not sent, 3 spooled in * s\n",
         )
         .code(0);
@@ -154,7 +154,7 @@ fn a_refused_token_keeps_every_line_and_says_so() {
         .arg(server.url("/data"))
         .run()
         .stderr_like(
-            "authpost: line 1: stored in the spool, as all that follows: 'authpost flush DIR/s' delivers it\n\
+            "authpost: line 1: stored in the spool, as all that follows: 'authpost flush DIR/s' delivers it, retried from *Z\n\
              authpost: line 1: the API answered 401 Unauthorized\n\
              hint: the token is wrong or has expired: get a new one\n  {}\n\
              0 accepted, 0 refused, 0 not sent, 2 spooled in * s\n",

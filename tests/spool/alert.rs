@@ -1,6 +1,7 @@
 //! What is said of messages that are pending, and when nothing is: a line too many is a mail at night.
 use crate::spool::messages::{authpost, names, rename, send, waiting};
 use crate::spool::order::due;
+use crate::support::last_line::{now, seconds};
 use crate::support::{Dir, Ran, Response, Server};
 use crate::support::{dir, test};
 use std::fs::File;
@@ -99,6 +100,65 @@ fn a_send_warns_once_a_day_where_nothing_flushes() {
         )
         .code(0);
     send(&d, server.url("/"), &["-q"]).stderr("").code(0);
+}
+
+/// A run over lines is one that sends, too.
+#[test]
+fn lines_with_a_spool_warn_where_nothing_flushes() {
+    let d = dir();
+    let (server, _) = api(503);
+    let id = waiting(&d, server.url("/"), &[]);
+    age(&d, &id, 2 * DAY);
+    let lines = || {
+        authpost(&d)
+            .file("in", "1\n")
+            .args(["--token-file", "token", "--spool", "s", "--tries", "1"])
+            .args(["-q", "--lines", "in", server.url("/")])
+            .run()
+    };
+    let flushed = |ago: Duration| {
+        let lock = File::options().write(true).open(d.join("s/lock")).unwrap();
+        lock.set_modified(SystemTime::now() - ago).unwrap();
+    };
+    flushed(DAY / 24);
+    lines().stderr("").code(0);
+    flushed(2 * DAY);
+    lines()
+        .stderr(
+            "authpost: to http://127.0.0.1:PORT/: 2 messages are pending, the oldest for 2 d, and nothing flushes \
+             them: the API answered 503 Service Unavailable\nhint: run 'authpost flush -q DIR/s' from cron\n",
+        )
+        .code(0);
+    lines().stderr("").code(0);
+}
+
+/// From the end of its target's backoff, for the 7 days after which a message may be dead-lettered.
+#[test]
+fn a_failed_send_says_until_when_it_is_retried() {
+    let d = dir();
+    let (server, status) = api(503);
+    let start = now();
+    let said = send(&d, server.url("/"), &[])
+        .stderr_like("**")
+        .code(0)
+        .stderr;
+    let (_, times) = said.split_once("retried from ").unwrap();
+    let (from, times) = times.split_once("Z until ").unwrap();
+    let (until, _) = times.split_once("Z or later\n").unwrap();
+    let (from, until) = (seconds(from).unwrap(), seconds(until).unwrap());
+    assert!((start + 60..=now() + 60).contains(&from), "{said}");
+    assert!((start..=now()).contains(&(until - 7 * 86_400)), "{said}");
+    // What a person has to mend first is never given up.
+    status.store(401, Ordering::SeqCst);
+    let said = send(&d, server.url("/"), &[])
+        .stderr_like("**")
+        .code(77)
+        .stderr;
+    assert!(
+        said.ends_with("Z\n") && said.contains("retried from "),
+        "{said}"
+    );
+    assert!(!said.contains(" until "), "{said}");
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn what_was_not_sent_waits_and_the_run_ends_well() {
     send(&d, refuses.url("/data"), &["a=1"])
         .stderr_like(&format!(
             "authpost: stored in the spool as {ID}: connecting to http://127.0.0.1:*: Connection refused; \
-             'authpost flush DIR/s' delivers it\n"
+             'authpost flush DIR/s' delivers it, retried from *Z until *Z or later\n"
         ))
         .code(0);
     lies(&d, 1, 0);
@@ -159,7 +159,7 @@ fn what_was_not_processed_waits_and_its_answer_is_not_printed() {
     send(&d, server.url("/data"), &["a=1"])
         .stderr_like(&format!(
             "authpost: stored in the spool as {ID}: the API answered 503 Service Unavailable; \
-             'authpost flush DIR/s' delivers it\n"
+             'authpost flush DIR/s' delivers it, retried from *Z until *Z or later\n"
         ))
         .code(0);
     lies(&d, 1, 0);
@@ -172,7 +172,7 @@ fn a_refused_token_keeps_the_message_and_asks_for_a_person() {
     send(&d, server.url("/data"), &["-q", "a=1"])
         .stderr_like(&format!(
             "HTTP/1.1 401 Unauthorized\nauthpost: the API answered 401 Unauthorized\nhint: *\n  {{}}\n\
-             authpost: stored in the spool as {ID}; 'authpost flush DIR/s' delivers it\n"
+             authpost: stored in the spool as {ID}; 'authpost flush DIR/s' delivers it, retried from *Z\n"
         ))
         .code(77);
     lies(&d, 1, 0);
@@ -194,7 +194,7 @@ fn a_token_that_is_missing_keeps_the_message() {
         .run()
         .stderr_like(&format!(
             "authpost: reading the token file 'none': No such file or directory\nhint: *\n\
-             authpost: stored in the spool as {ID}; 'authpost flush DIR/s' delivers it\n"
+             authpost: stored in the spool as {ID}; 'authpost flush DIR/s' delivers it, retried from *Z\n"
         ))
         .code(78);
     lies(&d, 1, 0);

@@ -80,7 +80,7 @@ fn a_send_queues_behind_what_cannot_be_delivered() {
     send(&d, api.url("/"), &["4"])
         .stderr_like(
             "authpost: stored in the spool as *: queued behind 3 older documents: \
-             the API answered 503 Service Unavailable; 'authpost flush DIR/s' delivers it\n",
+             the API answered 503 Service Unavailable; 'authpost flush DIR/s' delivers it, retried from *Z until *Z or later\n",
         )
         .code(0);
     send(&d, api.url("/"), &["--report", "5"])
@@ -111,7 +111,7 @@ fn a_refused_token_at_the_head_still_asks_for_a_person() {
     send(&d, api.url("/"), &["-q", "2"])
         .stderr_like(
             "authpost: queued behind 1 older document: the API answered 401 Unauthorized\nhint: *\n\
-             authpost: stored in the spool as *; 'authpost flush DIR/s' delivers it\n",
+             authpost: stored in the spool as *; 'authpost flush DIR/s' delivers it, retried from *Z\n",
         )
         .code(77);
     lies(&d, 2, 0);
@@ -412,7 +412,7 @@ fn lines_go_behind_what_is_pending() {
     lines("2\n3\n")
         .stderr_like(
             "authpost: all lines are stored in the spool, queued behind 1 older document: \
-             the API answered 503 Service Unavailable; 'authpost flush DIR/s' delivers them\n\
+             the API answered 503 Service Unavailable; 'authpost flush DIR/s' delivers them, retried from *Z until *Z or later\n\
              0 accepted, 0 refused, 0 not sent, 2 spooled in * s\n",
         )
         .code(0);

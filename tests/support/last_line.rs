@@ -46,7 +46,7 @@ impl LastLine {
 }
 
 /// `2026-11-21T03:17:02` in seconds since 1970.
-fn seconds(text: &str) -> Option<u64> {
+pub fn seconds(text: &str) -> Option<u64> {
     let (date, time) = text.split_once('T')?;
     let numbers = |text: &str, separator| -> Option<Vec<u64>> {
         let parts = text.split(separator);

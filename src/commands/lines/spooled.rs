@@ -1,11 +1,13 @@
 //! A run over lines that has a spool: what is older goes first, and what the API does not accept is kept.
 
 use super::{LinesRun, Stop, message};
+use crate::commands::alert::alert;
 use crate::commands::older::Older;
+use crate::commands::pending::delivered_by;
 use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wait_for_target};
 use crate::delivery::connections::Connections;
 use crate::delivery::exit::Exit;
-use crate::delivery::verdict::Disposition;
+use crate::delivery::verdict::{Disposition, Scope};
 use crate::delivery::{Outcome, journal};
 use crate::document::ndjson::Batch;
 use crate::output::Report;
@@ -50,13 +52,33 @@ impl<'a> LinesRun<'a> {
         Ok(())
     }
 
+    /// Lets go of the target, and warns of what has been pending for it for long.
+    pub(super) fn close_backlog(&mut self) {
+        let Some(mut backlog) = self.backlog.take() else {
+            return;
+        };
+        let count = backlog.remaining();
+        if let (Some(plan), Some(spool), Some(oldest)) =
+            (&self.plan.spool, self.spool, backlog.oldest())
+            && spool.since_flush() >= plan.alert_after
+        {
+            let (pending, report) = ((&*oldest, count), Report::new(&self.plan.output));
+            let (lock, after) = (backlog.lock(), plan.alert_after);
+            alert(spool, lock, pending, after, true, self.clock, report);
+        }
+        backlog.close(!self.queued && count == 0);
+    }
+
     /// All lines go behind so many `older` documents.
     fn queue_all(&mut self, spool: &Spool, older: usize, blocked: Blocked) {
         let Blocked { exit, why, hint } = blocked.behind(older);
         if let Exit::NoPerm | Exit::NoInput | Exit::Config | Exit::CantCreat = exit {
             self.exit = self.exit.or_worse(exit);
         }
-        self.report.all_queued(&why, hint, spool.dir(), self.exit);
+        let tag = Tag::of(&self.plan.target);
+        let now = self.clock.unix();
+        let delivered = delivered_by(spool, &tag, "them", (exit, Scope::Target), now);
+        self.report.all_queued(&why, hint, &delivered, self.exit);
         self.given_up = Some(why);
     }
 
@@ -93,8 +115,10 @@ impl<'a> LinesRun<'a> {
             self.queued = true;
         }
         if is_attempted && exit != Exit::Protocol {
-            let dir = spool.dir().display().to_string();
-            self.report.given_up(&batch.span, outcome, &dir);
+            let (tag, now) = (Tag::of(&job.target), self.clock.unix());
+            let failure = (outcome.verdict.exit, outcome.verdict.scope);
+            let delivered = delivered_by(spool, &tag, "it", failure, now);
+            self.report.given_up(&batch.span, outcome, &delivered);
             self.given_up = Some(outcome.why());
         }
         Ok(())
