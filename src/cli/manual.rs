@@ -36,7 +36,7 @@ pub(super) const JOBS: &[(&str, &str)] = &[
          DynamicUser=yes\n    \
          LoadCredential=api-token:/etc/report/api-token\n    \
          LoadCredential=report.json:/var/lib/report/report.json\n    \
-         ExecStart=/usr/local/bin/authpost -q \\\n    \
+         ExecStart=authpost -q \\\n    \
          \x20   --token-file ${CREDENTIALS_DIRECTORY}/api-token \\\n    \
          \x20   -d @${CREDENTIALS_DIRECTORY}/report.json \\\n    \
          \x20   https://api.example.com/data\n    \

@@ -12,13 +12,13 @@ arrives() {
     timeout 100 sh -c 'until grep -qF "$1" /shared/log; do sleep 0.2; done' sh "$1" || fail "no POST came: $1"
 }
 
-# The blocks of this kind in the README, here for this API and this place of the program.
-readme() { # KIND NUMBER
+# The blocks of this kind in the README, here for this API.
+readme() { # KIND NUMBER PATH
     awk -v fence="\`\`\`$1" -v number="$2" '
         $0 == "```" { inside = 0 }
         inside && seen == number
         $0 == fence { inside = 1; seen++ }' /shared/README.md |
-        sed "s|https://api.example.com/data|$url/$name/$3|; s|/usr/local/bin/authpost|$program|"
+        sed "s|https://api.example.com/data|$url/$name/$3|"
 }
 
 # The README's line that installs on this platform, here as root, with the release in /shared.

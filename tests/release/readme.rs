@@ -39,15 +39,17 @@ fn home() -> Dir {
     home
 }
 
+/// The search path, with the home's programs in the place of the local ones.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// Runs a line for the shell, with this environment and no more than cron gives.
 fn shell(line: &str, home: &Dir, server: &Server) -> Runner {
-    let line = line.replace(API, server.url("/data")).replace(
-        "/usr/local/bin/",
-        &format!("{}/bin/", home.path().display()),
-    );
+    let line = line.replace(API, server.url("/data"));
+    let path = PATH.replace("/usr/local", &home.path().display().to_string());
     Runner::program("/bin/sh")
         .in_dir(home)
         .env("HOME", home.path())
+        .env("PATH", path)
         .args(["-c", &line])
 }
 
@@ -75,8 +77,7 @@ fn every_command_line_does_what_it_shows() {
                 continue;
             }
             let server = api();
-            let path = format!("{}/bin:/usr/bin:/bin", home.path().display());
-            let run = shell(&format!("({command}\n) 2>&1"), &home, &server).env("PATH", path);
+            let run = shell(&format!("({command}\n) 2>&1"), &home, &server);
             // Where a token is stored, it is typed.
             let output = if program == "install" {
                 std::fs::remove_file(home.join(".api-token")).unwrap();
@@ -130,7 +131,7 @@ fn it_is_short() {
 /// The API is down when the first line sends, and back when the second one flushes.
 #[test]
 fn the_spool_keeps_what_the_crontab_sends() {
-    let lines: Vec<_> = blocks("crontab")[1].lines().map(command_of).collect();
+    let lines = crontab(1);
     let [send, flush, metrics] = &lines[..] else {
         panic!("three lines");
     };
@@ -144,11 +145,7 @@ fn the_spool_keeps_what_the_crontab_sends() {
     let server = api();
     let nobody = Unreachable::refusing();
     let down = send.replace(API, nobody.url("/data"));
-    let run = |line: &str| {
-        shell(&here(line), &home, &server)
-            .env("PATH", "/usr/bin:/bin")
-            .run()
-    };
+    let run = |line: &str| shell(&here(line), &home, &server).run();
     run(&format!("{down} --tries 1")).code(0);
     let waiting = || {
         std::fs::read_dir(home.join("authpost/queue"))
@@ -168,6 +165,13 @@ fn the_spool_keeps_what_the_crontab_sends() {
     assert!(text.contains(pending) && text.contains(" 1\n"), "{text}");
 }
 
+/// The commands of a crontab, which are found where packages and the tarball install them.
+fn crontab(number: usize) -> Vec<String> {
+    let (first, lines) = blocks("crontab")[number].split_once('\n').unwrap();
+    assert_eq!(first, format!("PATH={PATH}"));
+    lines.lines().map(command_of).collect()
+}
+
 /// What crontab(5) runs of a line: all that stands behind the five fields.
 fn command_of(line: &str) -> String {
     let mut rest = line;
@@ -180,19 +184,14 @@ fn command_of(line: &str) -> String {
 /// As crontab(5) says: five fields, then a line for sh, in which a bare `%` would end it.
 #[test]
 fn the_crontab_line_sends_in_silence() {
-    let blocks = blocks("crontab");
-    let [line] = blocks[0]
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .collect::<Vec<_>>()[..]
-    else {
+    let lines = crontab(0);
+    let [line] = &lines[..] else {
         panic!("one line");
     };
-    let command = command_of(line).replace("\\%", "\0");
+    let command = line.replace("\\%", "\0");
     assert!(!command.contains('%'), "{command}");
     let (home, server) = (home(), api());
     shell(&command.replace('\0', "%"), &home, &server)
-        .env("PATH", "/usr/bin:/bin")
         .run()
         .code(0);
     let document = sent(&server);
@@ -235,7 +234,7 @@ fn systemd_accepts_the_service_and_the_timer() {
         return;
     }
     let units = blocks("ini");
-    let service = units[0].replace("/usr/local/bin/authpost", binary().to_str().unwrap());
+    let service = units[0].replace("=authpost ", &format!("={} ", binary().display()));
     let verify = |service: &str| {
         Runner::program(find("systemd-analyze").unwrap())
             .file("report.service", service)
