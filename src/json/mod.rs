@@ -22,6 +22,7 @@ mod tokens;
 
 use std::collections::HashSet;
 use std::io::{self, Write};
+use std::ops::Range;
 
 pub(crate) use equal::equal;
 pub(crate) use pointer::Pointer;
@@ -158,13 +159,20 @@ pub(crate) fn trim(json: &str) -> &str {
 /// The members of an object or the elements of an array, in order: the text of each key and of each value, unchanged.
 /// Empty for any other value. Iterating over all of them costs one pass over the text.
 pub(crate) fn children(json: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
+    child_ranges(json).map(|(key, value)| (key.map(|key| &json[key]), &json[value]))
+}
+
+/// The same, as ranges of bytes.
+pub(crate) fn child_ranges(
+    json: &str,
+) -> impl Iterator<Item = (Option<Range<usize>>, Range<usize>)> {
     let mut tokens = Tokens::of(json.as_bytes());
     tokens.next();
     std::iter::from_fn(move || {
         let mut token = tokens.next()?;
         let mut key = None;
         if token.kind == TokenKind::Key {
-            key = Some(&json[token.start..token.end]);
+            key = Some(token.start..token.end);
             token = tokens.next()?;
         }
         let start = token.start;
@@ -176,7 +184,7 @@ pub(crate) fn children(json: &str) -> impl Iterator<Item = (Option<&str>, &str)>
                 TokenKind::Key | TokenKind::Scalar => {}
             }
             if depth == 0 {
-                return Some((key, &json[start..token.end]));
+                return Some((key, start..token.end));
             }
             token = tokens.next()?;
         }

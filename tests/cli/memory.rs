@@ -87,14 +87,30 @@ fn a_document_of_items_takes_four_times_its_length_at_most() {
         return;
     }
     let nowhere = Unreachable::refusing();
-    let post =
-        |item: &str| test().args(["-q", "--no-auth", "--tries", "1", nowhere.url("/"), item]);
-    let empty = SLACK + peak(post("a:=1"));
+    let post = |items: &[&str]| {
+        let run = test().args(["-q", "--no-auth", "--tries", "1", nowhere.url("/")]);
+        run.args(items)
+    };
+    let empty = SLACK + peak(post(&["a:=1"]));
     for (name, text) in texts() {
-        if !name.starts_with("no ") {
-            let length = text.len();
-            let peak = peak(post("a:=@text").file("text", text));
-            assert!(peak < 4 * length + empty, "{name}: {peak} of {length}");
+        // What other items may add to, and in.
+        let others: &[_] = match text[0] {
+            b'[' if text[1] == b'[' => &["a[]=1", "a[0][]=1", "a[0][0][0][]=1"],
+            b'[' => &["a[]=1", "a[]=2"],
+            b'{' if name == "objects" => &["a[b]=1"],
+            b'{' => &["a[b]=1", "a[c][]=1"],
+            b'"' => &[],
+            _ => continue,
+        };
+        for others in [&[][..], others] {
+            let items = [&["a:=@text"][..], others].concat();
+            let (length, run) = (text.len(), post(&items).file("text", text.as_slice()));
+            let peak = peak(run);
+            let times = peak / length;
+            assert!(
+                peak < 4 * length + empty,
+                "{name} {items:?}: {peak}, {times} times {length}"
+            );
         }
     }
 }

@@ -95,8 +95,19 @@ fn json_keeps_its_text() {
     );
     // Another item reaches past duplicates, but not into them.
     sends(
-        &[r#"a:={"b":{"k":1,"k":2}}"#, "a[c]=3"],
-        r#"{"a":{"b":{"k":1,"k":2},"c":"3"}}"#,
+        &[r#"a:={"b":{"k":1,"k":2}}"#, "a[c]=3", "a[b][l]=4"],
+        r#"{"a":{"b":{"k":1,"k":2,"l":"4"},"c":"3"}}"#,
+    );
+    // What is around it keeps its white space.
+    sends(
+        &[
+            r#"a:={ "b" : [ 1, [] ] , "c":[ ] }"#,
+            "a[b][1][]:=2",
+            "a[b][]:=3",
+            "a[c][]:=4",
+            "a[d]:=5",
+        ],
+        r#"{"a":{ "b" : [ 1, [2],3] , "c":[4],"d":5}}"#,
     );
 }
 
@@ -204,7 +215,7 @@ fn items_that_contradict_each_other_are_usage_errors() {
             "authpost: building the object: 'a' is not an object\n",
         ),
         (
-            ["a:={\"k\":1,\"\\u006b\":2}", "a[x]=1"],
+            ["a:={\"k\":1,\"\\u006b\":2}", "a[k]=1"],
             "authpost: building the object: 'a' is not an object without duplicate keys\n",
         ),
         (
