@@ -645,7 +645,7 @@ pub(super) const FLAGS: &[Flag] = &[
         verbs: SENDING,
         brief: "count this status as accepted, e.g. 409",
         text: "It is for an API that answers 409 when the document exists already. STATUS is from 300 to 599. --expect is \
-               about 2xx answers only. The option may be repeated.",
+               about 2xx answers only, --pick about this one too. The option may be repeated.",
         set: |draft, value| {
             let text = value.text()?;
             draft.expect.push(match text.parse() {
@@ -1015,7 +1015,8 @@ pub(super) const FLAGS: &[Flag] = &[
         text: "POINTER is a JSON Pointer (RFC 6901), as for --expect. The value is printed in exactly one \
                line: a string without its quotes, but as JSON if it has a line break; anything else as JSON. With \
                --lines there is such a line for each document, an empty one if there is no such value. The status \
-               line is not printed.",
+               line is not printed. If an answer that accepts the document has no such value, the run ends with 76 \
+               and says that the document was accepted.",
         set: |draft, value| {
             draft.pick = Some(crate::json::Pointer::parse(&value.text()?)?);
             Ok(())

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::judge::shortened;
 use super::verdict::{Fate, Retry, Verdict};
 use crate::http::{Answer, End};
-use crate::json;
+use crate::json::{self, Pointer};
 use crate::request::{Expect, Show};
 
 /// What an answer has to satisfy beyond its status.
@@ -33,27 +33,62 @@ pub(super) fn title_of_page(answer: &Answer, acceptance: Acceptance) -> Option<S
     }
 }
 
-/// The status says that the document is accepted. The run fails all the same if the answer broke off.
-pub(super) fn accepted_by_status(answer: &Answer) -> Verdict {
+/// The status says that the document is accepted. The run fails all the same if the answer broke off, or if it has
+/// nothing for `--pick`.
+pub(super) fn accepted_by_status(answer: &Answer, acceptance: Acceptance) -> Verdict {
     let accepted = Verdict::new(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
-    match &answer.end {
-        End::Broken(why) => Verdict {
-            exit: Exit::IoErr,
-            why: format!(
-                "the API accepted the document ({}), but its answer broke off after {} bytes: {why}",
-                answer.status_and_reason(),
-                answer.body.len()
-            ),
-            hint: Some("do not send it again; look at what the API made of it".to_owned()),
-            ..accepted
-        },
-        _ => accepted,
+    let status = answer.status_and_reason();
+    match (&answer.end, acceptance.show) {
+        (End::Broken(why), _) => {
+            let bytes = answer.body.len();
+            let why = format!(
+                "the API accepted the document ({status}), but its answer broke off after {bytes} bytes: {why}"
+            );
+            let hint = "do not send it again; look at what the API made of it";
+            failed(Fate::Accepted, Exit::IoErr, why, hint)
+        }
+        (End::OverLimit, Show::Pick(_)) => {
+            let hint =
+                "the API has accepted it: look at what it made of it, and raise --max-response";
+            failed(Fate::Accepted, Exit::IoErr, over_limit(answer), hint)
+        }
+        (End::Whole, Show::Pick(pointer)) => {
+            let why = match answer.json() {
+                None => "not with JSON".to_owned(),
+                Some(body) if pointer.pick(body).is_none() => nothing_at(pointer),
+                Some(_) => return accepted,
+            };
+            let hint = "the API has accepted it: look at what it says, and at the pointer";
+            failed(
+                Fate::Accepted,
+                Exit::Protocol,
+                format!("the API answered {status}, but {why}"),
+                hint,
+            )
+        }
+        (End::Whole | End::OverLimit, Show::Body | Show::Report) => accepted,
     }
 }
 
-/// A 2xx answer counts as accepted unless it is a web page, or `--expect` or `--pick` says otherwise.
+/// The verdict of a run that fails, and must not send the document again.
+fn failed(fate: Fate, exit: Exit, why: String, hint: &str) -> Verdict {
+    Verdict {
+        hint: Some(hint.to_owned()),
+        ..Verdict::new(fate, exit, Retry::Never, why)
+    }
+}
+
+fn over_limit(answer: &Answer) -> String {
+    let status = answer.status_and_reason();
+    format!("the API answered {status}, with more than --max-response holds")
+}
+
+fn nothing_at(pointer: &Pointer) -> String {
+    format!("there is nothing at '{pointer}'")
+}
+
+/// A 2xx answer counts as accepted unless it is a web page, or `--expect` says otherwise.
 pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
-    let accepted = Verdict::new(Fate::Accepted, Exit::Ok, Retry::Never, String::new());
     if let Some(title) = title_of_page(answer, acceptance) {
         let title = match title.is_empty() || answer.repeats_secret {
             true => String::new(),
@@ -65,94 +100,65 @@ pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict 
         );
         let hint = "check the URL, and whether a login page, a captive portal or a proxy answers in the API's place; \
                     --any-answer accepts it";
-        return Verdict {
-            hint: Some(hint.to_owned()),
-            ..Verdict::new(Fate::Refused, Exit::Protocol, Retry::Never, why)
-        };
+        return failed(Fate::Refused, Exit::Protocol, why, hint);
     }
     let is_about_body = |expect: &&Expect| !matches!(expect, Expect::Status(_));
     let expected: Vec<_> = acceptance.expect.iter().filter(is_about_body).collect();
-    if expected.is_empty() && matches!(answer.end, End::Broken(_)) {
-        return accepted_by_status(answer);
+    if expected.is_empty() {
+        return accepted_by_status(answer, acceptance);
     }
-    let picked = match acceptance.show {
-        Show::Pick(pointer) => Some(pointer),
-        _ => None,
-    };
-    if expected.is_empty() && picked.is_none() {
-        return accepted;
-    }
-    if answer.end != End::Whole {
-        let why = match &answer.end {
-            End::Broken(why) => format!(
+    let (why, hint) = match &answer.end {
+        End::Whole => match unmet(answer, &expected) {
+            None => return accepted_by_status(answer, acceptance),
+            Some(why) => {
+                let why = format!("the API answered {}, but {why}", answer.status_and_reason());
+                let hint = "look at what the API says, and at the pointer";
+                return failed(Fate::Refused, Exit::Protocol, why, hint);
+            }
+        },
+        End::Broken(why) => (
+            format!(
                 "the API answered {}, but its answer broke off: {why}",
                 answer.status_and_reason()
             ),
-            _ => format!(
-                "the API answered {}, with more than --max-response holds",
-                answer.status_and_reason()
-            ),
-        };
-        let hint = Some("the API has accepted it: look at what it made of it".to_owned());
-        return Verdict {
-            fate: match expected.is_empty() {
-                true => Fate::Accepted,
-                false => Fate::Unknown,
-            },
-            exit: Exit::IoErr,
-            why,
-            hint,
-            ..accepted
-        };
-    }
-    let unmet = |fate, why| Verdict {
-        fate,
-        exit: Exit::Protocol,
-        why: format!("the API answered {}, but {why}", answer.status_and_reason()),
-        hint: Some(match fate {
-            Fate::Accepted => {
-                "the API has accepted it: look at what it says, and at the pointer".to_owned()
-            }
-            _ => "look at what the API says, and at the pointer".to_owned(),
-        }),
-        ..accepted
+            "the API may have accepted it: check before sending it again",
+        ),
+        End::OverLimit => (
+            over_limit(answer),
+            "the API may have accepted it: check before sending it again, and raise --max-response",
+        ),
     };
+    failed(Fate::Unknown, Exit::IoErr, why, hint)
+}
+
+/// What `answer` does not say of what is `expected`.
+fn unmet(answer: &Answer, expected: &[&Expect]) -> Option<String> {
     let is_absent = |expect: &&Expect| matches!(expect, Expect::Absent(_));
-    if answer.body.is_empty() && picked.is_none() && expected.iter().all(is_absent) {
-        return accepted;
+    if answer.body.is_empty() && expected.iter().all(is_absent) {
+        return None;
     }
     let Some(body) = answer.json() else {
-        let fate = match expected.is_empty() {
-            true => Fate::Accepted,
-            false => Fate::Refused,
-        };
-        return unmet(fate, "not with JSON".to_owned());
+        return Some("not with JSON".to_owned());
     };
     let shown = |found: &str| match answer.repeats_secret {
         true => "something else".to_owned(),
         false => shortened(found, 60),
     };
-    for expect in expected {
-        let why = match expect {
-            Expect::Value(pointer, value) => match pointer.pick(body) {
-                None => format!("there is nothing at '{pointer}'"),
-                Some(found) if !json::equal(found, value) => {
-                    format!("'{pointer}' is {}, not {value}", shown(found))
-                }
-                Some(_) => continue,
-            },
-            Expect::Absent(pointer) => match pointer.pick(body) {
-                None | Some("null") => continue,
-                Some(found) => format!("'{pointer}' is {}, not absent or null", shown(found)),
-            },
-            Expect::Status(_) => continue,
-        };
-        return unmet(Fate::Refused, why);
-    }
-    match picked {
-        Some(pointer) if pointer.pick(body).is_none() => {
-            unmet(Fate::Accepted, format!("there is nothing at '{pointer}'"))
-        }
-        _ => accepted,
-    }
+    expected.iter().find_map(|expect| match expect {
+        Expect::Value(pointer, value) => match pointer.pick(body) {
+            None => Some(nothing_at(pointer)),
+            Some(found) if !json::equal(found, value) => {
+                Some(format!("'{pointer}' is {}, not {value}", shown(found)))
+            }
+            Some(_) => None,
+        },
+        Expect::Absent(pointer) => match pointer.pick(body) {
+            None | Some("null") => None,
+            Some(found) => Some(format!(
+                "'{pointer}' is {}, not absent or null",
+                shown(found)
+            )),
+        },
+        Expect::Status(_) => None,
+    })
 }

@@ -202,7 +202,7 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
     };
     let (fate, exit, retry, hint) = match answer.status {
         200..=299 => return judge_success(answer, acceptance),
-        status if accepts(acceptance, status) => return accepted_by_status(answer),
+        status if accepts(acceptance, status) => return accepted_by_status(answer, acceptance),
         401 => (
             Fate::Refused,
             Exit::NoPerm,

@@ -614,7 +614,7 @@ fn a_long_answer_is_cut() {
     answered(Response::new(200, &*body), &args)
         .stderr(format!(
             "authpost: the API answered 200 OK, with more than --max-response holds\n\
-             hint: the API has accepted it: look at what it made of it\n{quoted}{note}"
+             hint: the API has accepted it: look at what it made of it, and raise --max-response\n{quoted}{note}"
         ))
         .code(74);
 }

@@ -199,7 +199,7 @@ fn an_answer_that_broke_off_cannot_meet_them() {
     let cut = &whole[..whole.len() - 1];
     let told = "HTTP/1.1 200 OK\n\
         authpost: the API answered 200 OK, but its answer broke off: the connection was closed\n\
-        hint: the API has accepted it: look at what it made of it\n  {\"ok\":true\n\
+        hint: the API may have accepted it: check before sending it again\n  {\"ok\":true\n\
         authpost: the answer broke off after 10 bytes: the connection was closed\n";
     let broken = || conn().read().reply(cut).close();
     expecting(broken(), &["/ok:=true"]).stderr(told).code(74);
@@ -207,7 +207,8 @@ fn an_answer_that_broke_off_cannot_meet_them() {
     quiet()
         .args(["--max-response", "5", "--expect", "/ok:=true", server.url("/")])
         .run()
-        .stderr_like("HTTP/1.1 200 OK\nauthpost: the API answered 200 OK, with more than --max-response holds\n**")
+        .stderr_like("HTTP/1.1 200 OK\nauthpost: the API answered 200 OK, with more than --max-response holds\n\
+            hint: the API may have accepted it: check before sending it again, and raise --max-response\n**")
         .code(74);
 }
 
@@ -327,8 +328,47 @@ fn a_status_can_be_accepted() {
         200,
         &["--accept-status=409", "--pick=/why", "--max-response=5"],
     )
-    .stderr_like("**\nhint: the API has accepted it: *\n**")
+    .stderr_like("**\nhint: the API has accepted it: look at what it made of it, and raise --max-response\n**")
     .code(74);
+    // As after a 2xx answer, --pick must find something, and what is not found is told.
+    let accepted = "--accept-status=409";
+    let picking = |answer: Response, args: &[&str]| {
+        let server = Server::script([conn().read().reply(answer).close()]);
+        let run = test().args(["--no-auth", accepted, server.url("/")]);
+        run.args(args).run()
+    };
+    let exists = || Response::json(409, r#"{"why":"it exists"}"#);
+    picking(exists(), &["--pick=/why"])
+        .stdout("it exists\n")
+        .code(0);
+    picking(exists(), &["--pick=/why", "-q"]).code(0);
+    picking(exists(), &["--pick=/why", "--expect=/ok:=true"])
+        .stdout("it exists\n")
+        .code(0);
+    for args in [&["--pick=/id"][..], &["--pick=/id", "-q"]] {
+        picking(exists(), args)
+            .stderr(
+                "authpost: the API answered 409 Conflict, but there is nothing at '/id'\n\
+                hint: the API has accepted it: look at what it says, and at the pointer\n  {\"why\":\"it exists\"}\n",
+            )
+            .last_line("the document was accepted, do not send it again")
+            .code(76);
+    }
+    picking(exists(), &["--pick=/why", "--max-response=5"])
+        .stderr_like("**\nhint: the API has accepted it: look at what it made of it, and raise --max-response\n**")
+        .code(74);
+    picking(Response::new(409, "exists"), &["--pick=/id"])
+        .stderr_like("authpost: the API answered 409 Conflict, but not with JSON\nhint: the API has accepted it: **")
+        .code(76);
+    let lines = Server::handler(|_| Response::json(409, r#"{"why":"it exists"}"#));
+    test()
+        .arg("--no-auth")
+        .file("lines", "1\n2\n")
+        .args([accepted, "--pick=/id", "--lines=lines", lines.url("/")])
+        .run()
+        .stdout("\n\n")
+        .stderr_like("**2 accepted, 0 refused, 0 not sent*\n")
+        .code(76);
     for text in ["200", "600", "x"] {
         let arg = format!("--accept-status={text}");
         test()
