@@ -954,7 +954,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Output,
         verbs: QUIET,
         brief: "print nothing on success",
-        text: "",
+        text: "No progress is shown either. Otherwise, if standard error is a terminal (and TERM is not dumb), uploads, \
+               --lines, flush and waits of more than a second show how far they are on its last line.",
         set: |draft, _| {
             draft.quiet = true;
             Ok(())

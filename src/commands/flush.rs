@@ -65,6 +65,7 @@ pub(crate) fn only(chosen: &Chosen, tags: HashSet<Tag>) -> Result<RunEnd> {
 fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
     let clock = &SystemClock::start();
     let report = Report::new(&flush.output);
+    report.watch();
     let _lock = begin(&flush.run, clock, report)?;
     // A crontab has both lines from the start: a directory that was made for the spool may still be empty.
     if Spool::is_prepared(&flush.dir)? {
@@ -89,27 +90,30 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
         tally: Tally {
             report,
             limit: flush.timeout,
+            clock,
             told: HashSet::new(),
             exit: Exit::Ok,
             counts: Counts::default(),
             unknown: Vec::new(),
             has_spoken: false,
+            all: 0,
+            failed: 0,
         },
     };
     let mut targets = run.targets()?;
     targets.retain(|target| only.as_ref().is_none_or(|tags| tags.contains(&target.tag)));
     let total: usize = targets.iter().map(|target| target.names.len()).sum();
+    run.tally.all = total;
     let mut done = 0;
     for target in targets {
         if run.limit().is_zero() {
             run.tally.timed_out(total - done);
             break;
         }
-        report.progress(done, total);
         done += target.names.len();
         run.target(&target, total - done)?;
+        run.tally.progress();
     }
-    report.pause();
     report.unless_quiet(&run.tally.counts.summary(spool.dir()));
     Ok(run.tally.end())
 }
@@ -296,6 +300,11 @@ struct Tally<'a> {
     unknown: Vec<Unknown>,
     /// Whether a failure or an alert was told.
     has_spoken: bool,
+    clock: &'a SystemClock,
+    /// How many messages there are to deliver.
+    all: usize,
+    /// How many of them could not be delivered, or not yet.
+    failed: usize,
 }
 
 /// A message that the API may have accepted.
@@ -344,6 +353,7 @@ impl Tally<'_> {
                 exit,
             } => {
                 self.counts.dead += 1;
+                self.failed += 1;
                 self.fails(exit);
                 if exit == Exit::IoErr {
                     self.unknown(message);
@@ -355,6 +365,7 @@ impl Tally<'_> {
                 outcome,
                 error,
             } => {
+                self.failed += 1;
                 self.fails(journal::exit_with_spool_error(outcome, error));
                 if outcome.verdict.may_have_been_accepted() {
                     self.unknown(message);
@@ -374,6 +385,7 @@ impl Tally<'_> {
             }
             MessageEvent::Left(error) => self.left(error),
         }
+        self.progress();
         Ok(())
     }
 
@@ -391,7 +403,16 @@ impl Tally<'_> {
         self.has_spoken |= exit != Exit::Ok;
     }
 
+    fn progress(&self) {
+        let counts = &self.counts;
+        let done = counts.delivered + counts.pending + counts.early + counts.dead;
+        let counts = (counts.delivered, self.failed);
+        let elapsed = self.clock.elapsed();
+        self.report.progress((done, self.all), counts, elapsed);
+    }
+
     fn requeued(&mut self, message: &Message, outcome: &Outcome, wait: u64) {
+        self.failed += 1;
         self.exit = self.exit.or_worse(outcome.exit());
         // That an API is down for a while is nothing to send mail about; a refused token is.
         if self.report.is_quiet() && outcome.exit() != Exit::NoPerm {
@@ -411,7 +432,6 @@ impl Tally<'_> {
 
     fn left(&mut self, error: &Error) {
         self.fails(error.kind().into());
-        self.report.pause();
         output::error(error);
     }
 

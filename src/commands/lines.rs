@@ -20,7 +20,7 @@ use crate::delivery::verdict::Fate;
 use crate::delivery::{Context, Event, NoJournal, Outcome, deliver};
 use crate::document::Document;
 use crate::document::ndjson::{Batch, NdjsonReader, Next};
-use crate::output::{self, LineReport, Report, Tally};
+use crate::output::{self, LineProgress, LineReport, Report, Tally};
 use crate::request::job::Job;
 use crate::request::{Lines, Plan};
 use crate::spool::{Message, Spool};
@@ -221,6 +221,7 @@ struct LinesRun<'a> {
 impl LinesRun<'_> {
     /// Delivers one document after the other, until the end or until there is no point in going on.
     fn all(&mut self, reader: &mut NdjsonReader) -> Result<Option<Stop>> {
+        let start = (self.clock.elapsed(), reader.offset());
         while let Some(next) = reader.next()? {
             match next {
                 Next::Bad { number, why } => {
@@ -268,7 +269,13 @@ impl LinesRun<'_> {
                     }
                 }
             }
-            self.report.progress(&self.tally, self.clock.elapsed());
+            let elapsed = self.clock.elapsed() - start.0;
+            self.report.progress(elapsed, || LineProgress {
+                line: self.settled,
+                tally: &self.tally,
+                read: reader.offset() - start.1,
+                total: reader.len().map(|len| len.saturating_sub(start.1)),
+            });
         }
         Ok(None)
     }
@@ -282,7 +289,7 @@ impl LinesRun<'_> {
             Some(why) => Ok(not_sent(Error::new(Kind::Unreached, why))),
             None if self.spool.is_none() => self.send(job, batch),
             None => Ok(self.send(job, batch).unwrap_or_else(|error| {
-                self.report.error(&error);
+                output::error(&error);
                 self.exit = self.exit.or_worse(error.kind().into());
                 Outcome::not_sent(error, idempotent, acceptance(self.plan))
             })),
@@ -378,7 +385,7 @@ impl LinesRun<'_> {
         let stopped = match (stopped, kept) {
             (Ok(stop), Ok(())) => stop,
             (Err(error), _) | (Ok(_), Err(error)) => {
-                self.report.error(&error);
+                output::error(&error);
                 self.exit = self.exit.or_worse(error.kind().into());
                 Some(Stop {
                     maybe_taken: None,
@@ -391,7 +398,7 @@ impl LinesRun<'_> {
         if let Some(progress) = &mut self.progress
             && let Err(error) = progress.finish(self.settled, self.settled_to, unknown)
         {
-            self.report.error(&error);
+            output::error(&error);
             self.exit = self.exit.or_worse(error.kind().into());
             resumable = None;
         }

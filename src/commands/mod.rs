@@ -22,6 +22,7 @@ use crate::request::{Input, Lines, RunLimits, Target};
 use crate::system::error::Result;
 use crate::system::lock::Lock;
 use crate::system::time::{Clock, Deadline, SystemClock};
+use crate::system::watch;
 
 /// The lock, to be held for the rest of the run, and then the random wait.
 fn begin(run: &RunLimits, clock: &SystemClock, report: Report) -> Result<Option<Lock>> {
@@ -29,7 +30,7 @@ fn begin(run: &RunLimits, clock: &SystemClock, report: Report) -> Result<Option<
     if !run.splay.is_zero() {
         let wait = run.splay.mul_f64(clock.chance());
         report.splay(wait);
-        clock.sleep(wait);
+        watch::wait(clock, wait, "starting", "--splay");
     }
     Ok(lock)
 }

@@ -19,6 +19,7 @@ use crate::system::time::{Clock, Deadline, SystemClock};
 /// What keeps us from beginning.
 pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
     let report = Report::new(&plan.output);
+    report.watch();
     let ended = all(plan, report);
     if let Err(error) = &ended
         && !plan.dry_run

@@ -24,6 +24,7 @@ use crate::request::job::Job;
 use crate::system::claim::Claim;
 use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock, Deadline};
+use crate::system::watch;
 use acceptance::Acceptance;
 use api::Endpoint;
 use exit::Exit;
@@ -354,7 +355,11 @@ pub(crate) fn deliver(
                     verdict.why,
                     time::in_words(wait)
                 )));
-                clock.sleep(wait);
+                let why = match &answer {
+                    Some(answer) => &format!("{} {}", answer.status, answer.reason),
+                    None => &verdict.why,
+                };
+                watch::wait(clock, wait, "next attempt", why.trim_end());
                 // A busy machine may wake us late.
                 if left() > MIN_ATTEMPT_TIME {
                     circumstances.attempts += 1;

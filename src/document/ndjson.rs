@@ -188,6 +188,12 @@ impl NdjsonReader {
         metadata.is_ok_and(|metadata| metadata.is_file())
     }
 
+    /// Where the lines end in the file, as far as it is known: not for a pipe.
+    pub(crate) fn len(&self) -> Option<u64> {
+        let metadata = self.input.get_ref().metadata().ok()?;
+        metadata.is_file().then(|| metadata.len().min(self.end))
+    }
+
     /// Starts over at the first line; ignores lines that were appended meanwhile.
     ///
     /// # Errors

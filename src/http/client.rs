@@ -114,7 +114,7 @@ impl Client {
 
     /// Performs every step before a request, within `deadline`, and sends no byte of a request.
     pub(crate) fn probe(&self, deadline: Deadline) -> Probe {
-        self.progress.begin(deadline, Purpose::Probe);
+        self.progress.begin(deadline, Purpose::Probe, 0);
         let nothing = Request {
             method: "POST",
             url: &self.usual.0,
@@ -147,12 +147,17 @@ impl Client {
             Body::Json(document) if document.bytes().is_none() => Purpose::Stream,
             _ => Purpose::Request,
         };
-        self.progress.begin(deadline, purpose);
+        let size = match &request.body {
+            Body::Json(document) => document.len(),
+            Body::Form(_) => 0,
+        };
+        self.progress.begin(deadline, purpose, size);
         let mut result = self.exchange(request);
         if result.is_err() && self.progress.needs_new_connection() {
-            self.progress.begin(deadline, purpose);
+            self.progress.begin(deadline, purpose, size);
             result = self.exchange(request);
         }
+        self.progress.end();
         match result {
             Ok(answer) => Attempt::Answered(answer),
             Err(error) => {

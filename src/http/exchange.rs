@@ -227,7 +227,7 @@ impl<T: Transport> Transport for RequestTransport<T> {
             return Err(Error::LargeResponseHeader(size, size));
         }
         if self.progress.phase() == Phase::Sending {
-            self.progress.reach(Phase::Waiting);
+            self.progress.wait_for_answer();
         }
         let more = match self.below.await_input(timeout) {
             // ureq treats these as the end of an answer without a length. They are not: the rest is lost.

@@ -1,9 +1,11 @@
 //! How far an attempt got: shared by the transports of one client, and the basis for deciding whether a retry is safe.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::error::Unsupported;
-use crate::system::time::Deadline;
+use crate::system::time::{Clock, Deadline, SystemClock};
+use crate::system::watch::{self, Work};
 
 /// How far an attempt got. The order matters: from [`Phase::Sending`] on, the API may have seen the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +47,29 @@ struct ProgressState {
     since_certificate: Option<u32>,
     /// What the peer sent that is not supported.
     unsupported: Option<Unsupported>,
+    /// The upload of a large body.
+    upload: Option<Upload>,
 }
+
+/// How far the upload of a large body is.
+#[derive(Debug)]
+struct Upload {
+    total: u64,
+    sent: u64,
+    /// Since the first byte.
+    clock: Option<SystemClock>,
+    /// Somebody has seen how far it is.
+    is_seen: bool,
+}
+
+impl Upload {
+    fn elapsed(&mut self) -> Duration {
+        self.clock.get_or_insert_with(SystemClock::start).elapsed()
+    }
+}
+
+/// A smaller body fits into the buffers of the system, so how far it is cannot be seen.
+const LARGE: u64 = 64 << 10;
 
 /// The purpose of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +95,7 @@ impl Progress {
             cut_short: false,
             since_certificate: None,
             unsupported: None,
+            upload: None,
         })))
     }
 
@@ -78,8 +103,8 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a new attempt, which ends with `deadline`.
-    pub(super) fn begin(&self, deadline: Deadline, purpose: Purpose) {
+    /// Starts a new attempt, which ends with `deadline` and sends a body of so many bytes.
+    pub(super) fn begin(&self, deadline: Deadline, purpose: Purpose, size: u64) {
         *self.lock() = ProgressState {
             phase: Phase::Resolving,
             deadline,
@@ -90,7 +115,63 @@ impl Progress {
             cut_short: false,
             since_certificate: None,
             unsupported: None,
+            upload: (size > LARGE).then_some(Upload {
+                total: size,
+                sent: 0,
+                clock: None,
+                is_seen: false,
+            }),
         };
+    }
+
+    /// Records that so many bytes were written, and tells how far a large body is. What HTTP and TLS add counts too.
+    pub(super) fn written(&self, count: usize) {
+        let work = {
+            let mut state = self.lock();
+            let is_sending = state.phase >= Phase::Sending;
+            let Some(upload) = state.upload.as_mut().filter(|_| is_sending) else {
+                return;
+            };
+            upload.sent = (upload.sent + count as u64).min(upload.total);
+            Work::Upload {
+                sent: upload.sent,
+                total: upload.total,
+                elapsed: upload.elapsed(),
+            }
+        };
+        self.tell(work);
+    }
+
+    /// Records that the whole request is written.
+    pub(super) fn wait_for_answer(&self) {
+        let work = {
+            let mut state = self.lock();
+            state.phase = Phase::Waiting;
+            let Some(upload) = &mut state.upload else {
+                return;
+            };
+            Work::Uploaded {
+                total: upload.total,
+                elapsed: upload.elapsed(),
+            }
+        };
+        self.tell(work);
+    }
+
+    fn tell(&self, work: Work) {
+        if watch::tell(work)
+            && let Some(upload) = &mut self.lock().upload
+        {
+            upload.is_seen = true;
+        }
+    }
+
+    /// Ends the attempt.
+    pub(super) fn end(&self) {
+        let upload = self.lock().upload.take();
+        if upload.is_some_and(|upload| upload.is_seen) {
+            watch::tell(Work::Over);
+        }
     }
 
     /// How far the attempt got.

@@ -263,6 +263,7 @@ impl Transport for TcpTransport {
                     if self.progress.phase() == Phase::Ready {
                         self.progress.reach(Phase::Sending);
                     }
+                    self.progress.written(count);
                     waits = self.progress.phase() < Phase::Sending;
                 }
                 Err(error) => match error.kind() {
@@ -270,6 +271,7 @@ impl Transport for TcpTransport {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut if waits => {
                         slices += 1;
                         waits = false;
+                        self.progress.written(0);
                         if self.progress.phase() == Phase::Receiving && slices == MAX_IDLE_SLICES {
                             self.stop(written < amount);
                         }

@@ -4,7 +4,6 @@
 //! and on a dark background: neither yellow nor blue, and nothing bright.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 
 use super::terminal;
@@ -66,7 +65,7 @@ pub(super) fn is_on_stdout() -> bool {
 /// Whether standard error is coloured.
 pub(super) fn is_on_stderr() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| choice().applies(|| io::stderr().is_terminal()))
+    *ANSWER.get_or_init(|| choice().applies(terminal::is_stderr_terminal))
 }
 
 /// Ends every style.

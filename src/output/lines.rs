@@ -1,13 +1,11 @@
-//! Prints the progress of a run over many lines: failures by line number, a progress line on a terminal, and the totals.
-//!
-//! Invariants: the progress line is cleared before anything else is printed, and is never written to a file or a pipe.
+//! Reports a run over many lines: failures by line number, progress, and the totals.
 
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::answer::{end_of, quote};
+use super::progress::{self, LineProgress};
 use super::record::Record;
 use super::report::Report;
 use super::{failure, hint, info, page, print_line};
@@ -17,9 +15,6 @@ use crate::delivery::{Event, Outcome};
 use crate::request::job::Job;
 use crate::request::{Output, Show, Target};
 use crate::system::error::{Error, Result};
-
-/// The minimum time between two redraws of the progress line.
-const REDRAW: Duration = Duration::from_millis(100);
 
 /// How many lines had which result.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +53,30 @@ impl Tally {
         self.accepted
     }
 
-    fn total(&self) -> u64 {
+    /// The results that are named only where there are some.
+    fn rarer(&self) -> impl Iterator<Item = (u64, Fate)> {
+        let counts = [
+            (self.unavailable, Fate::Unavailable),
+            (self.unknown, Fate::Unknown),
+            (self.spooled, Fate::Spooled),
+        ];
+        counts.into_iter().filter(|(count, _)| *count > 0)
+    }
+
+    /// The counts of a run that goes on, in few words.
+    pub(super) fn so_far(&self) -> String {
+        let mut text = format!("{} accepted, {} refused", self.accepted, self.refused);
+        if self.unsent > 0 {
+            text.push_str(&format!(", {} not sent", self.unsent));
+        }
+        for (count, fate) in self.rarer() {
+            text.push_str(&format!(", {count} {fate}"));
+        }
+        text
+    }
+
+    /// The number of lines.
+    pub(super) fn total(&self) -> u64 {
         self.accepted + self.refused + self.unsent + self.unavailable + self.unknown + self.spooled
     }
 }
@@ -70,14 +88,8 @@ impl fmt::Display for Tally {
             f,
             "{accepted} accepted, {refused} refused, {unsent} not sent"
         )?;
-        for (count, fate) in [
-            (self.unavailable, Fate::Unavailable),
-            (self.unknown, Fate::Unknown),
-            (self.spooled, Fate::Spooled),
-        ] {
-            if count > 0 {
-                write!(f, ", {count} {fate}")?;
-            }
+        for (count, fate) in self.rarer() {
+            write!(f, ", {count} {fate}")?;
         }
         if self.is_open {
             write!(f, ", the rest not read")?;
@@ -92,11 +104,6 @@ pub(crate) struct LineReport<'a> {
     report: Report<'a>,
     output: &'a Output,
     target: &'a Target,
-    /// Whether there is a terminal to show a progress line.
-    live: bool,
-    /// When the progress line may be redrawn.
-    due: Duration,
-    drawn: bool,
     /// The last remedy that was printed: many lines may fail for the same reason.
     hint: Option<String>,
 }
@@ -108,9 +115,6 @@ impl LineReport<'_> {
             report: Report::new(output),
             output,
             target,
-            live: !output.quiet && io::stderr().is_terminal(),
-            due: REDRAW,
-            drawn: false,
             hint: None,
         }
     }
@@ -118,7 +122,6 @@ impl LineReport<'_> {
     /// Reports an event during the delivery of a document with these lines.
     pub(crate) fn event(&mut self, job: &Job, span: &RangeInclusive<u64>, event: Event) {
         if self.output.verbose {
-            self.wipe();
             match event {
                 Event::Attempt(text) => info(&about(span, text)),
                 event => self.report.event(job, event),
@@ -173,20 +176,17 @@ impl LineReport<'_> {
         outcome: &Outcome,
     ) -> Result<()> {
         if let Some(text) = &outcome.note {
-            self.wipe();
             self.report.unless_quiet(text);
         }
         let success = outcome.exit() == Exit::Ok;
         if let Some(answer) = &outcome.answer {
             if self.output.verbose {
-                self.wipe();
                 self.report.answer_head(answer);
             }
             if success
                 && !self.output.quiet
                 && let Some(why) = end_of(answer, outcome.fate())
             {
-                self.wipe();
                 info(&about(span, &why));
             }
         }
@@ -210,7 +210,6 @@ impl LineReport<'_> {
                 ..Record::of(job, outcome)
             }),
             Show::Pick(pointer) if success && !self.output.quiet => {
-                self.wipe();
                 self.report.pick(pointer, outcome)
             }
             Show::Pick(_) => self.nothing_picked(),
@@ -220,7 +219,6 @@ impl LineReport<'_> {
 
     /// Prints an empty line for a document without a value, so that the output has one line per document, in order.
     fn nothing_picked(&mut self) -> Result<()> {
-        self.wipe();
         match self.output.quiet {
             true => Ok(()),
             false => page(b"\n"),
@@ -244,7 +242,6 @@ impl LineReport<'_> {
             _ => String::new(),
         };
         let stored = "stored in the spool, as all that follows";
-        self.wipe();
         let text = format!("{why}{stored}: {delivered}");
         info(&about(span, &text));
     }
@@ -267,21 +264,15 @@ impl LineReport<'_> {
         }
     }
 
-    /// Reports the error that stopped the run.
-    pub(crate) fn error(&mut self, error: &Error) {
-        self.wipe();
-        super::error(error);
-    }
-
-    /// Draws the progress line, unless it was drawn a moment ago.
-    pub(crate) fn progress(&mut self, tally: &Tally, elapsed: Duration) {
-        if !self.live || elapsed < self.due {
-            return;
+    /// Shows the progress of a run that has sent for so long, unless it was shown a moment ago.
+    pub(crate) fn progress<'a>(
+        &self,
+        elapsed: Duration,
+        progress: impl FnOnce() -> LineProgress<'a>,
+    ) {
+        if !self.output.quiet && progress::is_due(elapsed) {
+            progress::draw(&progress().text(elapsed));
         }
-        self.due = elapsed + REDRAW;
-        self.drawn = true;
-        let rate = tally.total() as f64 / elapsed.as_secs_f64();
-        draw(&format!("{tally}, {rate:.0} lines/s"));
     }
 
     /// Reports the totals of the run. If it stopped early, `stopped` has the last settled line, and the last of the lines
@@ -293,7 +284,6 @@ impl LineReport<'_> {
         exit: Exit,
         stopped: Option<(u64, Option<u64>)>,
     ) {
-        self.wipe();
         if exit != Exit::Ok || !self.output.quiet {
             print_line(&format!("{tally} in {:.1} s", elapsed.as_secs_f64()));
         }
@@ -311,19 +301,11 @@ impl LineReport<'_> {
     }
 
     fn failure(&mut self, span: &RangeInclusive<u64>, text: &str) {
-        self.wipe();
         failure(&about(span, text));
     }
 
     fn record(&mut self, record: &Record) -> Result<()> {
-        self.wipe();
         record.print()
-    }
-
-    fn wipe(&mut self) {
-        if std::mem::take(&mut self.drawn) {
-            draw("");
-        }
     }
 }
 
@@ -334,11 +316,4 @@ fn about(span: &RangeInclusive<u64>, text: &str) -> String {
         true => format!("line {first}: {text}"),
         false => format!("lines {first} to {last}: {text}"),
     }
-}
-
-/// Replaces the terminal's last line by `text`.
-fn draw(text: &str) {
-    let _ = io::stderr()
-        .lock()
-        .write_all(format!("\r\x1b[K{text}").as_bytes());
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod color;
 mod lines;
+mod progress;
 mod record;
 mod report;
 mod request;
@@ -20,6 +21,7 @@ use crate::system::time;
 pub(crate) use color::Color;
 use color::{PLAIN, Style};
 pub(crate) use lines::{LineReport, Tally};
+pub(crate) use progress::LineProgress;
 use record::Record;
 pub(crate) use report::{Mark, Report};
 pub(crate) use request::dry_run;
@@ -40,8 +42,9 @@ fn print_styled(before: &str, style: Style, part: &str, behind: &str) {
     }
 }
 
-/// If it cannot be written, there is no way to report that.
+/// Erases the progress line first. If it cannot be written, there is no way to report that.
 fn write_line(line: &str) {
+    progress::erase();
     let _ = io::stderr()
         .lock()
         .write_all(format!("{line}\n").as_bytes());

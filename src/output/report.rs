@@ -1,7 +1,7 @@
 //! Reports deliveries: how much is printed, and on which of the two outputs.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::answer::{self, end_of, pretty, quote, shown};
 use super::color::{self, Style};
+use super::progress;
 use super::record::{Record, write_in_one_line};
 use super::request::{masked, open_headers};
 use super::terminal::is_terminal;
@@ -49,12 +50,18 @@ impl Report<'_> {
         Report { output }
     }
 
+    /// Shows the progress of long work on a terminal from now on, unless `--quiet` is given.
+    pub(crate) fn watch(self) {
+        if !self.output.quiet {
+            progress::watch();
+        }
+    }
+
     /// Reports an event during the delivery of a document.
     pub(crate) fn event(self, job: &Job, event: Event) {
         match event {
             Event::Request => self.request(job),
             Event::Attempt(text) if self.output.verbose => {
-                self.pause();
                 info(text);
             }
             Event::Attempt(_) => {}
@@ -67,7 +74,6 @@ impl Report<'_> {
         if !self.output.verbose {
             return;
         }
-        self.pause();
         print_line(&format!("> POST {}", exchange.url));
         if exchange.has_header {
             print_line("> authorization: Basic ********");
@@ -82,7 +88,6 @@ impl Report<'_> {
     /// Prints the request that is about to be sent.
     fn request(self, job: &Job) {
         if self.output.verbose {
-            self.pause();
             print_line(&format!(
                 "> {} {}",
                 job.target.method.as_str(),
@@ -142,7 +147,6 @@ impl Report<'_> {
 
     /// Reports one failed delivery of many, with its remedy.
     pub(crate) fn warn(self, text: &str, remedy: Option<&str>) {
-        self.pause();
         failure(text);
         if let Some(remedy) = remedy {
             hint(remedy);
@@ -170,7 +174,6 @@ impl Report<'_> {
             let (id, url) = (&message.id, &message.target.url);
             self.warn(&format!("{id} to {url}: {why}"), outcome.hint());
         }
-        self.pause();
         super::error(error);
     }
 
@@ -179,19 +182,19 @@ impl Report<'_> {
         self.warn(&format!("dead-lettering '{}': {why}", path.display()), None);
     }
 
-    /// Shows the progress of a run on a terminal; [`Report::pause`] clears it.
-    pub(crate) fn progress(self, done: usize, total: usize) {
-        let mut out = io::stderr().lock();
-        if !self.output.quiet && out.is_terminal() {
-            let _ = out.write_all(format!("\r{done} of {total} …").as_bytes());
-        }
-    }
-
-    /// Clears the progress before a permanent line is printed.
-    pub(crate) fn pause(self) {
-        let mut out = io::stderr().lock();
-        if !self.output.quiet && out.is_terminal() {
-            let _ = out.write_all(b"\r\x1b[K");
+    /// Shows the progress of a flush: how many messages of all it is done with, and how many of these were delivered or
+    /// failed.
+    pub(crate) fn progress(
+        self,
+        (done, all): (usize, usize),
+        counts: (usize, usize),
+        elapsed: Duration,
+    ) {
+        if !self.output.quiet && progress::is_due(elapsed) {
+            let (delivered, failed) = counts;
+            progress::draw(&format!(
+                "{done} of {all} messages: {delivered} delivered, {failed} failed"
+            ));
         }
     }
 
@@ -201,7 +204,6 @@ impl Report<'_> {
     /// As for [`super::page`].
     pub(crate) fn flushed(self, job: &Job, outcome: &Outcome) -> Result<()> {
         if let Some(text) = &outcome.note {
-            self.pause();
             self.unless_quiet(text);
         }
         if self.output.verbose

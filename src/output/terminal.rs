@@ -10,12 +10,19 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use super::color::{self, PLAIN, Style};
+use super::progress;
 use crate::json::{self, TokenKind};
 
 /// Whether standard output is a terminal.
 pub(super) fn is_terminal() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| io::stdout().is_terminal())
+}
+
+/// Whether standard error is a terminal.
+pub(super) fn is_stderr_terminal() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| io::stderr().is_terminal())
 }
 
 /// Whether the terminal, if there is one, interprets escape sequences.
@@ -92,6 +99,7 @@ pub(super) struct Out {
 
 impl Out {
     pub(super) fn new(size: usize) -> Out {
+        progress::make_room();
         Out {
             buffer: BufWriter::with_capacity(size.clamp(4 << 10, 64 << 10), io::stdout().lock()),
             escapes: is_terminal() || color::is_on_stdout(),

@@ -7,3 +7,4 @@ pub(crate) mod guard;
 pub(crate) mod lock;
 pub(crate) mod secret;
 pub(crate) mod time;
+pub(crate) mod watch;

@@ -6,6 +6,7 @@ mod docs;
 mod from_curl;
 mod memory;
 mod output;
+mod progress;
 mod report;
 mod suggest;
 mod terminal;

@@ -621,24 +621,6 @@ fn a_line_goes_out_as_soon_as_it_is_there() {
 }
 
 #[test]
-fn a_terminal_sees_how_far_it_is() {
-    let server = Server::handler(|_| Response::json(200, "{}").after(Duration::from_millis(30)));
-    let output = lines("1\n2\n3\n4\n5\n6\n7\n{\n9\n")
-        .arg(server.url("/"))
-        .shell("exec \"$@\" 2>&1")
-        .tty()
-        .run()
-        .stdout_like(
-            "\r\x1b[K* accepted, 0 refused, 0 not sent, * lines/s**\
-             \r\x1b[Kauthpost: line 8: not JSON: column 2: the document ends too early\n**\
-             8 accepted, 0 refused, 1 not sent in * s\n",
-        )
-        .code(65);
-    let drawn = output.stdout.matches("lines/s").count();
-    assert!((1..=4).contains(&drawn), "{drawn} times in about 0.3 s");
-}
-
-#[test]
 fn the_failed_lines_are_on_disk_before_the_end() {
     if !need("strace") {
         return;

@@ -10,7 +10,7 @@ use crate::delivery::exit::Exit;
 use crate::delivery::verdict::{Disposition, Scope};
 use crate::delivery::{Outcome, journal};
 use crate::document::ndjson::Batch;
-use crate::output::Report;
+use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::spool::{Spool, Tag};
 use crate::system::error::{Error, Result};
@@ -137,9 +137,9 @@ impl<'a> LinesRun<'a> {
         if outcome.attempts > 0
             && let Err(untold) = self.report.delivery(job, &batch.span, outcome)
         {
-            self.report.error(&untold);
+            output::error(&untold);
         }
-        self.report.error(error);
+        output::error(error);
         // That the API may have accepted it comes before the disk.
         self.exit = self
             .exit

@@ -1,0 +1,204 @@
+//! The progress line: how far long work is, on one line of standard error.
+//!
+//! Invariants: it is drawn only on a terminal that interprets escape sequences, so no byte of it gets into a file or a
+//! pipe; it is erased before anything else is printed in its place; work of less than a second draws nothing. A
+//! run asks whether there is a terminal only once it could draw.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::terminal::{columns, is_stderr_terminal, knows_escapes, shorten};
+use super::{Tally, printable};
+use crate::system::time::{self, Clock, SystemClock};
+use crate::system::watch::{self, Work};
+
+/// Work that takes less than this shows no progress.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// The milliseconds between two redraws, on average. Five may follow each other at once, so that the line is back soon
+/// after another line took its place. So no second has more than 10.
+const REDRAW: u64 = 200;
+const AHEAD: u64 = 4 * REDRAW;
+
+/// Whether the line is on the terminal.
+static IS_DRAWN: AtomicBool = AtomicBool::new(false);
+
+/// Draws what any layer tells of its work.
+pub(super) fn watch() {
+    watch::set_watcher(|work| match work {
+        Work::Over => {
+            erase();
+            false
+        }
+        Work::Wait { next, left, why } => {
+            is_live() && {
+                draw(&format!("{next} in {}: {why}", seconds(left)));
+                true
+            }
+        }
+        Work::Upload {
+            sent,
+            total,
+            elapsed,
+        } => {
+            is_due(elapsed) && {
+                let size = format!(", {} of {}", in_unit_of(sent, total), bytes(total));
+                draw(&format!("sent {}{size}", pace(sent, total, elapsed)));
+                true
+            }
+        }
+        Work::Uploaded { total, elapsed } => {
+            elapsed >= FIRST && is_live() && {
+                let (size, time) = (bytes(total), time::in_words(elapsed));
+                draw(&format!("sent {size} in {time}; waiting for the answer"));
+                true
+            }
+        }
+    });
+}
+
+/// How far a run over lines is.
+pub(crate) struct LineProgress<'a> {
+    /// The last line that is settled.
+    pub(crate) line: u64,
+    /// The lines of this run.
+    pub(crate) tally: &'a Tally,
+    /// How many bytes this run has read.
+    pub(crate) read: u64,
+    /// How many there are to read, if that is known.
+    pub(crate) total: Option<u64>,
+}
+
+impl LineProgress<'_> {
+    /// What is most important comes first, because a narrow terminal shows no more.
+    pub(super) fn text(&self, elapsed: Duration) -> String {
+        let rate = self.tally.total() as f64 / elapsed.as_secs_f64();
+        let rate = match rate < 10.0 {
+            true => format!("{rate:.1} lines/s"),
+            false => format!("{rate:.0} lines/s"),
+        };
+        let counts = self.tally.so_far();
+        let progress = match self.total {
+            Some(total) => {
+                let (share, left) = share_and_left(self.read, total, elapsed);
+                let (read, total) = (in_unit_of(self.read, total), bytes(total));
+                format!("{share}, {left}, {rate}, {read} of {total}")
+            }
+            None => format!("{rate}, {}", bytes(self.read)),
+        };
+        format!("line {}: {counts}; {progress}", self.line)
+    }
+}
+
+/// Whether work that began so long ago is to be drawn now.
+pub(super) fn is_due(elapsed: Duration) -> bool {
+    static CLOCK: OnceLock<SystemClock> = OnceLock::new();
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    if elapsed < FIRST || !is_live() {
+        return false;
+    }
+    let now = CLOCK.get_or_init(SystemClock::start).elapsed().as_millis() as u64;
+    let next = NEXT.load(Ordering::Relaxed);
+    let is_due = now + AHEAD >= next;
+    if is_due {
+        NEXT.store(next.max(now) + REDRAW, Ordering::Relaxed);
+    }
+    is_due
+}
+
+/// Whether there is a terminal to draw on.
+fn is_live() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| knows_escapes() && is_stderr_terminal())
+}
+
+/// Replaces the line by this one. It never wraps, because the terminal is told to cut what is too long for it: its width
+/// may have changed since it was asked for.
+pub(super) fn draw(text: &str) {
+    let line = shorten(&printable(text), columns());
+    write(&format!("\r\x1b[?7l{line}\x1b[K\x1b[?7h"));
+    IS_DRAWN.store(true, Ordering::Relaxed);
+}
+
+/// Removes the line, if standard output may show up in its place: on a terminal, or by way of a pipe. It would flicker
+/// if each record that goes to a file removed it.
+pub(super) fn make_room() {
+    static IS_FILE: OnceLock<bool> = OnceLock::new();
+    let is_file = || {
+        let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        let metadata = stdout.and_then(|stdout| stdout.metadata());
+        metadata.is_ok_and(|metadata| metadata.is_file())
+    };
+    if IS_DRAWN.load(Ordering::Relaxed) && !IS_FILE.get_or_init(is_file) {
+        erase();
+    }
+}
+
+/// Removes the line, if there is one.
+pub(super) fn erase() {
+    if IS_DRAWN.swap(false, Ordering::Relaxed) {
+        write("\r\x1b[K");
+    }
+}
+
+fn write(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// `13 %, 27 s left, 3.1 MB/s`.
+fn pace(done: u64, total: u64, elapsed: Duration) -> String {
+    let (share, left) = share_and_left(done, total, elapsed);
+    let rate = bytes((done as f64 / elapsed.as_secs_f64()) as u64);
+    format!("{share}, {left}, {rate}/s")
+}
+
+/// `13 %` and `27 s left`.
+fn share_and_left(done: u64, total: u64, elapsed: Duration) -> (String, String) {
+    let share = match total {
+        0 => 1.0,
+        total => done.min(total) as f64 / total as f64,
+    };
+    let left = match share > 0.0 {
+        true => {
+            let left = elapsed.as_secs_f64() * (1.0 - share) / share;
+            seconds(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
+        }
+        false => "?".to_owned(),
+    };
+    (
+        format!("{:.0} %", (share * 100.0).floor()),
+        format!("{left} left"),
+    )
+}
+
+/// A duration in whole seconds, rounded up, or in a longer unit.
+fn seconds(time: Duration) -> String {
+    let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    match whole {
+        0..10 => format!("{whole} s"),
+        _ => time::in_words(Duration::from_secs(whole)),
+    }
+}
+
+/// The unit for so many bytes, and its size.
+fn unit(bytes: u64) -> (&'static str, f64) {
+    match bytes {
+        0..1_000_000 => ("kB", 1e3),
+        1_000_000..1_000_000_000 => ("MB", 1e6),
+        _ => ("GB", 1e9),
+    }
+}
+
+/// `12.4 MB`.
+fn bytes(bytes: u64) -> String {
+    format!("{} {}", in_unit_of(bytes, bytes), unit(bytes).0)
+}
+
+/// `12.4`, in the unit for `whole` bytes.
+fn in_unit_of(bytes: u64, whole: u64) -> String {
+    format!("{:.1}", bytes as f64 / unit(whole).1)
+}
