@@ -1,6 +1,7 @@
 //! The command line, the config file, help, and what is printed.
 
 mod check;
+mod completions;
 mod config;
 mod docs;
 mod from_curl;

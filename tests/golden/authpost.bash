@@ -1,12 +1,29 @@
 _authpost() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb=send options= each
-    if [[ $word == = ]]; then
-        word=
-    elif [[ $before == = ]]; then
-        before=${COMP_WORDS[COMP_CWORD-2]}
+    local word=$2 before=${COMP_WORDS[COMP_CWORD-1]} verb=send options= each i typed path dir
+    local -a operands=()
+    [[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD-2]}
+    [[ $word == = ]] && word=
+    if [[ ${COMP_WORDS[1]} == from-curl && $COMP_CWORD -gt 1 ]]; then
+        if ((COMP_CWORD == 2)); then
+            COMPREPLY=($(compgen -W curl -- "$word"))
+        elif declare -F _comp_command_offset >/dev/null; then
+            _comp_command_offset 2
+        elif declare -F _command_offset >/dev/null; then
+            _command_offset 2
+        fi
+        return
+    fi
+    typed=${COMP_LINE:0:COMP_POINT}
+    typed=${typed##*[[:space:]]}
+    if [[ $typed == @* || $typed == *=@* ]]; then
+        [[ $typed == @* ]] && path=${typed#@} || path=${typed#*=@}
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -P "${2%"$path"}" -f -- "$path")
+        return
     fi
     case $before in
-    -X|--method)
+    -X|\
+    --method)
         COMPREPLY=($(compgen -W 'POST PUT PATCH' -- "$word"))
         return ;;
     --group-format)
@@ -18,7 +35,29 @@ _authpost() {
     --completions)
         COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word"))
         return ;;
-    --token-env|\
+    --token-env)
+        COMPREPLY=($(compgen -e -- "$word"))
+        return ;;
+    --spool)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -d -- "$word")
+        return ;;
+    --url-file|\
+    --token-file|\
+    --oauth2-file|\
+    --header-file|\
+    --lock|\
+    --cacert|\
+    --cert|\
+    --key|\
+    --lines|\
+    --failed|\
+    --resume|\
+    --config)
+        :
+        return ;;
+    -d|\
+    --data|\
     --token-command|\
     --auth-scheme|\
     --auth-header|\
@@ -48,12 +87,12 @@ _authpost() {
         compopt +o default 2>/dev/null
         return ;;
     esac
-    for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        if [[ $each == @(send|check|flush|list|show|retry|drop|from-curl) ]]; then
-            verb=$each
-            break
-        fi
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        each=${COMP_WORDS[i]}
+        case ${COMP_WORDS[i - 1]} in =|-d|--data|-X|--method|--url-file|--token-file|--token-env|--token-command|--oauth2-file|--auth-scheme|--auth-header|-H|--header|--header-file|--timeout|--connect-timeout|--tries|--wait|--max-wait|--idempotency-key|--idempotency-header|--splay|--lock|--max-time|--spool|--spool-limit|--alert-after|--expect|--accept-status|--cacert|--cert|--key|--proxy|--max-response|--lines|--group|--group-bytes|--group-format|--failed|--resume|--skip|--max-line|--rate|--color|--pick|--config|--completions) continue ;; esac
+        [[ $each == -* || $each == = ]] || operands+=("$each")
     done
+    [[ ${operands[0]} == @(send|check|flush|list|show|retry|drop|from-curl|help) ]] && verb=${operands[0]}
     if [[ $word == -* ]]; then
         [[ $verb == @(send|check) ]] && options+='
             -d --data --no-body -X --method --url-file --token-file --token-env
@@ -89,8 +128,21 @@ _authpost() {
             --dry-run
         '
         COMPREPLY=($(compgen -W "$options" -- "$word"))
-    elif ((COMP_CWORD == 1)); then
+    elif ((${#operands[@]} == 0)); then
+        COMPREPLY=($(compgen -W 'check flush list show retry drop from-curl help' -- "$word"))
+    elif [[ $verb == help ]]; then
         COMPREPLY=($(compgen -W 'check flush list show retry drop from-curl' -- "$word"))
+    elif [[ $verb == @(flush|list|show|retry|drop) ]] && ((${#operands[@]} == 1)); then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -d -- "$word")
+    elif [[ $verb == @(show|retry|drop) ]]; then
+        compopt +o default 2>/dev/null
+        dir=${operands[1]//[\\\'\"]/}
+        while read -r each typed; do
+            [[ $each =~ ^[0-9a-z]{8}$ && $each == "$word"* ]] && COMPREPLY+=("$each")
+        done < <("${COMP_WORDS[0]/#~\//$HOME/}" list --color=never "${dir/#~\//$HOME/}" 2>/dev/null)
+    else
+        compopt +o default 2>/dev/null
     fi
 }
 complete -o default -F _authpost authpost

@@ -1,3 +1,26 @@
+function __authpost_behind_at
+    set -l typed (commandline -ct | string replace -r -- '^(--[a-z-]+=|-d)' '')
+    set -l part (string match -r -- '^(|.*=)@' $typed)[1]
+    test -n "$part"; or return
+    set -l path (string sub -s (math 1 + (string length -- $part)) -- $typed)
+    printf '%s\n' $part(complete -C "'' $path")
+end
+function __authpost_operands
+    string match -v -- '-*' (commandline -opc)[2..]
+end
+function __authpost_messages
+    set -l dir (string replace -r -- '^~/' $HOME/ (__authpost_operands)[2])
+    set -l program (string replace -r -- '^~/' $HOME/ (commandline -opc)[1])
+    $program list --color=never $dir 2>/dev/null | string replace -rf -- '^  ([0-9a-z]{8}) +' '$1\t'
+end
+complete -c authpost -f
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl help' -a '(__authpost_behind_at)'
+complete -c authpost -n '__fish_seen_subcommand_from flush list show retry drop; and test (count (__authpost_operands)) -eq 1' -a '(__fish_complete_directories)'
+complete -c authpost -n '__fish_seen_subcommand_from show retry drop; and test (count (__authpost_operands)) -ge 2' -a '(__authpost_messages)'
+complete -c authpost -n '__fish_seen_subcommand_from help' -a 'check flush list show retry drop from-curl'
+complete -c authpost -n '__fish_seen_subcommand_from from-curl; and test (count (__authpost_operands)) -eq 1' -a curl
+complete -c authpost -n '__fish_seen_subcommand_from from-curl; and test (count (__authpost_operands)) -ge 2' -a '(__fish_complete_subcommand --fcs-skip=2)'
+complete -c authpost -n __fish_use_subcommand -a help -d 'print what a verb takes'
 complete -c authpost -n __fish_use_subcommand -a check -d 'test the setup; send neither the document nor the token'
 complete -c authpost -n __fish_use_subcommand -a flush -d 'send the due messages in DIR, a spool: a queue of documents on disk'
 complete -c authpost -n __fish_use_subcommand -a list -d 'list the messages in a spool: pending, and dead-lettered (set aside for review)'
@@ -5,12 +28,12 @@ complete -c authpost -n __fish_use_subcommand -a show -d 'show a message: state,
 complete -c authpost -n __fish_use_subcommand -a retry -d 'make messages due now, dead-lettered ones too'
 complete -c authpost -n __fish_use_subcommand -a drop -d 'delete messages permanently'
 complete -c authpost -n __fish_use_subcommand -a from-curl -d 'print the authpost line for a crontab that sends what this curl line sends'
-complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -s d -l data -r -F -d 'document to send; @FILE reads a file, @- stdin'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -s d -l data -x -a '(__authpost_behind_at)' -d 'document to send; @FILE reads a file, @- stdin'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l no-body -d 'send a request without a document'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -s X -l method -x -a 'POST PUT PATCH' -d 'HTTP method [default: POST]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l url-file -r -F -d 'read a secret URL (a webhook) from FILE'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l token-file -r -F -d 'read the token from FILE'
-complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l token-env -x -d 'read the token from environment variable NAME'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l token-env -x -a '(set -nx)' -d 'read the token from environment variable NAME'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l token-command -x -d 'run COMMAND with sh -c; its output is the token'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l oauth2-file -r -F -d 'get the token by OAuth2, as configured in FILE'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l no-auth -d 'send no token'
@@ -30,7 +53,7 @@ complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry d
 complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop from-curl' -l splay -x -d 'first sleep a random time, at most TIME'
 complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop from-curl' -l lock -r -F -d 'exit (75) if another run holds the lock on FILE'
 complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop from-curl' -l max-time -x -d 'deadline for the whole run [default: no limit]'
-complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l spool -r -F -d 'keep the document in DIR until it is delivered'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l spool -x -a '(__fish_complete_directories)' -d 'keep the document in DIR until it is delivered'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l spool-limit -x -d 'the most bytes that the spool holds [default: 256M]'
 complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop from-curl' -l alert-after -x -d 'warn of messages pending for so long [default: 24h]'
 complete -c authpost -n '__fish_seen_subcommand_from retry' -l now -d 'deliver the requeued messages at once'
