@@ -326,6 +326,7 @@ impl LinesRun<'_> {
             earlier_attempts: 0,
             failed_alone: 0,
             gives_up_after: None,
+            is_message: false,
         };
         let tell = &mut |event: Event| report.event(job, &batch.span, event);
         deliver(job, &mut self.api, &context, &mut NoJournal, tell)

@@ -218,10 +218,18 @@ impl<'a> Backlog<'a> {
         observer(MessageEvent::DeadLettered {
             message,
             why,
-            hint: None,
+            hint: Some(&self.remedy_for_unknown(message)),
             exit: Exit::IoErr,
         })?;
         Ok(Next::Go)
+    }
+
+    /// What to do about a dead letter that the API may have accepted.
+    fn remedy_for_unknown(&self, message: &Message) -> String {
+        let (dir, id) = (self.spool.dir().display(), &message.id);
+        format!(
+            "ask the API whether it has it: 'authpost drop {dir} {id}' removes it, 'authpost retry {dir} {id}' sends it again"
+        )
     }
 
     /// The message called `name`, held and whole. What is damaged or no message is set aside; what cannot be used now
@@ -307,6 +315,13 @@ impl<'a> Backlog<'a> {
             self.clock,
         );
         let why = outcome.why();
+        let unknown = outcome.verdict.may_have_been_accepted() && !message.idempotent;
+        let unknown = unknown.then(|| self.remedy_for_unknown(&message));
+        let hint = match (outcome.hint(), unknown) {
+            (hint, None) => hint.map(str::to_owned),
+            (None, unknown) => unknown,
+            (Some(hint), Some(unknown)) => Some(format!("{hint}; {unknown}")),
+        };
         (sending.observer)(match (&put, outcome.verdict.disposition) {
             (Err(error), _) => MessageEvent::NotMoved {
                 message: &message,
@@ -322,7 +337,7 @@ impl<'a> Backlog<'a> {
             (Ok(()), Disposition::DeadLetter) => MessageEvent::DeadLettered {
                 message: &message,
                 why: &why,
-                hint: outcome.hint(),
+                hint: hint.as_deref(),
                 exit: outcome.exit(),
             },
         })?;
@@ -363,6 +378,7 @@ impl<'a> Backlog<'a> {
             },
             failed_alone: retries.failed_alone,
             gives_up_after: retries.gives_up_after(message.created, self.clock.unix()),
+            is_message: true,
         };
         job.target = auth::with_url(&job.target, Deadline::after(limit))?;
         let observer = &mut *sending.observer;

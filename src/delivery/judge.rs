@@ -34,6 +34,8 @@ pub(super) struct Circumstances {
     pub(crate) failed_alone: u64,
     /// If this attempt fails, the message is given up after this many failed deliveries.
     pub(crate) gives_up_after: Option<u64>,
+    /// The document is a message that an earlier run put into a spool: no option of that run can be changed any more.
+    pub(crate) is_message: bool,
 }
 
 /// What proves who sends a request, as far as the remedy for a refusal depends on it.
@@ -88,12 +90,12 @@ pub(super) fn judge(
     let mut verdict = match attempt {
         Attempt::Unsent(error) => judge_unsent(error, circumstances),
         Attempt::Unanswered(error) => Verdict {
-            hint: Some(
-                error
-                    .remedy()
-                    .unwrap_or("the API may have accepted it: check before sending it again, or say --idempotent")
-                    .to_owned(),
-            ),
+            hint: error
+                .remedy()
+                .or((!circumstances.is_message).then_some(
+                    "the API may have accepted it: check before sending it again, or say --idempotent",
+                ))
+                .map(str::to_owned),
             ..Verdict::new(Fate::Unknown, Exit::IoErr, Retry::IfIdempotent, error.to_string())
         },
         Attempt::Answered(answer) => judge_answer(answer, circumstances, acceptance),
@@ -235,7 +237,10 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
             Fate::Unavailable,
             Exit::Unavailable,
             Retry::IfIdempotent,
-            "the API may have accepted it; say --idempotent to have it sent again",
+            match circumstances.is_message {
+                true => "",
+                false => "the API may have accepted it; say --idempotent to have it sent again",
+            },
         ),
         // An earlier request with the document is still being processed.
         409 if circumstances.attempts > 0 => (Fate::Refused, Exit::Protocol, Retry::Safe, ""),

@@ -215,6 +215,8 @@ pub(crate) struct Context<'a> {
     pub(crate) failed_alone: u64,
     /// As in [`Circumstances`].
     pub(crate) gives_up_after: Option<u64>,
+    /// As in [`Circumstances`].
+    pub(crate) is_message: bool,
 }
 
 /// Who keeps a record of attempts, so that a run that is killed leaves a trace of what it had under way.
@@ -270,6 +272,7 @@ pub(crate) fn deliver(
         credentials: CredentialKind::of(&job.target),
         failed_alone: context.failed_alone,
         gives_up_after: context.gives_up_after,
+        is_message: context.is_message,
         ..Circumstances::default()
     };
     let mut renewed = false;

@@ -212,6 +212,7 @@ impl Given {
             earlier_attempts: 0,
             failed_alone: 0,
             gives_up_after: None,
+            is_message: false,
         };
         let mut told = Vec::new();
         let tell = &mut |event: Event| match event {
@@ -700,6 +701,7 @@ fn an_api_that_restarts_is_ridden_out() {
                     earlier_attempts: 0,
                     failed_alone: 0,
                     gives_up_after: None,
+                    is_message: false,
                 };
                 let job = job();
                 let outcome =

@@ -244,6 +244,8 @@ fn a_message_in_two_places_is_not_sent_unless_that_is_harmless() {
         flush(&d)
             .stderr(format!(
                 "authpost: {plain} to http://127.0.0.1:PORT/: {DOUBLED}\n\
+                 hint: ask the API whether it has it: 'authpost drop DIR/s {plain}' removes it, \
+                 'authpost retry DIR/s {plain}' sends it again\n\
                  authpost: the spool 'DIR/s': 2 delivered, 1 dead-lettered\n"
             ))
             .code(74);

@@ -28,6 +28,73 @@ fn show_has_the_last_answer() {
 }
 
 #[test]
+fn the_last_answer_never_has_the_token() {
+    let d = dir();
+    let token = "k3pt-s3cret-t0ken";
+    let echo = format!("{{\"got\":\"Bearer {token}\"}}");
+    let answer = |reason: &str, body: &str| {
+        let length = body.len();
+        format!("HTTP/1.1 422 {reason}\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    let server = Server::script([
+        conn().read().reply(answer("No", &echo)),
+        conn().read().reply(answer(&format!("No {token}"), "{}")),
+    ]);
+    d.write("other", token, 0o600);
+    let run = |url: &str| {
+        let run = authpost(&d).args(["--token-file", "other", "--spool", "s", "--tries", "1"]);
+        run.args([url, "a=b"]).run().stderr_like("**")
+    };
+    run(server.url("/1")).stdout_like("**").code(76);
+    run(server.url("/2")).stdout_like("**").code(76);
+    let mut ids = names(&d, "dead");
+    ids.sort();
+    let show = |id: &str| {
+        authpost(&d)
+            .args(["show", "s", id])
+            .run()
+            .stdout_like("**")
+            .code(0)
+            .stdout
+    };
+    let first = show(&ids[0]);
+    let withheld = "\n  (the answer repeats a secret, so it is not kept)\n";
+    assert!(first.contains(withheld), "{first}");
+    for id in &ids {
+        let (shown, stored) = (show(id), d.read(format!("s/state/{id}")));
+        assert!(shown.contains("last answer:\n  HTTP/1.1 422 "), "{shown}");
+        assert!(!shown.contains(token), "{shown}");
+        assert!(!stored.contains(token), "{stored}");
+    }
+}
+
+/// What it says can be done is done: the message is there, and no option can be given any more.
+#[test]
+fn the_remedy_for_an_unknown_outcome_is_one_that_a_flush_leaves() {
+    for script in [conn().read().reply_json(500, "{}"), conn().read().close()] {
+        let d = dir();
+        let server = Server::script([script, conn().read().reply_json(200, "{}")]);
+        let id = waiting(&d, server.url("/"), &[]);
+        flush(&d)
+            .stderr_like(&format!(
+                "authpost: {id} to http://127.0.0.1:PORT/: *; dead-lettered\n\
+                 hint: ask the API whether it has it: 'authpost drop DIR/s {id}' removes it, \
+                 'authpost retry DIR/s {id}' sends it again\n\
+                 authpost: the spool 'DIR/s': 1 dead-lettered\n"
+            ))
+            .code(74);
+        authpost(&d)
+            .args(["retry", "s", &id])
+            .run()
+            .stderr("authpost: 1 message requeued; due at the next flush\n")
+            .code(0);
+        flush(&d)
+            .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
+            .code(0);
+    }
+}
+
+#[test]
 fn the_list_fits_the_terminal() {
     let d = dir();
     let path = "x".repeat(200);

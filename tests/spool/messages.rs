@@ -486,6 +486,7 @@ fn a_message_found_half_done_is_dead_or_sent_again() {
         .stderr(format!(
             "authpost: {plain} to http://127.0.0.1:PORT/data: the run that sent it was stopped before the answer, \
              so the API may have accepted it; dead-lettered\n\
+             hint: ask the API whether it has it: 'authpost drop DIR/s {plain}' removes it, 'authpost retry DIR/s {plain}' sends it again\n\
              authpost: the spool 'DIR/s': 1 delivered, 1 dead-lettered\n"
         ))
         .code(74);

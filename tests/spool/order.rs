@@ -494,7 +494,8 @@ fn a_sender_recovers_what_a_killed_one_left() {
     }
     send(&d, server.url("/"), &["-q", "3"])
         .stderr_like(&format!(
-            "authpost: {plain} to http://127.0.0.1:PORT/: the run that sent it was stopped before the answer, *; dead-lettered\n"
+            "authpost: {plain} to http://127.0.0.1:PORT/: the run that sent it was stopped before the answer, *; dead-lettered\n\
+             hint: ask the API *\n"
         ))
         .code(0);
     let bodies: Vec<_> = server
