@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use super::suggest;
 use crate::system::error::{Error, Kind, Result};
 use options::Carry;
+pub(crate) use parts::is_secret_url;
 
 /// What became of a line of curl.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ use crate::output::Color;
 use crate::request::{Chosen, Flush, ListFormat, Plan};
 use crate::system::error::{Error, Kind, Result};
 pub(crate) use config::wants_report;
-pub(crate) use curl::Carried;
+pub(crate) use curl::{Carried, is_secret_url};
 use draft::Draft;
 use table::{FLAGS, VERBS};
 use value::OptionValue;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::auth::oauth2::TokenExchange;
 use crate::auth::{self, Credentials};
+use crate::cli;
 use crate::delivery::exit::{Exit, RunEnd};
 use crate::document::ndjson::Next;
 use crate::http::{Client, Phase, Probe, TrustOrigin};
@@ -29,11 +30,17 @@ pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
     let mut findings = Findings { report, exit: None };
     let target = &plan.target;
     findings.ok(&format!("{} {}", target.method.as_str(), target.url))?;
-    if let Some(file) = target.url.file() {
-        findings.ok(&format!(
+    let has_others = target.auth.source != TokenSource::None || !target.header_files.is_empty();
+    match target.url.file() {
+        Some(file) => findings.ok(&format!(
             "the URL comes from the URL file '{}'",
             file.display()
-        ))?;
+        ))?,
+        None if cli::is_secret_url(target.url.as_str(), !has_others) => findings.warning(
+            "the URL looks like a secret, and is shown and kept in a spool like any other",
+            "put it into a file, and give that with --url-file",
+        )?,
+        None => {}
     }
     if let Some(path) = &plan.run.lock {
         findings.of(Lock::take(path), |_| {

@@ -272,6 +272,31 @@ fn a_file_that_others_can_read_is_told_of() {
         .code(0);
 }
 
+#[test]
+fn check_names_the_option_for_a_url_that_looks_like_a_secret() {
+    let gone = Unreachable::refusing();
+    let check = |path: &str, args: &[&str]| {
+        let run = test().token("t0ken").args(["check", gone.url(path), "a=b"]);
+        run.args(args)
+            .run()
+            .stdout_like("**")
+            .stderr_like("**")
+            .code(75)
+            .stdout
+    };
+    let told = "warn  the URL looks like a secret, and is shown and kept in a spool like any other; \
+        put it into a file, and give that with --url-file\n";
+    for (path, args, is_told) in [
+        ("/webhooks/T0/x", &["--no-auth"][..], true),
+        ("/bot12:abc/send", &[], true),
+        ("/data?api_key=x", &[], true),
+        ("/webhooks", &[], false),
+        ("/data?page=2", &["--no-auth"], false),
+    ] {
+        assert_eq!(check(path, args).contains(told), is_told, "{path}");
+    }
+}
+
 /// All files below it, with their names.
 fn everything(place: &Path) -> String {
     let mut all = String::new();

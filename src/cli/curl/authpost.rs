@@ -2,9 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::parts::is_secret_url;
 use super::shell::{HEADER_FILE, PASSWORD_FILE, TOKEN_FILE, URL_FILE, quoted};
-use super::{Carried, Credentials, CurlLine, impossible, unreadable};
+use super::{Carried, Credentials, CurlLine, impossible, is_secret_url, unreadable};
 use crate::cli::draft::Draft;
 use crate::cli::{read_arguments, suggest};
 use crate::json;

@@ -11,7 +11,7 @@ fn names_secret(name: &str) -> bool {
 
 /// Whether whoever knows the URL can use it: a webhook, if the request has no other secret; a token in the path, as in
 /// bots of Telegram; or a secret in the query.
-pub(super) fn is_secret_url(url: &str, is_only_secret: bool) -> bool {
+pub(crate) fn is_secret_url(url: &str, is_only_secret: bool) -> bool {
     let small = url.to_ascii_lowercase();
     let (path, query) = small.split_once('?').unwrap_or((&small, ""));
     let mut names = query.split('&').filter_map(|part| part.split_once('='));
