@@ -213,9 +213,7 @@ fn text(exit: Exit, claim: &Claim) -> String {
         }
         Claim::NoLine => format!("no line was accepted{again}"),
         Claim::SomeLines => "do not send the lines again that were accepted".to_owned(),
-        Claim::LinesSpooled => {
-            "what was not accepted is in the spool, do not send it again".to_owned()
-        }
+        Claim::LinesSpooled => "do not send again what was accepted or is in the spool".to_owned(),
         Claim::Resumable(line) => format!("running it again goes on behind line {line}"),
         Claim::Flushed => "running it again is safe".to_owned(),
         Claim::Crashed => {

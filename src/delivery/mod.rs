@@ -149,7 +149,8 @@ impl Outcome {
 
     /// What the run's last line says of `what`, the document of `job`, which may be sent twice where `idempotent`.
     pub(crate) fn claim(&self, what: &str, job: &Job, idempotent: bool) -> Claim {
-        let is_success = |answer: &Answer| answer.status / 100 == 2;
+        // Many web applications process a form and redirect then. A conflict may be one with the same document, sent before.
+        let is_unproven = |answer: &Answer| matches!(answer.status, 200..=399 | 409);
         match (self.verdict.fate, &self.answer) {
             (Fate::Accepted, _) => Claim::Accepted,
             _ if self.fate() == Fate::Spooled => Claim::Spooled,
@@ -158,7 +159,7 @@ impl Outcome {
                 key: job.key.as_ref().map(|key| key.0.clone()),
                 idempotent,
             },
-            (_, Some(answer)) if is_success(answer) => Claim::Unproven,
+            (_, Some(answer)) if is_unproven(answer) => Claim::Unproven,
             _ if self.is_sent => Claim::NotAccepted,
             _ => Claim::Nothing,
         }

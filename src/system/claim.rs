@@ -12,7 +12,7 @@ pub(crate) enum Claim {
     Nothing,
     /// The API, or a proxy before it, answered that it did not accept it.
     NotAccepted,
-    /// The API answered 2xx, but not as it does when it accepts something.
+    /// The answer is none that accepts it, nor one that rules out that it was processed.
     Unproven,
     /// The API accepted it.
     Accepted,
@@ -35,7 +35,7 @@ pub(crate) enum Claim {
     NoLine,
     /// Lines were sent, and some may have been accepted.
     SomeLines,
-    /// What the API did not accept of the lines is in the spool.
+    /// Lines are in the spool.
     LinesSpooled,
     /// The same command line goes on behind this line.
     Resumable(u64),

@@ -10,8 +10,10 @@ use crate::system::claim::Claim;
 pub(super) struct LinesClaim {
     /// The API answered something, or may have accepted something.
     sent: bool,
-    /// It accepted some of them, or did not show that it did not.
+    /// It accepted some of them.
     accepted: bool,
+    /// Of some its answer leaves that open.
+    unproven: bool,
     /// Some are in the spool, pending or dead-lettered.
     spooled: bool,
     /// Some may be there: the spool failed.
@@ -37,7 +39,8 @@ impl LinesClaim {
         match claim {
             Claim::Nothing | Claim::Spooled => {}
             Claim::MaybeSpooled => self.maybe_spooled = true,
-            Claim::Accepted | Claim::Unproven => (self.sent, self.accepted) = (true, true),
+            Claim::Accepted => (self.sent, self.accepted) = (true, true),
+            Claim::Unproven => (self.sent, self.unproven) = (true, true),
             Claim::Unknown { .. } => self.unknown = Some(claim.clone()),
             _ => self.sent = true,
         }
@@ -52,6 +55,7 @@ impl LinesClaim {
             _ if !self.sent => Claim::Nothing,
             (None, Some(line)) => Claim::Resumable(line),
             (None, None) if self.accepted => Claim::SomeLines,
+            (None, None) if self.unproven => Claim::Unproven,
             (None, None) => Claim::NoLine,
         }
     }
