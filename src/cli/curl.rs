@@ -39,6 +39,11 @@ pub(super) fn carry_over(arguments: &[OsString]) -> Result<Carried> {
         true => &words[1..],
         false => &words[..],
     };
+    if let [line] = words
+        && line.starts_with("curl ")
+    {
+        return Err(unreadable("it is one argument").hint("leave out the quotes around the line"));
+    }
     CurlLine::read(words)?.into_authpost()
 }
 

@@ -28,6 +28,11 @@ pub(crate) const FOREIGN: &[Foreign] = &[
         command: "authpost https://api.example.com/data key=value",
     },
     Foreign {
+        words: &["curl"],
+        why: "from-curl carries a line of curl over",
+        command: "authpost from-curl curl --json '{\"key\":\"value\"}' https://api.example.com/data",
+    },
+    Foreign {
         words: &["--url"],
         why: "the URL needs no option",
         command: "authpost https://api.example.com/data key=value",

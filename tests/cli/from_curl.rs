@@ -368,7 +368,7 @@ const IMPOSSIBLE: &[(&str, &str, &str)] = &[
     (
         "https://docs.github.com/en/rest/issues/issues#list-repository-issues",
         r#"curl -H 'Authorization: Bearer s3cret' https://api.github.com/repos/OWNER/REPO/issues"#,
-        "its method is GET: authpost sends a document by POST, PUT or PATCH; use curl for other methods",
+        "it makes a GET: authpost sends a document by POST, PUT or PATCH; use curl for other methods",
     ),
     (
         "https://pushover.net/api",
@@ -534,7 +534,8 @@ fn prints(args: &[&str], line: &str, notes: &[&str]) {
     run.stdout(format!("{line}\n")).stderr(notes).code(0);
 }
 
-const QUIET: &str = "-q is for cron: without it, the answer is printed";
+const CRON: &str = "in a crontab, write the times before the line, and the full path of authpost";
+const QUIET: &str = "in a crontab, write the times before the line, and the full path of authpost; to see the answer, leave out -q";
 const HISTORY: &str =
     "the shell's history has the curl line: if the secret is in it, delete it there";
 
@@ -600,6 +601,24 @@ fn the_notes_say_what_to_do_with_each_secret() {
             QUIET,
         ],
     );
+    // Variables that are not set.
+    prints(
+        &[
+            "-HAuthorization: ",
+            "-HX-Api-Key:",
+            "-HX-Plain:",
+            "-Xpost",
+            "-d@/a.json",
+            URL,
+        ],
+        "authpost -q --token-file ~/.api-token --auth-header Authorization --header-file ~/.api-headers -d @/a.json https://api.example.com/data",
+        &[
+            &format!("save the value of Authorization in ~/.api-token: {token}"),
+            "save 'NAME: VALUE', a line for each of X-Api-Key, in ~/.api-headers: install -m 600 /dev/stdin ~/.api-headers",
+            HISTORY,
+            QUIET,
+        ],
+    );
     prints(
         &["-HX-Api-Key: s", "--json", "{}", "api.example.com/data"],
         "authpost -q --token-file ~/.api-token --auth-header X-Api-Key --allow-http -d '{}' http://api.example.com/data",
@@ -631,6 +650,8 @@ fn what_is_lost_is_said_by_the_name_that_was_used() {
             "-k: trust the API's own CA, or say --insecure if the token may be seen",
             "not carried over: -w: --report prints status, time and answer as a line of JSON",
             "not carried over: --location: redirects are never followed, because they can lead the token elsewhere; give the final URL",
+            "cron runs the line in the home directory: write the full path of my answer",
+            CRON,
         ],
     );
     prints(
@@ -670,6 +691,7 @@ fn what_is_lost_is_said_by_the_name_that_was_used() {
             "not carried over: the proxy: it has a password, so put its URL into the variable HTTPS_PROXY",
             "not carried over: a file of cookies: no cookies are kept",
             "the document comes from standard input, which is empty in a crontab",
+            "cron runs the line in the home directory: write the full path of client.pem, client.key",
             QUIET,
         ],
     );
@@ -738,13 +760,33 @@ fn what_is_no_line_of_curl_is_an_error_without_secrets() {
         ),
         (
             &["-Xs3cret", URL],
-            "carrying over the curl line: its method is another method: authpost sends a document by POST, PUT or PATCH; use curl for other methods",
+            "carrying over the curl line: its method is none of POST, PUT and PATCH: authpost sends a document by POST, PUT or PATCH; use curl for other methods",
             keep,
         ),
         (
             &["-d{}", "-xsocks5://proxy", URL],
             "carrying over the curl line: SOCKS proxies are not supported",
             keep,
+        ),
+        (
+            &["-d@a.gz", "-HContent-Encoding: gzip", URL],
+            "carrying over the curl line: it sends a compressed document, and authpost sends JSON as it is",
+            keep,
+        ),
+        (
+            &["curl -d '{}' https://api.example.com/data"],
+            "reading the curl line: it is one argument",
+            "leave out the quotes around the line",
+        ),
+        (
+            &["-Tfile", "https://api.example.com/"],
+            "reading the curl line: -T puts the name of the file behind a URL that ends in '/'",
+            "write the whole URL",
+        ),
+        (
+            &["-d{}", "ftp://api.example.com/"],
+            "reading the URL of the curl line: its scheme is 'ftp', and only https and http are spoken here",
+            "write it as https://HOST/PATH, in quotes",
         ),
         (
             &["-d{}", "--unix-socket", "/run/x", URL],

@@ -8,7 +8,7 @@ use crate::cli::draft::Draft;
 use crate::cli::{read_arguments, suggest};
 use crate::json;
 use crate::request::{Method, Url};
-use crate::system::error::Result;
+use crate::system::error::{Error, Kind, Result};
 
 /// Words of the command line.
 #[derive(Default)]
@@ -39,7 +39,19 @@ impl CurlLine {
             .url
             .take()
             .ok_or_else(|| unreadable("there is no URL"))?;
-        let url = Url::parse(&url).map_err(|why| unreadable(format!("reading the URL: {why}")))?;
+        if self.is_upload && url.ends_with('/') {
+            return Err(
+                unreadable("-T puts the name of the file behind a URL that ends in '/'")
+                    .hint("write the whole URL"),
+            );
+        }
+        let url = Url::parse(&url).map_err(|why| {
+            Error::new(
+                Kind::Usage,
+                format!("reading the URL of the curl line: {why}"),
+            )
+            .hint("write it as https://HOST/PATH, in quotes")
+        })?;
         let mut words = Words::default();
         // An answer that is printed would be mailed after every run.
         let end = match &self.output {
@@ -64,7 +76,7 @@ impl CurlLine {
         let line = words.0.iter().map(|word| quoted(word));
         let line = line.collect::<Vec<_>>().join(" ");
         let line = format!("authpost {line}{end}");
-        if line.chars().any(char::is_control) {
+        if line.chars().any(|c| c.is_control() && c != '\t') {
             return Err(unreadable(
                 "there is a line break or a control character in it",
             ));
@@ -75,14 +87,38 @@ impl CurlLine {
                 "the line is too long for some crons: put the document into a file, and write -d @FILE".to_owned(),
             );
         }
-        if self.output.is_none() {
-            self.notes
-                .push("-q is for cron: without it, the answer is printed".to_owned());
-        }
+        self.note_files();
+        self.notes.push(
+            match &self.output {
+                None => "in a crontab, write the times before the line, and the full path of authpost; to see the answer, leave out -q",
+                Some(_) => "in a crontab, write the times before the line, and the full path of authpost",
+            }
+            .to_owned(),
+        );
         Ok(Carried {
             line,
             notes: self.notes,
         })
+    }
+
+    /// Names the files that would be looked for elsewhere.
+    fn note_files(&mut self) {
+        let ours = ["cacert", "cert", "header-file", "key"];
+        let given = self.options.iter().filter(|(name, _)| ours.contains(name));
+        let given = given.map(|(_, path)| path).chain(&self.output);
+        let document = self.data.as_deref().filter(|_| self.is_file);
+        let document = document.map(|data| data.trim_start_matches('@'));
+        let relative: Vec<_> = given
+            .map(String::as_str)
+            .chain(document)
+            .filter(|path| !path.starts_with('/') && *path != "-")
+            .collect();
+        if !relative.is_empty() {
+            self.notes.push(format!(
+                "cron runs the line in the home directory: write the full path of {}",
+                relative.join(", ")
+            ));
+        }
     }
 
     fn add_method(&mut self, words: &mut Words) -> Result<()> {
@@ -92,15 +128,18 @@ impl CurlLine {
             (None, false) => "GET",
         };
         let word = self.method.take().unwrap_or_else(|| default.to_owned());
+        let word = word.to_ascii_uppercase();
         match Method::parse(&word) {
             Some(Method::Post) => {}
             Some(method) => words.option("method", method.as_str()),
             None => {
                 let why = suggest::why("GET").unwrap_or_default();
-                // Only a word that is no secret by mistake.
-                let is_known = ["GET", "HEAD", "DELETE", "OPTIONS"].contains(&word.as_str());
-                let word = if is_known { &word } else { "another method" };
-                return Err(impossible(format!("its method is {word}: {why}")));
+                // Any other word may be a secret by mistake.
+                let what = match word.as_str() {
+                    "GET" | "HEAD" | "DELETE" | "OPTIONS" => format!("it makes a {word}"),
+                    _ => "its method is none of POST, PUT and PATCH".to_owned(),
+                };
+                return Err(impossible(format!("{what}: {why}")));
             }
         }
         Ok(())
@@ -207,8 +246,8 @@ impl CurlLine {
     fn add_document(&mut self, words: &mut Words) -> Result<()> {
         let content_type = self.content_type.take().unwrap_or_default();
         let small = content_type.to_ascii_lowercase();
-        let data = self.data.take().unwrap_or_default();
-        if small.contains("ndjson") || is_ndjson(&data) {
+        let data = self.data.as_deref().unwrap_or_default();
+        if small.contains("ndjson") || is_ndjson(data) {
             return Err(impossible("the document is NDJSON, one JSON text per line")
                 .hint("authpost --lines FILE --group 1000 --group-format ndjson URL sends such a file"));
         }
@@ -241,7 +280,7 @@ impl CurlLine {
         // A crontab has a line for a command. In JSON, all line breaks are between the tokens.
         let lines = data.split(['\n', '\r']).map(str::trim);
         let data = match self.is_file || !data.contains(['\n', '\r']) {
-            true => data,
+            true => data.to_owned(),
             false => lines.collect(),
         };
         if let Some(name) = secret_member(&data).filter(|_| !self.is_file) {
