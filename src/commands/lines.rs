@@ -9,6 +9,7 @@ mod failed;
 mod progress;
 mod spooled;
 
+use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -270,11 +271,15 @@ impl LinesRun<'_> {
                 }
             }
             let elapsed = self.clock.elapsed() - start.0;
-            self.report.progress(elapsed, || LineProgress {
-                line: self.settled,
-                tally: &self.tally,
-                read: reader.offset() - start.1,
-                total: reader.len().map(|len| len.saturating_sub(start.1)),
+            self.report.progress(elapsed, || {
+                // Whoever types the lines needs that line of the terminal.
+                let is_typed = reader.file().is_terminal();
+                (!is_typed).then(|| LineProgress {
+                    line: self.settled,
+                    tally: &self.tally,
+                    read: reader.offset() - start.1,
+                    total: reader.len().map(|len| len.saturating_sub(start.1)),
+                })
             });
         }
         Ok(None)

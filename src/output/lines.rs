@@ -268,10 +268,13 @@ impl LineReport<'_> {
     pub(crate) fn progress<'a>(
         &self,
         elapsed: Duration,
-        progress: impl FnOnce() -> LineProgress<'a>,
+        progress: impl FnOnce() -> Option<LineProgress<'a>>,
     ) {
-        if !self.output.quiet && progress::is_due(elapsed) {
-            progress::draw(&progress().text(elapsed));
+        if !self.output.quiet
+            && progress::is_due(elapsed)
+            && let Some(progress) = progress()
+        {
+            progress::draw(&progress.text(elapsed));
         }
     }
 

@@ -71,7 +71,11 @@ fn an_answer_takes_four_times_its_length_at_most() {
         let text = Arc::new(text);
         let is_string = ["string", "escapes"].contains(&name);
         let pick = is_string.then_some(&["--pick", ""][..]);
-        for args in [&["--report"][..], &["--pretty"]].into_iter().chain(pick) {
+        let color = &["--color=always"][..];
+        for args in [&["--report"][..], &["--pretty"], color]
+            .into_iter()
+            .chain(pick)
+        {
             let (peak, length) = (post(&text, args), text.len());
             assert!(
                 peak < 4 * length + empty,

@@ -1,5 +1,5 @@
 //! How far long work is: on a terminal, on one line of standard error that makes room for everything else.
-use crate::support::{Response, Runner, Server, conn, need, test};
+use crate::support::{Response, Runner, Server, binary, conn, find, need, test};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -199,6 +199,29 @@ fn a_narrow_terminal_shows_what_matters_most() {
     let shown = shown.split('\x1b').next().unwrap();
     assert_eq!(shown.chars().count(), 40, "{shown}");
     assert!(shown.ends_with('…'), "{shown}");
+}
+
+#[test]
+fn a_person_who_types_the_lines_is_not_disturbed() {
+    if !need("script") {
+        return;
+    }
+    let (server, open) = gated();
+    let mut run = Runner::program(find("script").unwrap())
+        .token("t0ken")
+        .env("TERM", "xterm")
+        .env("SHELL", "/bin/sh")
+        .env("AUTHPOST", binary())
+        .env("URL", server.url("/"))
+        .args(["-qec", "exec \"$AUTHPOST\" --lines - \"$URL\"", "/dev/null"])
+        .stdin_open()
+        .spawn();
+    run.write_stdin("\"first\"\n");
+    server.wait_for(1);
+    drop(open);
+    run.write_stdin("2\n\x04");
+    let output = run.wait().stdout_like("**2 accepted, **").code(0).stdout;
+    assert!(!output.contains("\x1b[?7l"), "{output:?}");
 }
 
 #[test]
