@@ -13,8 +13,9 @@ pub(super) const SPOOL_NAME: &str = "keep JSON documents on disk until an API ac
 pub(super) const JOBS: &[(&str, &str)] = &[
     (
         "From cron",
-        "-q prints nothing on success, so cron sends mail only when a run fails. The run ends within a minute, whatever \
-         the network does (--timeout). In a crontab, a bare % ends the command: write \\%.\n\n    \
+        "-q prints nothing on success, so cron sends mail only when a run fails. Without a mail server cron discards \
+         it: append '2>&1 | logger -t authpost' to the command. The run ends within a minute, whatever the network does \
+         (--timeout). In a crontab, a bare % ends the command: write \\%.\n\n    \
          PATH=/usr/local/bin:/usr/bin:/bin\n    \
          API=https://api.example.com/data\n    \
          # m h dom mon dow  command\n    \
