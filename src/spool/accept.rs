@@ -13,8 +13,8 @@ use crate::system::error::Result;
 use crate::system::{guard, time};
 
 impl Spool {
-    /// Takes in a message, under a name behind all that are pending for its target: when this returns, it is on the disk,
-    /// in the place `to`, and held.
+    /// Accepts a message, under a name that sorts after all that are pending for its target. When this returns, it is on
+    /// the disk, in the place `to`, and locked.
     ///
     /// # Errors
     /// `Kind::Output`, or `Kind::Input` if the pending messages cannot be listed; the message is then not in the spool.
@@ -72,8 +72,8 @@ impl Spool {
         })
     }
 
-    /// A new file, locked; `None` when there is a message of that name. A sweep may find it before the lock is on it, and
-    /// remove it: then another one.
+    /// Creates a file and locks it; `None` if there is a message of that name. A sweep may remove the file before it is
+    /// locked: then another one is created.
     fn create_in_tmp(&self, path: &Path, id: &Id) -> io::Result<Option<File>> {
         loop {
             let file = match private(OpenOptions::new().write(true).create_new(true)).open(path) {
@@ -93,7 +93,7 @@ impl Spool {
         }
     }
 
-    /// Removes what senders that were killed left half written. What cannot be removed now can be later.
+    /// Removes the partial files of runs that were killed. What cannot be removed now may be removed later.
     pub(crate) fn sweep(&self) {
         let dir = self.dir.join("tmp");
         for name in entries(&dir).unwrap_or_default() {

@@ -1,23 +1,26 @@
-//! Jobs at rest. The state is the directory, and a message is a file that is never changed, only moved:
+//! Messages on disk. A message is a file that is never changed, only moved; its directory is its state:
 //!
 //! ```text
-//! DIR/tmp     being written; whatever lies here without a lock is left over, and removed
-//! DIR/queue   accepted: synced to the disk, and waiting
-//! DIR/active  a request with it may be under way; without a lock: the API may have accepted it
+//! DIR/tmp     being written; a file without a lock was left by a killed run, and is removed
+//! DIR/queue   pending: accepted, and synced to the disk
+//! DIR/active  a request with it may be in progress; without a lock: the API may have accepted it
 //! DIR/dead    dead-lettered: refused, outcome unknown, or damaged; a person decides
-//! DIR/state   for messages of the same name: attempts, times, the last error
-//! DIR/targets for each target with messages: locked by whoever sends to it; says when it is due
-//! DIR/delivered  for each target: when a message was last delivered
-//! DIR/bytes   about how many bytes of messages there are
-//! DIR/lock    locked by the flush at work; made last: where it is, the directories above are on the disk
+//! DIR/state   for the message of the same name: failures, times, the last error
+//! DIR/targets for each target with messages: locked by the run that sends to it; says when it is due
+//! DIR/delivered for each target: when a message was last delivered
+//! DIR/bytes   the approximate size of all messages
+//! DIR/lock    locked by the running flush; created last: if it exists, the directories above are on the disk
 //! ```
-//! A message's name begins with the time at which it was accepted and ends with its target's tag, so the names in `queue`
-//! tell what is pending for which target, and in which order. Whoever sends one holds the lock of its target. Whoever works on a message holds a lock on its file (`flock`, which ends with the process) and has made sure that
-//! the name still means that file. A move is a rename, and counts once the moved file is synced: ext4, XFS and btrfs then
-//! have the new name on the disk, and the old one no more. After a sync of the new directory alone, btrfs can come back
-//! from a power cut with both names. A sync that fails is not repeated; the step has failed.
+//! The name of a message begins with the time at which it was accepted and ends with its target's tag, so the names in
+//! `queue` show what is pending for which target, and in which order. A run that sends a message holds the lock of its
+//! target. A run that works on a message holds a lock on its file (`flock`, which ends with the process), and has checked
+//! that the name still refers to that file.
 //!
-//! This is the only room that locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
+//! A move is a rename, and is complete once the moved file is synced: ext4, XFS and btrfs then have only the new name on
+//! the disk. If only the new directory is synced, btrfs can have both names after a power cut. A failed sync is not
+//! repeated; the step has failed.
+//!
+//! Only this layer locks, renames and syncs messages. It knows nothing of HTTP, and judges no outcome.
 
 mod accept;
 pub(crate) mod checksum;
@@ -51,16 +54,16 @@ pub(crate) use message::Message;
 pub(crate) use retry_state::{Backoff, MIN_AGE, RetryState};
 pub(crate) use target::TargetLock;
 
-/// What is wrong with what has another name than a message could have.
+/// The error for a file whose name is not that of a message.
 pub(crate) const NO_NAME: MessageError =
     MessageError::NoMessage("its name is not that of a message");
 
-/// Where a message lies.
+/// The directory that a message is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// Pending.
     Queue,
-    /// A request with it may be under way.
+    /// A request with it may be in progress.
     Active,
     /// Dead-lettered.
     Dead,
@@ -84,29 +87,28 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Spool {
     dir: PathBuf,
-    /// The user whose spool it is: us.
+    /// The user whose spool it is: ours.
     owner: u32,
-    /// The most bytes of messages that it takes in. What is in it stays.
+    /// The maximum size of all messages, in bytes. It limits only what is accepted.
     limit: u64,
-    /// The file that says how many bytes of messages there are, and how many, once this run has looked.
+    /// The file that holds the size of all messages, and the size, once this run has read it.
     bytes: RefCell<Option<(File, u64)>>,
-    /// The newest of a target's pending messages, by the microsecond in its name: when we looked, and what we took in
-    /// since.
+    /// A target, and the microsecond in the name of its newest message, as far as this run knows.
     newest: RefCell<Option<(Tag, u64)>>,
-    /// Whether this run has made room among the targets whose deliveries are noted.
+    /// Whether this run has already removed old files from `delivered`.
     has_forgotten: Cell<bool>,
 }
 
-/// What came of reaching for a message.
+/// The result of locking a message.
 #[derive(Debug)]
 pub(crate) enum Hold<'a> {
     /// It is ours until the value is dropped.
     Held(Held<'a>),
-    /// Somebody else works on it.
+    /// Another run works on it.
     Busy,
-    /// It is not there any more.
+    /// It no longer exists.
     Gone,
-    /// It is no message, or none to be trusted.
+    /// It is not a message, or not one that can be trusted.
     Invalid(MessageError),
 }
 
@@ -116,7 +118,7 @@ impl Spool {
         &self.dir
     }
 
-    /// Where the message `name` lies, or would.
+    /// The path of the message `name` in `place`.
     pub(crate) fn path(&self, place: Place, name: impl AsRef<Path>) -> PathBuf {
         self.dir.join(place.name()).join(name)
     }
@@ -133,7 +135,7 @@ impl Spool {
     /// The names in `place`, oldest first.
     ///
     /// # Errors
-    /// [`Kind::Input`] when the directory cannot be read.
+    /// [`Kind::Input`] if the directory cannot be read.
     pub(crate) fn names(&self, place: Place) -> Result<Vec<OsString>> {
         let dir = self.dir.join(place.name());
         let mut names = match entries(&dir) {
@@ -150,11 +152,11 @@ impl Spool {
         Ok(names)
     }
 
-    /// Reaches for the message called `name`. One that is in two places is first left in `active` alone.
+    /// Locks the message called `name`. If it is in two places, it is first removed from all but `active`.
     ///
     /// # Errors
-    /// [`Kind::Input`] when it cannot be opened or locked for a reason other than those in [`Hold`], [`Kind::Output`]
-    /// when it cannot be taken out of its second place.
+    /// [`Kind::Input`] if it cannot be opened or locked for a reason other than those in [`Hold`], [`Kind::Output`] if it
+    /// cannot be removed from the other place.
     pub(crate) fn hold(&self, place: Place, name: &OsStr) -> Result<Hold<'_>> {
         let path = self.path(place, name);
         match self.try_hold(place, name, &path) {
@@ -169,7 +171,7 @@ impl Spool {
         }
     }
 
-    /// Whether the message called `name` is in `active` and nobody works on it. Changes nothing.
+    /// Whether the message called `name` is in `active` and no run works on it. Changes nothing.
     pub(crate) fn is_orphan(&self, name: &OsStr) -> bool {
         let path = self.path(Place::Active, name);
         matches!(self.try_hold(Place::Active, name, &path), Ok(Hold::Held(_)))
@@ -188,12 +190,12 @@ impl Spool {
             Err(TryLockError::WouldBlock) => return Ok(Hold::Busy),
             Err(TryLockError::Error(why)) => return Err(why),
         }
-        // Between the opening and the lock, somebody else may have finished with it.
+        // Between the opening and the lock, another run may have moved or removed it.
         let (ours, named) = (file.metadata()?, fs::symlink_metadata(path)?);
         if (ours.dev(), ours.ino()) != (named.dev(), named.ino()) {
             return Ok(Hold::Gone);
         }
-        // Not before: while somebody works on it, it is theirs, and good when they began.
+        // Only now: while another run works on it, that run has checked it.
         if guard::is_exposed(&ours) {
             return Ok(Hold::Invalid(MessageError::Exposed));
         }
@@ -207,8 +209,8 @@ impl Spool {
         }))
     }
 
-    /// Dead-letters what is no message, or is a damaged one, for this reason. Whoever knows it as a message holds
-    /// it.
+    /// Dead-letters a file that is not a message, or a damaged message, for this reason. If it can be a message, the
+    /// caller has locked it.
     ///
     /// # Errors
     /// [`Kind::Output`].
@@ -230,7 +232,7 @@ impl Spool {
             .map_err(|why| self.failed("setting aside", &from, &why))
     }
 
-    /// The turn of one flush at a time; `None` while another has it.
+    /// The lock that lets one flush at a time run; `None` while another flush has it.
     ///
     /// # Errors
     /// [`Kind::Output`].
@@ -241,7 +243,7 @@ impl Spool {
         let path = self.dir.join("lock");
         let locked = self.open_lock().and_then(|file| match file.try_lock() {
             Ok(()) => {
-                // Senders look at it, to know whether anything flushes; it is no matter if they cannot.
+                // A run that sends reads this time, to find out whether the spool is flushed. It is not essential.
                 let _ = file.set_modified(SystemTime::now());
                 Ok(Some(file))
             }
@@ -251,14 +253,15 @@ impl Spool {
         locked.map_err(|why| self.failed("locking", &path, &why))
     }
 
-    /// How long ago the last flush began, or the spool was made.
+    /// How long ago the last flush began, or the spool was created.
     pub(crate) fn since_flush(&self) -> Duration {
         let lock = fs::symlink_metadata(self.dir.join("lock"));
         let flushed = lock.and_then(|lock| lock.modified());
         flushed.map_or(Duration::ZERO, |then| then.elapsed().unwrap_or_default())
     }
 
-    /// What `read` finds in the message called `name`, and the file's length, without a lock; `None` when it is gone.
+    /// Reads the message called `name` with `read`, without a lock. Returns the file's length, too; `None` if the message
+    /// no longer exists.
     pub(crate) fn read_unlocked<T>(
         &self,
         place: Place,
@@ -282,7 +285,7 @@ impl Spool {
         }
     }
 
-    /// Removes what is no message.
+    /// Removes a file that is not a message.
     ///
     /// # Errors
     /// [`Kind::Output`].
