@@ -33,7 +33,7 @@ mod id;
 mod layout;
 mod message;
 mod retry_state;
-mod room;
+mod size;
 mod target;
 
 use std::cell::{Cell, RefCell};
