@@ -1,10 +1,10 @@
 //! The checksum at the end of a message.
 
-/// FNV-1a with 64 bits: any one byte changed changes it, and damage elsewhere escapes it once in 2^64.
+/// FNV-1a with 64 bits: it detects every change of a single byte, and misses other damage once in 2^64.
 pub(crate) struct Checksum(u64);
 
 impl Checksum {
-    /// Of no bytes.
+    /// The checksum of no bytes.
     pub(crate) fn new() -> Checksum {
         Checksum(0xcbf2_9ce4_8422_2325)
     }
@@ -25,11 +25,11 @@ impl Checksum {
         format!("{:016x}", self.0)
     }
 
-    /// The last line, behind the bytes that were added.
+    /// The last line of the file, after the bytes that were added.
     pub(crate) fn end_mark(&self) -> String {
-        format!("\nend {:016x}\n", self.0)
+        format!("\nend {}\n", self.text())
     }
 }
 
-/// How long that is.
+/// The length of that line.
 pub(crate) const END_MARK: u64 = 22;

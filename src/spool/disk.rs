@@ -1,4 +1,4 @@
-//! Directories and files on the disk: reading names, making files, syncing, and what to look at when that fails.
+//! Directories and files on the disk: reading names, creating files, syncing, and the remedies when that fails.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -9,8 +9,8 @@ use std::path::Path;
 
 /// The names in a directory.
 pub(super) fn entries(dir: &Path) -> io::Result<Vec<OsString>> {
-    // The standard library panics when a directory cannot be closed, so it stays open until the process ends. What calls
-    // this must not do so for each message.
+    // The standard library panics if a directory cannot be closed, so it stays open until the process ends. So this must
+    // not be called for each message.
     let mut entries = ManuallyDrop::new(fs::read_dir(dir)?);
     entries
         .by_ref()
@@ -18,8 +18,7 @@ pub(super) fn entries(dir: &Path) -> io::Result<Vec<OsString>> {
         .collect()
 }
 
-/// Brings it to the disk. An XFS that shuts itself down meanwhile may call the `fsync` a success, but then answers no
-/// question about a file.
+/// Syncs a file to the disk. If an XFS shuts down meanwhile, `fsync` may still succeed, but reading the metadata fails.
 pub(super) fn sync(file: &File) -> io::Result<Metadata> {
     file.sync_all()?;
     file.metadata()
@@ -29,7 +28,7 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     sync(&File::open(dir)?).map(drop)
 }
 
-/// What a person would look at after such a failure.
+/// The remedy for such an error.
 pub(super) fn remedy(why: &io::Error) -> &'static str {
     match why.kind() {
         ErrorKind::NotFound => "it was removed or moved away meanwhile: look for it ('ls -l')",

@@ -1,7 +1,7 @@
 //! Messages that are in two places.
 //!
-//! A power cut can leave both names of a rename on a file system that does not journal it as one step, and a restored
-//! backup brings old names back. Which name is the later one cannot be known, so a message in two places is a message
+//! A power cut can leave both names of a rename, on a file system that does not journal it as one step, and a restored
+//! backup brings old names back. It cannot be known which name is newer, so a message in two places is treated like one
 //! in `active`: the API may have accepted it. No run ever holds one that is in two places:
 //! [`Held::remove_duplicates`] leaves it in `active` alone. In every state in between, the message is in `active` or still
 //! in two places.
@@ -22,7 +22,7 @@ struct Duplicate<'a> {
     copy: Option<Held<'a>>,
 }
 
-/// What else has the name of a message.
+/// The other files with the name of a message.
 #[derive(Default)]
 struct SameName<'a> {
     duplicates: Vec<Duplicate<'a>>,
@@ -31,7 +31,7 @@ struct SameName<'a> {
 }
 
 impl Spool {
-    /// Whether the message called `name` is in two places, and nobody works on it. Changes nothing.
+    /// Whether the message called `name` is in two places, and no run works on it. Changes nothing.
     pub(crate) fn is_double(&self, name: &OsStr) -> bool {
         let held = Place::ALL.iter().find_map(|place| {
             match self.try_hold(*place, name, &self.path(*place, name)) {
@@ -45,7 +45,7 @@ impl Spool {
 }
 
 impl<'a> Held<'a> {
-    /// What else has its name; `None` while somebody works on one of them.
+    /// The other files with its name; `None` while another run works on one of them.
     fn same_name(&self) -> io::Result<Option<SameName<'a>>> {
         let ours = self.file.metadata()?;
         let mut same_name = SameName::default();
@@ -74,12 +74,12 @@ impl<'a> Held<'a> {
         Ok(Some(same_name))
     }
 
-    /// The file with other bytes that has its name in `queue`, locked.
+    /// The file in `queue` with its name and other bytes, locked.
     pub(crate) fn namesake(&self) -> Option<Held<'a>> {
         self.same_name().ok().flatten()?.namesake
     }
 
-    /// Leaves a message that is in two places in `active` alone.
+    /// Removes a message that is in two places from all but `active`.
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind::Output).
@@ -114,7 +114,7 @@ impl<'a> Held<'a> {
         self.put(Place::Active)?;
         for place in surplus {
             let path = self.spool.path(place, &self.id);
-            // The move to `active` may just have taken this name away.
+            // The move to `active` may just have removed this name.
             match fs::remove_file(&path) {
                 Err(why) if why.kind() != ErrorKind::NotFound => Err(why),
                 _ => sync_dir(&self.spool.dir.join(place.name())),

@@ -1,4 +1,4 @@
-//! Why a message cannot be used, in words.
+//! Why a message cannot be used.
 
 use std::fmt;
 use std::io;
@@ -6,13 +6,13 @@ use std::io;
 /// Why a file cannot be used.
 #[derive(Debug)]
 pub(crate) enum MessageError {
-    /// It is no file that authpost could have put there, for this reason.
+    /// It is not a file that authpost could have created, for this reason.
     NoMessage(&'static str),
-    /// Others than its owner may write to it.
+    /// Users other than its owner may write to it.
     Exposed,
-    /// It is not what was written.
+    /// Its content is not what was written.
     Damaged(String),
-    /// It is whole, and of a version that is not known here.
+    /// It is complete, but has a version that is unknown here.
     Version(u64),
     /// It could not be read.
     Unreadable(String),

@@ -1,4 +1,4 @@
-//! A message that this process holds, and the moves that only its holder makes.
+//! A message that this process has locked, and the moves that need that lock.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,29 +10,29 @@ use super::{Id, Message, MessageError, Place, Spool};
 use crate::document::Document;
 use crate::system::error::Result;
 
-/// Why the outcome of a message is unknown that is marked and that no process holds.
+/// Why the outcome is unknown for a message in `active` that no process holds.
 pub(crate) const STOPPED: &str =
     "the run that sent it was stopped before the answer, so the API may have accepted it";
 
-/// And of one that was found in two places.
+/// The same for a message that was found in two places.
 const DOUBLED: &str = "it was in two places of the spool, as a power cut or a restored backup leaves it, \
                        so the API may have accepted it";
 
-/// A message that is ours until this is dropped.
+/// A message that this process has locked, until this is dropped.
 pub(crate) struct Held<'a> {
     pub(super) spool: &'a Spool,
     /// Its name.
     pub(crate) id: Id,
     pub(super) file: File,
     pub(super) place: Place,
-    /// Whether the disk knows where it lies.
+    /// Whether its last move was synced.
     pub(super) is_synced: bool,
     /// Whether it was found in two places.
     pub(super) is_double: bool,
 }
 
 impl Held<'_> {
-    /// Why the API may have accepted it, if it may.
+    /// If the API may have accepted it, why.
     pub(crate) fn unknown_because(&self) -> Option<&'static str> {
         match (self.place, self.is_double) {
             (Place::Active, true) => Some(DOUBLED),
@@ -41,7 +41,7 @@ impl Held<'_> {
         }
     }
 
-    /// All of it, every byte checked.
+    /// Reads all of it, and checks every byte.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -49,8 +49,8 @@ impl Held<'_> {
         Message::read(&self.file, &self.id)
     }
 
-    /// Marks that a request with it is about to go out. The disk has taken a write when this returns, so it will
-    /// probably take the next one, which says how it ended.
+    /// Marks that a request with it is about to be sent. When this returns, the disk has accepted a write, so it will
+    /// probably accept the next one, too, which records the outcome.
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it must not be sent then.
@@ -58,8 +58,8 @@ impl Held<'_> {
         self.put(Place::Active)
     }
 
-    /// Marks that the last request with it did nothing. Not synced: a power cut finds it in `active`, which only says
-    /// less.
+    /// Marks that the last request with it was not processed. This is not synced: after a power cut it may still be in
+    /// `active`, which is safe.
     pub(crate) fn unmark_active(&mut self) {
         let (from, to) = (
             self.spool.path(self.place, &self.id),
@@ -70,7 +70,7 @@ impl Held<'_> {
         }
     }
 
-    /// Puts it into `queue`, where the next flush finds it.
+    /// Moves it to `queue`, where the next flush finds it.
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it is still in the spool.
@@ -78,7 +78,7 @@ impl Held<'_> {
         self.put(Place::Queue)
     }
 
-    /// Moves it to the dead letters, under another name if a message of its name is there.
+    /// Moves it to `dead`, under another name if that name exists there.
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind); it is still in the spool.

@@ -1,4 +1,4 @@
-//! The name of a message, and what in it stands for the target.
+//! The name of a message, and the part of it that identifies the target.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -13,16 +13,15 @@ fn is_hexadecimal(text: &str) -> bool {
         .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What tells targets apart in names: 48 bits of the checksum of `METHOD URL`, in hexadecimal, or of
-/// `METHOD FILE` for a URL that is read from a file. Two targets with the same
-/// tag would share their order and their backoff, and nothing else.
+/// Identifies a target in names: 48 bits of the checksum of `METHOD URL`, in hexadecimal, or of `METHOD FILE` if the URL is
+/// read from a file. Two targets with the same tag would share their order and their backoff, nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tag(String);
 
 impl Tag {
     const LENGTH: usize = 12;
 
-    /// That of `target`.
+    /// The tag of `target`.
     pub(crate) fn of(target: &Target) -> Tag {
         let mut sum = Checksum::new();
         sum.add(target.method.as_str().as_bytes());
@@ -38,7 +37,7 @@ impl Tag {
         Tag(format!("{:012x}", sum.value() & (!0 >> 16)))
     }
 
-    /// From a file's name, if it can be one.
+    /// Parses the name of a file.
     pub(super) fn parse(name: &OsStr) -> Option<Tag> {
         let name = name.to_str()?;
         (name.len() == Tag::LENGTH && is_hexadecimal(name)).then(|| Tag(name.to_owned()))
@@ -52,24 +51,24 @@ impl AsRef<Path> for Tag {
 }
 
 /// A message's name: the microsecond at which it was accepted, 16 random bits and the tag of its target, in hexadecimal.
-/// So names alone tell what is older, and what has to keep the same order.
+/// So names alone show which message is older, and which messages have to keep their order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Id(String);
 
 impl Id {
     const LENGTH: usize = 30;
-    /// Where the time ends.
+    /// The offset at which the time ends.
     const TIME: usize = 14;
-    /// Where the tag begins.
+    /// The offset at which the tag begins.
     const TAG: usize = Id::LENGTH - Tag::LENGTH;
 
-    /// A new one.
+    /// A new name.
     pub(crate) fn new(micros: u64, tag: &Tag) -> Id {
         let micros = micros & (!0 >> 8);
         Id(format!("{micros:014x}{:04x}{}", random() as u16, tag.0))
     }
 
-    /// From a file's name, if it can be one.
+    /// Parses the name of a file.
     pub(crate) fn parse(name: &OsStr) -> Option<Id> {
         let name = name.to_str()?;
         (name.len() == Id::LENGTH && is_hexadecimal(name)).then(|| Id(name.to_owned()))
@@ -80,17 +79,17 @@ impl Id {
         &self.0
     }
 
-    /// The part that tells it from others: the end of the time, and what is random.
+    /// The part that usually suffices to identify it: the end of the time, and the random bits.
     pub(crate) fn short(&self) -> &str {
         &self.0[Id::TAG - 8..Id::TAG]
     }
 
-    /// Whether `part` stands for it: its beginning, or the end of what comes before the tag.
+    /// Whether `part` identifies it: as its beginning, or as the end of what comes before the tag.
     pub(crate) fn matches_part(&self, part: &str) -> bool {
         self.0.starts_with(part) || self.0[..Id::TAG].ends_with(part)
     }
 
-    /// When the message was accepted, in microseconds since 1970; later than that where the clock was set back.
+    /// When the message was accepted, in microseconds since 1970; later than that if the clock was set back.
     pub(crate) fn micros(&self) -> u64 {
         u64::from_str_radix(&self.0[..Id::TIME], 16).unwrap_or(0)
     }

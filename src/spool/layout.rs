@@ -1,7 +1,7 @@
-//! Which directory is a spool, and making one.
+//! Which directory is a spool, and how one is created.
 //!
-//! A directory is taken for a spool only if it looks like one, so that nobody's own files are ever swept or moved, and
-//! only if nobody but its owner could have put anything there. Making one is done when its lock file is there.
+//! A directory is used as a spool only if it looks like one, so that a user's own files are never removed or moved, and
+//! only if no other user could have put anything into it. A spool is complete once its lock file exists.
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, DirBuilder, File};
@@ -31,7 +31,7 @@ fn guard(dir: &Path, owner: u32) -> Result<()> {
     }
 }
 
-/// A directory for this user alone, unless there is one already.
+/// Creates a directory for this user alone, unless it exists.
 pub(super) fn make_dir(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(why) if why.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -40,10 +40,10 @@ pub(super) fn make_dir(path: &Path) -> io::Result<()> {
 }
 
 impl Spool {
-    /// The spool in `dir`, which is there.
+    /// Opens the spool in `dir`, which must exist.
     ///
     /// # Errors
-    /// [`Kind::Input`] when there is none, [`Kind::Output`] when others could have put a message or a link there.
+    /// [`Kind::Input`] if there is none, [`Kind::Output`] if other users could have put a message or a link there.
     pub(crate) fn open(dir: &Path) -> Result<Spool> {
         if let Some(spool) = Spool::find(dir, Kind::Input)? {
             return Ok(spool);
@@ -58,12 +58,12 @@ impl Spool {
             .hint("give the directory that --spool names; the first message makes it"))
     }
 
-    /// Whether `dir` is empty: made for a spool that nothing was put into yet.
+    /// Whether `dir` is empty: created for a spool, but not used yet.
     ///
     /// # Errors
-    /// [`Kind::Output`] when others could put a message or a link there.
+    /// [`Kind::Output`] if other users could put a message or a link there.
     pub(crate) fn is_prepared(dir: &Path) -> Result<bool> {
-        // One that was removed while we stood in it has no name any more.
+        // The current directory has no name any more if it was removed.
         let is_empty =
             dir.canonicalize().is_ok() && entries(dir).is_ok_and(|names| names.is_empty());
         if is_empty {
@@ -73,11 +73,10 @@ impl Spool {
         Ok(is_empty)
     }
 
-    /// The spool in `dir`; `None` where [`Spool::make`] would make one. Anything else that lies there is somebody's,
-    /// and a `foreign` error.
+    /// The spool in `dir`; `None` if [`Spool::make`] would create one.
     ///
     /// # Errors
-    /// That, or [`Kind::Output`] when others could have put a message or a link there.
+    /// `foreign` if something else is there; [`Kind::Output`] if other users could have put a message or a link there.
     pub(crate) fn find(dir: &Path, foreign: Kind) -> Result<Option<Spool>> {
         let spool = Spool::at(dir)?;
         let is_missing = |path: &Path| matches!(fs::symlink_metadata(path), Err(why) if why.kind() == ErrorKind::NotFound);
@@ -103,10 +102,10 @@ impl Spool {
         Ok(missing.is_empty().then_some(spool))
     }
 
-    /// The spool that is or may be in `dir`.
+    /// A spool in `dir`, whether it exists or not.
     fn at(dir: &Path) -> Result<Spool> {
         let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        // Without a slash at its end, behind which a link would go unseen.
+        // Drop a trailing slash, because with it a link would not be detected.
         let dir: PathBuf = absolute.components().collect();
         let using = format!("using the spool '{}'", dir.display());
         let owner = guard::user().map_err(|why| Error::io(Kind::Output, &using, &why))?;
@@ -120,8 +119,8 @@ impl Spool {
         })
     }
 
-    /// Whether nothing is here but what making a spool leaves when it is stopped half way, or a power cut of one whose
-    /// lock it had not reached.
+    /// Whether the directory contains only what an interrupted [`Spool::make`] leaves, or a power cut before the lock file
+    /// was on the disk.
     fn is_unfinished(&self) -> io::Result<bool> {
         for name in entries(&self.dir)? {
             if name == "lock" || name == "bytes" || name == "delivered" {
@@ -140,10 +139,10 @@ impl Spool {
         Ok(true)
     }
 
-    /// The spool in `dir`, made where there is nothing, which takes in up to `limit` bytes of messages.
+    /// The spool in `dir`, created if it is missing, which accepts up to `limit` bytes of messages.
     ///
     /// # Errors
-    /// As for [`Spool::find`]; [`Kind::Output`] when it cannot be made.
+    /// As for [`Spool::find`]; [`Kind::Output`] if it cannot be created.
     pub(crate) fn make(dir: &Path, limit: u64) -> Result<Spool> {
         make_dir(dir).map_err(|why| {
             let doing = format!("making the spool '{}'", dir.display());
@@ -166,7 +165,7 @@ impl Spool {
         fs::symlink_metadata(self.dir.join("lock")).is_ok()
     }
 
-    /// Makes what is missing in the directory, and sees to it that all of it is on the disk.
+    /// Creates what is missing in the directory, and syncs all of it.
     pub(super) fn lay_out(&self) -> Result<()> {
         let lay_out = || {
             for name in DIRECTORIES {
@@ -174,7 +173,7 @@ impl Spool {
             }
             sync_dir(&self.dir)?;
             match sync_dir(self.dir.parent().unwrap_or(&self.dir)) {
-                // Where we may not look, or nothing can be synced, somebody else has made our directory.
+                // If we may not read the parent, or it cannot be synced, the directory was created by someone else.
                 Err(why)
                     if !matches!(
                         why.kind(),
@@ -190,7 +189,7 @@ impl Spool {
         lay_out().map_err(|why: io::Error| self.failed("making", &self.dir, &why))
     }
 
-    /// The lock file, made where there is none.
+    /// Opens the lock file, and creates it if it is missing.
     pub(super) fn open_lock(&self) -> io::Result<File> {
         guard::open_lock(&self.dir.join("lock"))
     }

@@ -1,14 +1,13 @@
-//! The file of one message: what it says, byte by byte.
+//! The file of one message, byte by byte.
 //!
 //! ```text
 //! {"authpost":1,"id":"…","created":…,"method":"POST","url":"…",…,"length":11}   one line of JSON
 //! {"a":"text"}                                                                   the body, `length` bytes
 //! end 0123456789abcdef                                                           FNV-1a/64 of all bytes before it
 //! ```
-//! Every version has this frame, so a file is known to be whole before its version is looked at. A head that this
-//! version would not write in the very same bytes is refused, so nothing in it can be overlooked. A message says
-//! where its secrets are found, never what they are. This room writes and reads; where the file lies, and whether it is
-//! on the disk, is the spool's affair.
+//! Every version has this frame, so a file is known to be complete before its version is read. A head that this version
+//! would not write byte for byte is refused, so no member can be overlooked. A message says where its secrets are found,
+//! never what they are. This module only writes and reads; `mod.rs` decides where the file is, and syncs it.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -31,39 +30,39 @@ use crate::system::error::{Error, Kind, Result};
 /// The version written here, and the only one read.
 const VERSION: u64 = 1;
 
-/// The longest head that is written or read, with its line feed. The kernel allows no command line that makes a longer
-/// one, but a config file can.
+/// The maximum length of a head, with its line feed. The kernel allows no command line that results in a longer one, but a
+/// config file can.
 const LONGEST_HEAD: u64 = 4 << 20;
 
 /// The most of a message that is written at once.
 const BUFFER: usize = 256 << 10;
 
-/// What a message says beside its body.
+/// A message without its body.
 #[derive(Debug)]
 pub(crate) struct Message {
     /// Its name.
     pub(crate) id: Id,
     /// When it was accepted, in seconds since 1970.
     pub(crate) created: u64,
-    /// What tells the API that two requests are the same one.
+    /// The idempotency key.
     pub(crate) key: Option<Key>,
     /// Where it goes.
     pub(crate) target: Rc<Target>,
     /// Whether sending it twice is harmless.
     pub(crate) idempotent: bool,
-    /// What a 2xx answer must say.
+    /// What the answer has to contain.
     pub(crate) expect: Vec<Expect>,
-    /// Whether it may be a web page.
+    /// Whether the answer may be a web page.
     pub(crate) any_answer: bool,
 }
 
 const NOT_OURS: &str = "its head is not one that authpost writes";
 
 impl Message {
-    /// The message that carries `job`, with paths that hold wherever it is read. It gets its name when it is accepted.
+    /// The message for `job`, with absolute paths. It gets its name when it is accepted.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a path that is not UTF-8, and for a head that would be too long to be read.
+    /// [`Kind::Usage`] if a path is not UTF-8, or if the head would be too long.
     pub(crate) fn new(
         job: &Job,
         idempotent: bool,
@@ -198,7 +197,7 @@ impl Message {
             "max_response": connection.max_response,
             "length": length,
         });
-        // Only where it is so: a message of a version that did not know it says nothing of it.
+        // Written only if set: messages of older versions do not have these members.
         if self.any_answer {
             head["any_answer"] = true.into();
         }
@@ -293,7 +292,7 @@ impl Message {
         }
     }
 
-    /// Reads the head only, for a list: the rest is not checked.
+    /// Reads only the head, for a list; the rest is not checked.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -327,7 +326,7 @@ impl Message {
         }
     }
 
-    /// `None` for what is missing, or of another kind than it must be.
+    /// `None` if a member is missing, or has a wrong type or value.
     fn from_members(members: &Value) -> Option<Message> {
         let text = |name: &str| Some(members[name].as_str()?.to_owned());
         let path = |name: &str| Some(PathBuf::from(members[name].as_str()?));
@@ -415,7 +414,7 @@ impl Message {
     }
 }
 
-/// `path` as seen from the root; JSON holds only those that are UTF-8.
+/// The absolute path; it must be UTF-8, because it is written as JSON.
 fn absolute(path: &Path) -> Result<PathBuf> {
     let unusable = |why: String| {
         Error::new(

@@ -1,8 +1,8 @@
 //! What is remembered between runs: for a message, how often delivery failed and why; for a target, when it is due.
 //!
-//! Never synced: losing it loses nothing, and the target is then due at once. No moment in it is trusted further than a
-//! clock that jumps would let one: waits are lengths, counted from a moment in the past, and every gap between two tries
-//! ages a message by a day at most. A try is a delivery, which may have made several failures.
+//! Never synced: if it is lost, the target is due at once, and nothing else happens. It must be safe if the clock jumps:
+//! waits are durations, counted from a time in the past, and each gap between two failures ages a message by a day at
+//! most. A failure is one failed delivery, which may have made several attempts.
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
@@ -27,25 +27,25 @@ const MIN_FAILURES: u64 = 10;
 /// So old, in seconds.
 pub(crate) const MIN_AGE: u64 = 7 * DAY;
 
-/// What is remembered of a message. Moments in seconds since 1970, lengths in seconds.
+/// What is remembered of a message. Times are in seconds since 1970, durations in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RetryState {
     /// How many deliveries failed.
     pub(crate) failures: u64,
     /// When the last one failed.
     pub(crate) last: u64,
-    /// How long it has been retried altogether.
+    /// For how long it has been retried in total.
     pub(crate) waited: u64,
     /// How often it failed for a reason that concerns it alone.
     pub(crate) failed_alone: u64,
     /// What went wrong.
     pub(crate) error: String,
-    /// What the API answered then, if it did: its status, and how its body begins.
+    /// The API's last answer, if there was one: its status, and the start of its body.
     pub(crate) answer: String,
 }
 
 impl RetryState {
-    /// From the text of its file; garbage is no state.
+    /// Parses the text of its file; `None` if it is invalid.
     pub(crate) fn parse(text: &[u8]) -> Option<RetryState> {
         let members: Value = serde_json::from_slice(text).ok()?;
         Some(RetryState {
@@ -102,7 +102,7 @@ impl RetryState {
     }
 }
 
-/// What is remembered of a target. Moments in seconds since 1970, lengths in seconds.
+/// What is remembered of a target. Times are in seconds since 1970, durations in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Backoff {
     /// How often in a row it failed when it was due.
@@ -111,12 +111,12 @@ pub(crate) struct Backoff {
     pub(crate) last: u64,
     /// How long to wait from then.
     pub(crate) wait: u64,
-    /// When somebody was last told that messages have been pending for long.
+    /// When the last alert about messages that are pending for long was printed.
     pub(crate) alerted: u64,
 }
 
 impl Backoff {
-    /// From the text of its file; garbage is no state.
+    /// Parses the text of its file; `None` if it is invalid.
     pub(crate) fn parse(text: &[u8]) -> Option<Backoff> {
         let members: Value = serde_json::from_slice(text).ok()?;
         Some(Backoff {
@@ -138,12 +138,12 @@ impl Backoff {
         .to_string()
     }
 
-    /// Whether nobody was told within a day.
+    /// Whether the last alert was more than a day ago.
     pub(crate) fn is_alert_due(&self, now: u64) -> bool {
         now.checked_sub(self.alerted).is_none_or(|gone| gone >= DAY)
     }
 
-    /// How long until it is due; nothing when it is, or when the clock was set back since.
+    /// How long until it is due; 0 if it is due, or if the clock was set back.
     pub(crate) fn left(&self, now: u64) -> u64 {
         match now.checked_sub(self.last) {
             Some(gone) => self.wait.saturating_sub(gone),
@@ -151,8 +151,8 @@ impl Backoff {
         }
     }
 
-    /// It failed again, and the API `asked` to wait. A failure before it was due, as new documents cause it, makes no
-    /// wait longer than the API asks for.
+    /// Records another failure, after which the API `asked` to wait. A failure before the target was due, as new documents
+    /// cause it, does not double the wait.
     pub(crate) fn failed(&mut self, now: u64, asked: Option<Duration>) {
         let left = self.left(now);
         let doubled = match left {
@@ -180,7 +180,7 @@ impl Spool {
         }
     }
 
-    /// Remembers it, if that can be done: losing it loses nothing. The file is a new one, so that no link is followed.
+    /// Saves it; errors are ignored, because nothing depends on it. The file is a new one, so that no link is followed.
     pub(crate) fn save_state(&self, name: impl AsRef<Path>, retries: &RetryState) {
         let path = self.dir.join("state").join(name);
         let _ = fs::remove_file(&path);
@@ -189,7 +189,7 @@ impl Spool {
             .and_then(|mut file| io::Write::write_all(&mut file, retries.text().as_bytes()));
     }
 
-    /// Remembers nothing any more.
+    /// Removes what is remembered of the message called `name`.
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind::Output).

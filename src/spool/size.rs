@@ -1,8 +1,8 @@
-//! How many bytes of messages a spool takes in.
+//! The size of a spool, and its limit.
 //!
-//! To accept a message must not cost more when many are pending, so their bytes are kept count of in the file `bytes`.
-//! It is neither locked nor synced: senders at the same time may exceed the limit, and a run that is stopped may leave it
-//! wrong. A flush counts anew, and so does whoever finds no room.
+//! Accepting a message must not take longer if many are pending, so their total size is stored in the file `bytes`. It is
+//! neither locked nor synced: concurrent runs may exceed the limit, and a killed run may leave a wrong number. A flush
+//! counts again, and so does a run that would exceed the limit.
 
 use std::fs;
 use std::io::Read;
@@ -34,7 +34,7 @@ impl Spool {
         )))
     }
 
-    /// Counts the bytes of all messages, and notes that.
+    /// Counts the bytes of all messages, and stores the result.
     ///
     /// # Errors
     /// [`Kind::Output`].
@@ -50,14 +50,14 @@ impl Spool {
         Ok(bytes)
     }
 
-    /// So many bytes came in, or went if it is less than zero.
+    /// Adds the size of a new message, or subtracts that of a removed one.
     pub(super) fn add_bytes(&self, bytes: i64) {
         if let Some(noted) = self.noted_bytes() {
             self.note_bytes(noted.saturating_add_signed(bytes));
         }
     }
 
-    /// What this run knows, or else what is noted.
+    /// The stored size, as far as this run knows.
     fn noted_bytes(&self) -> Option<u64> {
         if let Some((_, bytes)) = &*self.bytes.borrow() {
             return Some(*bytes);
@@ -72,14 +72,14 @@ impl Spool {
         Some(bytes)
     }
 
-    /// Notes it, if that can be done: what is not noted is counted when it matters.
+    /// Stores the size; errors are ignored, because it is counted again if it is missing.
     fn note_bytes(&self, bytes: u64) {
         let mut noted = self.bytes.borrow_mut();
         let file = match noted.take() {
             Some((file, _)) => Ok(file),
             None => guard::open_lock(&self.dir.join("bytes")),
         };
-        // Of fixed length, so that there is no moment at which it is empty.
+        // Always the same length, so that the file is never empty.
         *noted = file.ok().and_then(|file| {
             let text = format!("{bytes:020}\n");
             file.write_all_at(text.as_bytes(), 0).ok()?;

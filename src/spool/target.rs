@@ -1,8 +1,8 @@
-//! The lock of a target, and when it is due.
+//! The lock of a target, and when the target is due.
 //!
-//! Whoever sends to a target by way of the spool holds its lock, so a message of that target in `active` is being sent
-//! by the holder or by nobody. The file that is locked also says when the target is due again. It is written in place by
-//! the holder, and never synced: losing it loses nothing.
+//! A run that sends to a target through the spool holds its lock, so a message of that target in `active` is being sent
+//! by the holder or by no run. The locked file also says when the target is due again. The holder writes it in place, and
+//! never syncs it: nothing depends on it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, TryLockError};
@@ -29,7 +29,7 @@ impl Spool {
         self.dir.join("targets").join(tag)
     }
 
-    /// The lock of the target; `None` while another run has it.
+    /// Locks the target; `None` while another run has the lock.
     ///
     /// # Errors
     /// [`Kind::Output`](crate::system::error::Kind::Output).
@@ -43,7 +43,7 @@ impl Spool {
                     Err(TryLockError::WouldBlock) => return Ok(None),
                     Err(TryLockError::Error(why)) => return Err(why),
                 }
-                // The holder before may have removed it.
+                // The previous holder may have removed it.
                 if file.metadata()?.nlink() > 0 {
                     return Ok(Some(file));
                 }
@@ -58,7 +58,7 @@ impl Spool {
         }))
     }
 
-    /// When the target is due, read without its lock.
+    /// When the target is due; reads it without the lock.
     pub(crate) fn backoff(&self, tag: &Tag) -> Backoff {
         match guard::open_own(&self.target_path(tag), self.owner) {
             Ok(Ok((file, _))) => read(&file),
@@ -78,7 +78,7 @@ impl Spool {
         Ok(names)
     }
 
-    /// The microsecond in the name of the newest message of the target that is pending, 0 where there is none.
+    /// The microsecond in the name of the target's newest pending message, 0 if there is none.
     pub(super) fn newest(&self, tag: &Tag) -> Result<u64> {
         if let Some((known, newest)) = &*self.newest.borrow()
             && known == tag
@@ -91,7 +91,7 @@ impl Spool {
         Ok(self.note_newest(tag, &queue))
     }
 
-    /// Sees to it that a message named from now on goes behind all of `names`. The newest one's microsecond.
+    /// Ensures that messages accepted from now on sort after all of `names`. Returns the microsecond of the newest one.
     fn note_newest(&self, tag: &Tag, names: &[OsString]) -> u64 {
         let mut noted = self.newest.borrow_mut();
         let before = noted.as_ref().filter(|(known, _)| known == tag);
@@ -103,7 +103,7 @@ impl Spool {
     }
 }
 
-/// What others could have written is not believed.
+/// Reads when the target is due, but not from a file that other users can write.
 fn read(mut file: &File) -> Backoff {
     let mut text = Vec::new();
     if !file.metadata().is_ok_and(|it| !guard::is_exposed(&it)) {
@@ -141,13 +141,13 @@ impl TargetLock<'_> {
         &self.backoff
     }
 
-    /// It could not be sent to, and the API `asked` to wait.
+    /// Records that sending failed, and that the API `asked` to wait.
     pub(crate) fn failed(&mut self, now: u64, asked: Option<Duration>) {
         self.backoff.failed(now, asked);
         self.save();
     }
 
-    /// It is due at once.
+    /// Makes it due at once.
     pub(crate) fn reset(&mut self) {
         let due = Backoff {
             alerted: self.backoff.alerted,
@@ -159,7 +159,7 @@ impl TargetLock<'_> {
         }
     }
 
-    /// Somebody was told that messages have been pending for long.
+    /// Records an alert about messages that are pending for long.
     pub(crate) fn alerted(&mut self, now: u64) {
         self.backoff.alerted = now;
         self.save();
@@ -173,7 +173,7 @@ impl TargetLock<'_> {
             .and_then(|()| self.file.write_all_at(text.as_bytes(), 0));
     }
 
-    /// Gives it up when nothing is pending: the file goes, and whoever waits for its lock makes another one.
+    /// Removes the file, when nothing is pending. A run that waits for the lock creates another one.
     pub(crate) fn remove(self) {
         let _ = fs::remove_file(self.spool.target_path(&self.tag));
     }
