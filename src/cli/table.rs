@@ -954,8 +954,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Output,
         verbs: QUIET,
         brief: "print nothing on success",
-        text: "No progress is shown either. Otherwise, if standard error is a terminal (and TERM is not dumb), uploads, \
-               --lines, flush and waits of more than a second show how far they are on its last line.",
+        text: "No progress is shown either. Without it, uploads, --lines, flush and waits that take more than a second \
+               show on one line of standard error how far they are, if that is a terminal, and TERM is set and not dumb.",
         set: |draft, _| {
             draft.quiet = true;
             Ok(())
@@ -996,8 +996,8 @@ pub(super) const FLAGS: &[Flag] = &[
         verbs: ANY,
         brief: "colour the output [default: auto]",
         text: "The status, JSON, and the words before errors and hints are coloured; what --pick and --report print is \
-               not. With auto, standard output and standard error are each coloured if they are a terminal and TERM \
-               is not dumb. NO_COLOR turns that off; otherwise CLICOLOR_FORCE colours both, also in a file or a pipe.",
+               not. With auto, standard output and standard error are each coloured if they are a terminal, and \
+               TERM is set and not dumb. NO_COLOR turns that off; otherwise CLICOLOR_FORCE colours both, also in a file or a pipe.",
         set: |draft, value| {
             let word = value.text()?;
             let color = Color::parse(&word);
