@@ -212,7 +212,7 @@ EOF"#,
     },
     Line {
         page: "https://devcenter.heroku.com/articles/platform-api-reference#app-create",
-        curl: r#"curl -n -X POST https://api.heroku.com/apps -d '{"name":"example","stack":"heroku-24"}' \
+        curl: r#"curl -nX POST https://api.heroku.com/apps -d '{"name":"example","stack":"heroku-24"}' \
             -H "Content-Type: application/json" -H "Accept: application/vnd.heroku+json; version=3""#,
         authpost: r#"authpost -q --token-file ~/.api-password --auth-scheme Basic -H 'Accept: application/vnd.heroku+json; version=3' -d '{"name":"example","stack":"heroku-24"}' https://api.heroku.com/apps"#,
         secrets: &[(PASSWORD, "me:netrc-password")],
@@ -225,12 +225,10 @@ EOF"#,
         secrets: &[(TOKEN, "hcloud-t0ken")],
     },
     Line {
-        page: "https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/",
-        curl: r#"curl --request POST --url 'https://your-domain.atlassian.net/rest/api/3/issue' --user 'email@example.com:<api_token>' \
-            --header 'Accept: application/json' --header 'Content-Type: application/json' \
-            --data '{"fields":{"summary":"Main order flow broken"}}'"#,
-        authpost: r#"authpost -q --token-file ~/.api-password --auth-scheme Basic -d '{"fields":{"summary":"Main order flow broken"}}' https://your-domain.atlassian.net/rest/api/3/issue"#,
-        secrets: &[(PASSWORD, "email@example.com:<api_token>")],
+        page: "https://developer.atlassian.com/jiradev/jira-apis/jira-rest-apis/jira-rest-api-tutorials/jira-rest-api-example-create-issue",
+        curl: r#"curl -D- -u fred:fred -X POST --data @payload.json -H "Content-Type: application/json" https://jira.example.com/rest/api/2/issue/"#,
+        authpost: r#"authpost -q --token-file ~/.api-password --auth-scheme Basic -d @payload.json https://jira.example.com/rest/api/2/issue/"#,
+        secrets: &[(PASSWORD, "fred:fred")],
     },
     Line {
         page: "https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-ticket",
@@ -369,6 +367,16 @@ const IMPOSSIBLE: &[(&str, &str, &str)] = &[
         "https://docs.github.com/en/rest/issues/issues#list-repository-issues",
         r#"curl -H 'Authorization: Bearer s3cret' https://api.github.com/repos/OWNER/REPO/issues"#,
         "it makes a GET: authpost sends a document by POST, PUT or PATCH; use curl for other methods",
+    ),
+    (
+        "https://docs.ntfy.sh/publish/",
+        r#"curl -d "Backup successful 😀" ntfy.sh/mytopic"#,
+        "the document is not JSON, and authpost sends nothing else: *",
+    ),
+    (
+        "https://www.jenkins.io/doc/book/using/remote-access-api/",
+        r#"curl -X POST JENKINS_URL/job/JOB_NAME/build --user USER:TOKEN --form json='{"parameter": [{"name":"id", "value":"123"}]}'"#,
+        "--form: the document is always JSON, never a form; an item can hold the text of a file",
     ),
     (
         "https://pushover.net/api",
