@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::terminal::{columns, is_stderr_terminal, knows_escapes, shorten};
+use super::terminal::{is_stderr_terminal, knows_escapes, shorten, stderr_columns};
 use super::{Tally, printable};
 use crate::system::time::{self, Clock, SystemClock};
 use crate::system::watch::{self, Work};
@@ -119,7 +119,7 @@ fn is_live() -> bool {
 /// Replaces the line by this one. It never wraps, because the terminal is told to cut what is too long for it: its width
 /// may have changed since it was asked for.
 pub(super) fn draw(text: &str) {
-    let line = shorten(&printable(text), columns());
+    let line = shorten(&printable(text), stderr_columns());
     write(&format!("\r\x1b[?7l{line}\x1b[K\x1b[?7h"));
     IS_DRAWN.store(true, Ordering::Relaxed);
 }

@@ -30,31 +30,36 @@ pub(super) fn knows_escapes() -> bool {
     std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
-/// The width of the terminal that standard output or standard error is; 80 without one, and if it cannot be learned.
+/// The width of the terminal that standard output is; 80 without one, and if it cannot be learned.
 pub(crate) fn columns() -> usize {
     static ANSWER: OnceLock<usize> = OnceLock::new();
-    *ANSWER.get_or_init(|| {
-        let given = std::env::var("COLUMNS").ok();
-        let given = given.and_then(|columns| columns.parse().ok());
-        let columns = given.or_else(|| columns_of(&io::stdout()));
-        let columns = columns.or_else(|| columns_of(&io::stderr()));
-        columns.filter(|columns| *columns > 0).unwrap_or(80)
-    })
+    *ANSWER.get_or_init(|| columns_of(&io::stdout()).unwrap_or(80))
 }
 
-/// Asks stty: the standard library has no call for it, and shells do not export COLUMNS.
+/// The same of standard error.
+pub(super) fn stderr_columns() -> usize {
+    static ANSWER: OnceLock<usize> = OnceLock::new();
+    *ANSWER.get_or_init(|| columns_of(&io::stderr()).unwrap_or(80))
+}
+
+/// What COLUMNS says, else what stty says: the standard library has no call for it, and shells do not export COLUMNS. stty
+/// is the system's, and gets none of our variables, of which one may be the token.
 fn columns_of(terminal: &(impl IsTerminal + AsFd)) -> Option<usize> {
-    if !terminal.is_terminal() {
-        return None;
-    }
-    let stty = Command::new("stty")
-        .arg("size")
-        .stdin(terminal.as_fd().try_clone_to_owned().ok()?)
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let size = String::from_utf8(stty.stdout).ok()?;
-    size.split_whitespace().nth(1)?.parse().ok()
+    let given = std::env::var("COLUMNS").ok();
+    let given = given.and_then(|columns| columns.parse().ok());
+    let ask = || {
+        let stty = Command::new("stty")
+            .arg("size")
+            .env_clear()
+            .stdin(terminal.as_fd().try_clone_to_owned().ok()?)
+            .stderr(Stdio::null())
+            .output()
+            .ok()?;
+        let size = String::from_utf8(stty.stdout).ok()?;
+        size.split_whitespace().nth(1)?.parse().ok()
+    };
+    let columns = given.or_else(|| terminal.is_terminal().then(ask).flatten());
+    columns.filter(|columns| *columns > 0)
 }
 
 /// `line`, shortened to the width of the terminal if standard output is one.

@@ -178,7 +178,12 @@ fn help_fits_the_terminal() {
     // What the user says is right.
     let run = test().arg("--help").tty_of(60).env("COLUMNS", "80");
     run.run().stdout(&long).code(0);
-    // A file has one width, wherever it was written.
+    // It is the system's stty that is asked.
+    let run = test().arg("--help").tty_of(80);
+    let bin = run.dir();
+    let run = run.file_mode("stty", "#!/bin/sh\necho 24 60\n", 0o755);
+    run.env("PATH", bin.path()).run().stdout(&long).code(0);
+    // A file has one width.
     test().arg("--help").run().stdout(&long).code(0);
 }
 
