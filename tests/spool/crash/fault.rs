@@ -1,7 +1,8 @@
 //! Proof 3: every call to the file system fails once.
 use super::kill::{CASES, Case, refs};
-use super::{Oracle, Place, calls, fresh, full, size};
+use super::{Oracle, Place, body, calls, fresh, full, size};
 use crate::support::need;
+use std::fs;
 
 const ERRORS: &[&str] = &["EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "EMFILE"];
 
@@ -60,6 +61,15 @@ fn proof_3_every_file_system_call_fails_once() {
                     call.name != "fsync" || ended.code != Some(0),
                     "{case:?}: a sync failed, and it said 0: {what}"
                 );
+                // Whoever runs it again then must not send it twice.
+                if case.verb.is_empty() && ended.claim.starts_with("nothing was sent") {
+                    let sent = oracle.answers(&body(number));
+                    assert!(sent.is_empty(), "{case:?}: {what}: {}", ended.claim);
+                    let stored = ["queue", "active", "dead"].map(|name| {
+                        fs::read_dir(place.spool().join(name)).map_or(0, Iterator::count)
+                    });
+                    assert_eq!(stored, [0; 3], "{case:?}: {what}: {}", ended.claim);
+                }
                 let code = Case::code(ended.code, &ended.stderr);
                 case.judge(&place, &oracle, number, code, &what);
                 runs += 1;

@@ -335,7 +335,10 @@ fn content(text: &str) -> Option<&str> {
 struct Ended {
     /// None after a signal.
     code: Option<i32>,
+    /// Without its last line.
     stderr: String,
+    /// What that claims.
+    claim: String,
 }
 
 impl Ended {
@@ -346,10 +349,11 @@ impl Ended {
             "it died of signal {signal:?}"
         );
         let mut stderr = output.stderr;
-        last_line::take(&mut stderr);
+        let last = last_line::take(&mut stderr).pop();
         Ended {
             code: output.status.code().filter(|code| *code < 128),
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
+            claim: last.map(|last| last.claim).unwrap_or_default(),
         }
     }
 }
