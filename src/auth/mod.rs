@@ -29,7 +29,7 @@ pub(crate) struct Credentials {
     /// The header with the token comes first.
     headers: Vec<(String, Secret)>,
     token: Option<AccessToken>,
-    /// The API refused the token, and another one could not be had yet.
+    /// The API refused the token, and getting another one failed temporarily.
     is_refused: bool,
 }
 

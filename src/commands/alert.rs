@@ -7,8 +7,8 @@ use crate::output::Report;
 use crate::spool::{Id, Message, Place, Spool, TargetLock};
 use crate::system::time::{self, Clock};
 
-/// Warns when the oldest of the `count` messages that are pending for the target of `lock` has been there for `after`,
-/// unless somebody was warned within a day. Where `unflushed`, nothing flushes them. Whether it warned.
+/// Warns if the oldest of the `count` messages that are pending for the target of `lock` is older than `after`, unless there
+/// was a warning within the last day. `unflushed`: nothing flushes the spool. Returns whether it warned.
 pub(super) fn alert(
     spool: &Spool,
     lock: &mut TargetLock,

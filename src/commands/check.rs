@@ -1,8 +1,8 @@
 //! `authpost check`: everything that can be tested without sending the document or the token.
 //!
-//! A line for each finding, in the order in which a run would come to it, and the exit code that a run would have. It
-//! goes on after a failure as far as the rest can be told without it. What is tested is the run's own code: the
-//! document is read, the token fetched, the connection made and secured, and only then no request follows.
+//! Prints one line for each finding, in the order of a run, and exits with the code that a run would have. After a failure
+//! it continues with what can be tested independently. The code that is tested is that of a run: the document is read, the
+//! token fetched, the connection opened and secured; only the request is not sent.
 
 use std::path::Path;
 
@@ -20,10 +20,10 @@ use crate::system::error::{Error, Kind, Result};
 use crate::system::lock::Lock;
 use crate::system::time::{self, Clock, Deadline, SystemClock};
 
-/// Tests what `plan` says. How a run would end.
+/// Tests what `plan` describes. Returns the exit code that a run would have.
 ///
 /// # Errors
-/// What keeps us from printing the findings.
+/// If the findings cannot be printed.
 pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
     let clock = &SystemClock::start();
     let report = Report::new(&plan.output);
@@ -83,10 +83,10 @@ pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
     Ok(RunEnd::new(exit, Claim::Nothing))
 }
 
-/// The findings so far, printed as they come.
+/// Prints the findings, and remembers the exit code.
 struct Findings<'a> {
     report: Report<'a>,
-    /// How a run would end, once that is known: by what stops it first.
+    /// The exit code of a run, if it would fail: that of the first failure.
     exit: Option<Exit>,
 }
 
@@ -104,7 +104,7 @@ impl Findings<'_> {
         self.report.finding(Mark::Failure, text, remedy)
     }
 
-    /// A step of the run, and what it says when it succeeds.
+    /// Reports a step of the run; `ok` is its text if it succeeds.
     fn of<T>(&mut self, step: Result<T>, ok: impl FnOnce(&T) -> String) -> Result<Option<T>> {
         match step {
             Ok(value) => self.ok(&ok(&value)).map(|()| Some(value)),
@@ -112,7 +112,7 @@ impl Findings<'_> {
         }
     }
 
-    /// All the lines that a run would send, and the first of those that cannot be sent.
+    /// Reads all lines that a run would send, and reports the first ones that cannot be sent.
     fn lines(&mut self, plan: &Plan, lines: &Lines) -> Result<()> {
         const MAX_SHOWN: u64 = 10;
         let (mut good, mut bad) = (0, 0);
@@ -154,7 +154,7 @@ impl Findings<'_> {
         self.failure(&error.to_string(), error.remedy(), error.kind().into())
     }
 
-    /// The token and the other secret files. Whether the token is over.
+    /// Tests the token and the other files with secrets. Returns whether the token has expired.
     fn token(&mut self, plan: &Plan, deadline: Deadline, clock: &dyn Clock) -> Result<bool> {
         let target = &plan.target;
         let source = &target.auth.source;
@@ -175,7 +175,7 @@ impl Findings<'_> {
         if let Some(text) = credentials.as_mut().and_then(Credentials::note) {
             self.report.finding(Mark::Warning, &text, None)?;
         }
-        // What keeps them from being read was told above.
+        // Errors were reported above.
         let secret_files = auth::secret_files(target, deadline).unwrap_or_default();
         for path in secret_files {
             if let Some(mode) = auth::exposed_mode(&path) {
@@ -204,7 +204,7 @@ impl Findings<'_> {
         Ok(true)
     }
 
-    /// Everything between us and the API.
+    /// Tests the connection to the API.
     fn connection(&mut self, plan: &Plan, deadline: Deadline) -> Result<()> {
         let (url, connection) = (&plan.target.url, &plan.target.connection);
         let client = match Client::new(connection, url) {

@@ -1,8 +1,9 @@
-//! `authpost flush`: delivers what is pending in a spool and due.
+//! `authpost flush`: delivers the messages of a spool that are pending and due.
 //!
-//! One target after the other, each in its order: those that failed the last time come last, and an API that cannot be
-//! reached is tried once. What goes wrong with the token, a certificate or this machine never dead-letters a message. A
-//! disk that cannot be written is told for every target: no message is sent that could not be marked before.
+//! Targets are processed one after the other, and each one's messages in order. Targets that failed the last time come
+//! last, and an API that cannot be reached gets one attempt. A problem with the token, a certificate or this machine never
+//! dead-letters a message. A disk that cannot be written is an error for every target, because no message is sent without
+//! being marked first.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -23,16 +24,15 @@ use crate::system::claim::Claim;
 use crate::system::error::{Error, Result};
 use crate::system::time::{self, Clock, SystemClock};
 
-/// Delivers what `flush` says. How the run is to end: well, when nothing that is due is left pending, else by the most
-/// severe reason.
+/// Delivers what `flush` describes. Returns the exit code: success if nothing that is due is left, else the most severe one.
 ///
 /// # Errors
-/// When the spool cannot be used.
+/// If the spool cannot be used.
 pub(crate) fn run(flush: &Flush) -> Result<RunEnd> {
     deliver(flush, None).map_err(|error| error.after(Claim::Flushed))
 }
 
-/// Delivers what is pending for these targets, of messages that were `chosen`.
+/// Delivers what is pending for these targets, for `retry --now`.
 ///
 /// # Errors
 /// As for [`run`].
@@ -67,7 +67,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
     let report = Report::new(&flush.output);
     report.watch();
     let _lock = begin(&flush.run, clock, report)?;
-    // A crontab has both lines from the start: a directory that was made for the spool may still be empty.
+    // A crontab may run flush before the first send: the directory may still be empty.
     if Spool::is_prepared(&flush.dir)? {
         report.unless_quiet(&Counts::default().summary(&flush.dir));
         return Ok(Exit::Ok.into());
@@ -91,7 +91,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
             report,
             limit: flush.timeout,
             clock,
-            told: HashSet::new(),
+            reported: HashSet::new(),
             exit: Exit::Ok,
             counts: Counts::default(),
             unknown: Vec::new(),
@@ -135,14 +135,14 @@ impl Counts {
             (self.early, "not due yet"),
             (self.dead, "dead-lettered"),
         ];
-        let told: Vec<_> = counts
+        let shown: Vec<_> = counts
             .iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
-        match told.is_empty() {
+        match shown.is_empty() {
             true => format!("nothing is pending in the spool '{}'", dir.display()),
-            false => format!("the spool '{}': {}", dir.display(), told.join(", ")),
+            false => format!("the spool '{}': {}", dir.display(), shown.join(", ")),
         }
     }
 }
@@ -162,15 +162,14 @@ struct FlushRun<'a> {
 }
 
 impl FlushRun<'_> {
-    /// How long a delivery may take that begins now.
+    /// The time limit of a delivery that begins now.
     fn limit(&self) -> Duration {
         self.flush
             .run
             .limit(self.flush.timeout, self.clock.elapsed())
     }
 
-    /// All targets with messages: first those that did not fail the last time, and the one with the oldest message
-    /// first.
+    /// All targets with messages: first those that did not fail the last time, sorted by their oldest message.
     fn targets(&mut self) -> Result<Vec<PendingTarget>> {
         let mut found: HashMap<Tag, Vec<OsString>> = HashMap::new();
         for place in [Place::Active, Place::Queue] {
@@ -200,7 +199,7 @@ impl FlushRun<'_> {
         Ok(targets)
     }
 
-    /// Delivers the messages of a target that is due; `others` are left when it is done.
+    /// Delivers the messages of a target, if it is due; `others` is how many messages the targets after it have.
     fn target(&mut self, target: &PendingTarget, others: usize) -> Result<()> {
         let count = target.names.len();
         if self.cannot_reach(target) {
@@ -233,7 +232,7 @@ impl FlushRun<'_> {
         let end = backlog.deliver(
             None,
             &mut Sending {
-                // One attempt: the next run is the next one.
+                // One attempt: the next run makes the next one.
                 policy: &RetryPolicy {
                     timeout: flush.timeout,
                     max_attempts: Some(1),
@@ -259,7 +258,7 @@ impl FlushRun<'_> {
         Ok(())
     }
 
-    /// Warns where messages have been pending for long.
+    /// Warns if messages have been pending for long.
     fn alert(&mut self, lock: &mut TargetLock, oldest: &OsStr, count: usize) {
         let (spool, report) = (self.spool, self.tally.report);
         let after = self.flush.alert_after;
@@ -274,7 +273,7 @@ impl FlushRun<'_> {
         );
     }
 
-    /// Whether this run has found that it cannot send to where its oldest message goes.
+    /// Whether this run already failed to send to the target of its oldest message.
     fn cannot_reach(&self, target: &PendingTarget) -> bool {
         let read = |name| {
             self.spool
@@ -287,13 +286,13 @@ impl FlushRun<'_> {
     }
 }
 
-/// What is told and counted.
+/// Reports and counts what happens.
 struct Tally<'a> {
     report: Report<'a>,
     /// How long a delivery may take.
     limit: Duration,
-    /// What was said already: that many targets fail for one reason is said once.
-    told: HashSet<String>,
+    /// The failures already reported: a reason that many messages share is reported once.
+    reported: HashSet<String>,
     exit: Exit,
     counts: Counts,
     /// The messages that were dead-lettered or left as they are, because the API may have accepted them.
@@ -414,14 +413,14 @@ impl Tally<'_> {
     fn requeued(&mut self, message: &Message, outcome: &Outcome, wait: u64) {
         self.failed += 1;
         self.exit = self.exit.or_worse(outcome.exit());
-        // That an API is down for a while is nothing to send mail about; a refused token is.
+        // With --quiet, cron should not send mail because an API is down for a while, but should for a refused token.
         if self.report.is_quiet() && outcome.exit() != Exit::NoPerm {
             return;
         }
         self.has_spoken = true;
         let why = format!("to {}: {}", message.target.url, outcome.why());
         let wait = time::in_words(Duration::from_secs(wait));
-        if self.told.insert(why.clone()) {
+        if self.reported.insert(why.clone()) {
             let text = format!(
                 "{} {why}; next attempt in {wait} at the earliest",
                 message.id

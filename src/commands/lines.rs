@@ -1,8 +1,8 @@
-//! A run of many deliveries: every line of a file on its way to one API.
+//! Sending every line of a file to one API.
 //!
-//! Owns the order of things: what stops the run, what it counts, where the lines go that were not accepted, and from
-//! where another run can go on. What always holds: a line is settled (accepted, or told and kept) before the next one
-//! goes out, so that accepted lines, failed lines and the lines from `--skip` on are all the lines, each of them once.
+//! Decides what stops the run, what is counted, where lines go that were not accepted, and where another run continues.
+//! Invariant: a line is settled (accepted, or reported and stored) before the next one is sent. So the accepted lines, the
+//! failed lines and the lines from `--skip` on are all the lines, each of them once.
 
 mod claim;
 mod failed;
@@ -31,17 +31,17 @@ use claim::LinesClaim;
 use failed::Failed;
 use progress::Progress;
 
-/// Sends the lines. How the run is to end.
+/// Sends the lines. Returns the exit code of the run.
 ///
 /// # Errors
-/// What keeps us from beginning.
+/// What prevents the first delivery.
 pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<RunEnd> {
     let mut reader = super::read_lines(lines)?;
     if plan.dry_run {
         return dry_run(plan, lines, reader, clock).map(RunEnd::from);
     }
     if plan.spool.is_some() {
-        // What no message can say is told before anything is sent.
+        // What cannot be written into a message is an error before anything is sent.
         let job = Job::new(plan.target.clone(), plan.key.clone(), Document::empty());
         message(plan, &job, clock)?;
     }
@@ -86,10 +86,10 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Run
     run.end(stopped, &mut reader)
 }
 
-/// Reads all lines, and goes back to the first one when each of them can be sent.
+/// Reads all lines, and goes back to the first one if each of them can be sent.
 ///
 /// # Errors
-/// [`Kind::Data`] when one cannot, after all of these were told; and those of [`NdjsonReader`].
+/// [`Kind::Data`] if a line cannot be sent, after all such lines were reported; and those of [`NdjsonReader`].
 fn all_valid(plan: &Plan, mut reader: NdjsonReader) -> Result<NdjsonReader> {
     if !reader.is_file() {
         let why =
@@ -115,7 +115,7 @@ fn all_valid(plan: &Plan, mut reader: NdjsonReader) -> Result<NdjsonReader> {
     }
 }
 
-/// The first request that would go out.
+/// Prints the first request that would be sent.
 fn dry_run(
     plan: &Plan,
     lines: &Lines,
@@ -141,10 +141,10 @@ fn dry_run(
     }
 }
 
-/// Goes to where a run would begin. What its idempotency keys would begin with, if an earlier run has decided that.
+/// Moves `reader` to where a run would begin. Returns the prefix of its idempotency keys, if an earlier run has set it.
 ///
 /// # Errors
-/// What would keep the run of `--resume` from going on.
+/// What would prevent a run with `--resume`.
 pub(super) fn preview(
     plan: &Plan,
     lines: &Lines,
@@ -156,15 +156,15 @@ pub(super) fn preview(
     }
 }
 
-/// Where a run stopped before its end.
+/// Where a run stopped early.
 struct Stop {
-    /// The last line of what it stopped at, where the API may have taken that.
-    maybe_taken: Option<u64>,
-    /// The same, also where sending it again is harmless.
+    /// The last line of the document at which it stopped, if the API may have accepted that and it must not be sent twice.
+    maybe_accepted: Option<u64>,
+    /// The same, also if sending it again is harmless.
     unknown: Option<u64>,
 }
 
-/// The job of delivering a document that carries these lines. Of the user's own key, each gets a part of its own.
+/// The job for a document with these lines. Its idempotency key is the user's, or `prefix`, with the line number.
 fn job(plan: &Plan, prefix: Option<&str>, document: Document, batch: &Batch) -> Job {
     let first = batch.span.start();
     let base = plan.key.as_deref().or(prefix);
@@ -197,9 +197,9 @@ struct LinesRun<'a> {
     interval: Duration,
     failed: Option<Failed>,
     spool: Option<&'a Spool>,
-    /// What is pending for the same target, and with it the right to send to it; from beginning to end.
+    /// The older messages for the same target, and with them its lock, for the whole run.
     backlog: Option<Backlog<'a>>,
-    /// Why the API is not tried any more, so that what follows goes into the spool at once.
+    /// Why nothing more is sent, so that all following lines are stored in the spool.
     given_up: Option<String>,
     /// Whether lines are pending in the spool.
     queued: bool,
@@ -220,7 +220,7 @@ struct LinesRun<'a> {
 }
 
 impl LinesRun<'_> {
-    /// Delivers one document after the other, until the end or until there is no point in going on.
+    /// Delivers one document after the other, until the end or until the run has to stop.
     fn all(&mut self, reader: &mut NdjsonReader) -> Result<Option<Stop>> {
         let start = (self.clock.elapsed(), reader.offset());
         while let Some(next) = reader.next()? {
@@ -243,28 +243,28 @@ impl LinesRun<'_> {
                     let reserved = self.reserve(&batch);
                     let outcome = reserved.and_then(|()| self.deliver(&job, &batch));
                     let outcome = outcome.inspect_err(|error| {
-                        // That it cannot be printed is less than why it was not sent.
+                        // A failure to print this matters less than why it was not sent.
                         let _ = self.report.not_sent(&batch.span, error);
                         self.tally.add(Fate::Unsent, batch.count());
                         self.claim.before_error(error.claim());
                     });
                     let mut outcome = outcome?;
-                    let kept = self.put_into_spool(&job, &batch, &mut outcome);
+                    let stored = self.store_in_spool(&job, &batch, &mut outcome);
                     self.tally.add(outcome.fate(), batch.count());
                     let idempotent = self.plan.policy.idempotent;
                     self.claim.add(&job, &batch, &outcome, idempotent);
-                    if let Err(error) = kept {
+                    if let Err(error) = stored {
                         self.claim.before_error(error.claim());
                         return Ok(Some(self.not_stored(&job, &batch, &outcome, &error)));
                     }
                     self.exit = self.exit.or_worse(outcome.exit());
-                    let told = self.report.delivery(&job, &batch.span, &outcome);
-                    // Told or not, what was accepted must not be sent again.
+                    let reported = self.report.delivery(&job, &batch.span, &outcome);
+                    // Even if it could not be reported, what was accepted must not be sent again.
                     let settled = self.settle(&job, &batch, &outcome)?;
                     if settled.is_continue() {
                         self.settled_to = reader.offset();
                     }
-                    told?;
+                    reported?;
                     if let ControlFlow::Break(stop) = settled {
                         return Ok(Some(stop));
                     }
@@ -285,8 +285,8 @@ impl LinesRun<'_> {
         Ok(None)
     }
 
-    /// Sends a document. With a spool, what keeps us from that stops nothing; and nothing is sent any more once the API is
-    /// down.
+    /// Sends a document. With a spool, an error of our own does not stop the run, and once the API is down, nothing more is
+    /// sent.
     fn deliver(&mut self, job: &Job, batch: &Batch) -> Result<Outcome> {
         let idempotent = self.plan.policy.idempotent;
         let not_sent = |error| Outcome::not_sent(error, idempotent, acceptance(self.plan));
@@ -301,12 +301,12 @@ impl LinesRun<'_> {
         }
     }
 
-    /// Notes which lines may have been sent from now on.
+    /// Saves for `--resume` which lines may have been sent from now on.
     fn reserve(&mut self, batch: &Batch) -> Result<()> {
         let Some(progress) = &mut self.progress else {
             return Ok(());
         };
-        // A `--skip` of the next run passes over lines that failed before this one: these must be there after a power cut.
+        // The next run skips the lines that failed before this one, so they must be on the disk.
         if let Some(failed) = &mut self.failed {
             failed.sync()?;
         }
@@ -350,12 +350,12 @@ impl LinesRun<'_> {
         self.due = self.due.max(now) + self.interval;
     }
 
-    /// What follows from a delivery: a refusal concerns its lines alone, anything else would befall the next ones too.
+    /// Decides how the run goes on: a refusal concerns only these lines, any other failure would repeat for the next ones.
     fn settle(&mut self, job: &Job, batch: &Batch, outcome: &Outcome) -> Result<ControlFlow<Stop>> {
         match outcome.exit() {
             Exit::Ok => {}
             _ if self.spool.is_some() => {}
-            // A --pick that is not met, or an answer that broke off, makes it no less accepted.
+            // It was accepted, although --pick found nothing or the answer broke off.
             _ if outcome.verdict.fate == Fate::Accepted => {}
             Exit::Protocol => {
                 if let Some(failed) = &mut self.failed {
@@ -370,9 +370,9 @@ impl LinesRun<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// A stop at this parcel.
+    /// A stop at these lines.
     fn stop(&self, batch: &Batch, outcome: &Outcome) -> Stop {
-        // Another run has the same keys only where they are not random.
+        // Another run has the same idempotency keys only if they are not random.
         let keyed = self.plan.key.is_some()
             || self.progress.is_some()
             || self.plan.target.idempotency_header.is_none();
@@ -380,21 +380,21 @@ impl LinesRun<'_> {
         let last = *batch.span.end();
         let maybe = outcome.verdict.may_have_been_accepted();
         Stop {
-            maybe_taken: (maybe && !harmless).then_some(last),
+            maybe_accepted: (maybe && !harmless).then_some(last),
             unknown: maybe.then_some(last),
         }
     }
 
-    /// Brings everything to disk, and says what the run came to.
+    /// Syncs everything to the disk, and reports the totals.
     fn end(mut self, stopped: Result<Option<Stop>>, reader: &mut NdjsonReader) -> Result<RunEnd> {
-        let kept = self.failed.as_mut().map_or(Ok(()), Failed::sync);
-        let stopped = match (stopped, kept) {
+        let synced = self.failed.as_mut().map_or(Ok(()), Failed::sync);
+        let stopped = match (stopped, synced) {
             (Ok(stop), Ok(())) => stop,
             (Err(error), _) | (Ok(_), Err(error)) => {
                 output::error(&error);
                 self.exit = self.exit.or_worse(error.kind().into());
                 Some(Stop {
-                    maybe_taken: None,
+                    maybe_accepted: None,
                     unknown: None,
                 })
             }
@@ -413,9 +413,9 @@ impl LinesRun<'_> {
             self.tally
                 .add_rest(reader.count_rest(Deadline::after(left)));
         }
-        // With --resume, the same command line goes on by itself where nothing has to be decided.
-        let again = stopped.filter(|stop| self.progress.is_none() || stop.maybe_taken.is_some());
-        let again = again.map(|stop| (self.settled, stop.maybe_taken));
+        // With --resume, the same command line continues by itself, unless a person has to decide something.
+        let again = stopped.filter(|stop| self.progress.is_none() || stop.maybe_accepted.is_some());
+        let again = again.map(|stop| (self.settled, stop.maybe_accepted));
         if let Some(spool) = self.spool
             && self.tally.accepted() > 0
         {

@@ -24,7 +24,7 @@ use crate::system::lock::Lock;
 use crate::system::time::{Clock, Deadline, SystemClock};
 use crate::system::watch;
 
-/// The lock, to be held for the rest of the run, and then the random wait.
+/// Takes the lock of `--lock`, which is held for the rest of the run; then waits for `--splay`.
 fn begin(run: &RunLimits, clock: &SystemClock, report: Report) -> Result<Option<Lock>> {
     let lock = run.lock.as_deref().map(Lock::take).transpose()?;
     if !run.splay.is_zero() {
@@ -35,13 +35,13 @@ fn begin(run: &RunLimits, clock: &SystemClock, report: Report) -> Result<Option<
     Ok(lock)
 }
 
-/// Warns of what puts the secrets of `target` at risk: certificates that are not checked, and files that every user of
-/// this machine can read or change. Files open to a group are left to `check`: a group may be meant.
+/// Warns about what puts the secrets of `target` at risk: certificates that are not checked, and files that every user of
+/// this machine can read or change. Only `check` warns about files that a group can access, because that may be intended.
 fn warn(target: &Target, limit: Duration, report: Report) {
     if target.connection.insecure {
         report.insecure();
     }
-    // What keeps them from being read is told when they are.
+    // Errors are reported later, when the files are read.
     let files = auth::secret_files(target, Deadline::after(limit)).unwrap_or_default();
     for path in files {
         if let Some(mode) = auth::exposed_mode(&path).filter(|mode| mode & 0o007 != 0) {
@@ -51,7 +51,7 @@ fn warn(target: &Target, limit: Duration, report: Report) {
     }
 }
 
-/// What is wrong with such a file, and the remedy.
+/// The warning about a file with this mode, and the remedy.
 fn exposed_file(path: &Path, mode: u32) -> (String, String) {
     let path = path.display();
     (
@@ -60,10 +60,10 @@ fn exposed_file(path: &Path, mode: u32) -> (String, String) {
     )
 }
 
-/// Reads the one document that `input` names, and checks it, before anything is connected.
+/// Reads and checks the document that `input` names, before any connection is opened.
 ///
 /// # Errors
-/// As for the kinds of [`Document`].
+/// Those of [`Document`].
 fn read_document(input: &Input) -> Result<Document> {
     match input {
         Input::Nothing => Ok(Document::empty()),
@@ -74,7 +74,7 @@ fn read_document(input: &Input) -> Result<Document> {
     }
 }
 
-/// Opens what `--lines` names.
+/// Opens the file of `--lines`.
 ///
 /// # Errors
 /// As for [`NdjsonReader::open`].

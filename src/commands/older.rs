@@ -1,17 +1,17 @@
-//! What a run that sends tells of the older messages that go out before its own.
+//! What a run with `--spool` reports about the older messages that it sends first.
 
 use crate::delivery::backlog::MessageEvent;
 use crate::output::{self, Report};
 use crate::system::error::Result;
 
-/// Tells of them, and counts those that were delivered.
+/// Reports them, and counts the delivered ones.
 pub(crate) struct Older<'a> {
     report: Report<'a>,
     delivered: usize,
 }
 
 impl Older<'_> {
-    /// Of none yet.
+    /// Nothing has been sent yet.
     pub(crate) fn new(report: Report<'_>) -> Older<'_> {
         Older {
             report,
@@ -19,7 +19,7 @@ impl Older<'_> {
         }
     }
 
-    /// What needs a person is told at once; why a message still is pending is told with what is behind it.
+    /// Reports what needs a person. Why a message is still pending is reported together with the run's own document.
     ///
     /// # Errors
     /// None.
@@ -47,7 +47,7 @@ impl Older<'_> {
         Ok(())
     }
 
-    /// Says how many were delivered.
+    /// Reports how many were delivered.
     pub(crate) fn summary(&self) {
         let documents = match self.delivered {
             0 => return,

@@ -1,7 +1,7 @@
-//! Looking after a spool: `list`, `show`, `retry` and `drop`.
+//! The verbs for the messages of a spool: `list`, `show`, `retry` and `drop`.
 //!
-//! Reading needs no lock, since a message never changes; a lock only tells whether its sender still lives. Whatever
-//! moves or removes one holds it, as a flush does, so the two cannot meet.
+//! Reading needs no lock, because a message never changes; trying its lock only shows whether a run is still sending it.
+//! `retry` and `drop` lock a message before they move or remove it, as `flush` does.
 
 mod metrics;
 mod row;
@@ -22,24 +22,24 @@ use crate::system::error::{Error, Kind, Result};
 use crate::system::time::{self, Clock};
 use row::Row;
 
-/// What is said of a message in `active` that no process holds.
+/// The state of a message in `active` that no process holds.
 const ORPHAN: &str = "may have been accepted (its sender was stopped)";
 
-/// What is said of a message that is in two places.
+/// The state of a message that is in two places.
 const DOUBLE: &str = "may have been accepted (it is in two places)";
 
-/// Of an id that is to be dropped or sent again, so much must be given: an empty variable would mean the only message.
+/// How many characters of an id `retry` and `drop` require: an empty variable must not match the only message.
 const MIN_ID: usize = 4;
 
-/// So much is printed at once.
+/// Output is printed when it is longer than this.
 const PIECE: usize = 64 << 10;
 
-/// Lists the messages in `dir`, the pending ones and then the dead-lettered ones; or counts them, as metrics.
+/// Lists the messages in `dir`, first the pending and then the dead-lettered ones, or counts them, as metrics.
 ///
 /// # Errors
-/// When the spool cannot be read, or standard output not written.
+/// If the spool cannot be read, or standard output not written.
 pub(crate) fn list(dir: &Path, format: ListFormat, clock: &dyn Clock) -> Result<()> {
-    // A directory that was made for the spool may still be empty.
+    // The directory may have been created for a spool, and still be empty.
     if Spool::is_prepared(dir)? {
         if format == ListFormat::Metrics {
             return metrics::print_none(dir);
@@ -71,7 +71,7 @@ pub(crate) fn list(dir: &Path, format: ListFormat, clock: &dyn Clock) -> Result<
             let why_unknown = why_unknown(&spool, place, &name, is_double);
             let row = Row {
                 name: name.to_string_lossy().into_owned(),
-                // Wherever else it is.
+                // Even if it was found in another place.
                 place: why_unknown.map_or(place, |_| Place::Active),
                 bytes,
                 message,
@@ -89,7 +89,7 @@ pub(crate) fn list(dir: &Path, format: ListFormat, clock: &dyn Clock) -> Result<
     page(text.as_bytes())
 }
 
-/// Every message, in the order of the list, and whether it is in two places; such a one is there only once.
+/// Every message, in the order of the list, and whether it is in two places. Each is listed only once.
 fn entries(spool: &Spool) -> Result<Vec<(Place, OsString, bool)>> {
     let mut entries = Vec::new();
     for place in Place::ALL {
@@ -98,7 +98,7 @@ fn entries(spool: &Spool) -> Result<Vec<(Place, OsString, bool)>> {
     }
     let mut names: Vec<&OsString> = entries.iter().map(|(_, name, _)| name).collect();
     names.sort();
-    // A message that is moved meanwhile may also be found twice.
+    // A message that is being moved may also be found twice.
     let mut doubles: HashMap<OsString, bool> = names
         .windows(2)
         .filter(|pair| pair[0] == pair[1] && spool.is_double(pair[0]))
@@ -113,7 +113,7 @@ fn entries(spool: &Spool) -> Result<Vec<(Place, OsString, bool)>> {
     Ok(entries)
 }
 
-/// Why the API may have accepted a message that nobody works on, if it may.
+/// Why the API may have accepted a message that no run works on, if it may.
 fn why_unknown(spool: &Spool, place: Place, name: &OsStr, is_double: bool) -> Option<&'static str> {
     match place {
         _ if is_double => Some(DOUBLE),
@@ -122,7 +122,7 @@ fn why_unknown(spool: &Spool, place: Place, name: &OsStr, is_double: bool) -> Op
     }
 }
 
-/// A length of time in whole seconds.
+/// A duration given in seconds, as text.
 fn in_words(seconds: u64) -> String {
     match seconds {
         0..10 => format!("{seconds} s"),
@@ -130,10 +130,10 @@ fn in_words(seconds: u64) -> String {
     }
 }
 
-/// Shows one message: what is known of it, and then the request that it is.
+/// Shows one message: its state, and then its request.
 ///
 /// # Errors
-/// When there is no such message, or it is damaged.
+/// If there is no such message, or it is damaged.
 pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let spool = Spool::open(&chosen.dir)?;
     let prefix = chosen.ids.iter().flatten().next();
@@ -179,11 +179,11 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     output::dry_run(&message.job(body), false, None)
 }
 
-/// Makes messages due: dead letters go back to the queue, and pending ones are due at once. A message that the API may
-/// have accepted is dead-lettered first, so that it is sent again only on purpose.
+/// Requeues dead-lettered messages, and makes pending ones due at once. A message in `active` that the API may have accepted
+/// is only dead-lettered: it is sent again if the user retries that.
 ///
 /// # Errors
-/// When the spool cannot be used.
+/// If the spool cannot be used.
 pub(crate) fn retry(chosen: &Chosen) -> Result<RunEnd> {
     let tags = RefCell::new(HashSet::new());
     let done = match chosen.now {
@@ -219,7 +219,7 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<RunEnd> {
         }
         spool.clear_state(name)?;
         held.requeue()?;
-        // Where another run holds it, it is being sent to.
+        // If another run holds the lock, it is already sending to the target.
         if let Some(mut lock) = spool.lock_target(&message.id.tag())? {
             lock.reset();
         }
@@ -241,7 +241,7 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<RunEnd> {
 /// Removes messages.
 ///
 /// # Errors
-/// When the spool cannot be used.
+/// If the spool cannot be used.
 pub(crate) fn drop(chosen: &Chosen) -> Result<RunEnd> {
     let end = each(chosen, "dropped", |spool, place, name| {
         match spool.hold(place, name)? {
@@ -256,7 +256,7 @@ pub(crate) fn drop(chosen: &Chosen) -> Result<RunEnd> {
         .map_err(|error| error.after(Claim::Untold))
 }
 
-/// Does it to each of the chosen; that one fails does not keep it from the others.
+/// Calls `act` for each chosen message; an error does not stop it.
 fn each(
     chosen: &Chosen,
     done: &str,
@@ -294,7 +294,7 @@ fn each(
     Ok(exit)
 }
 
-/// The one of `there` of that name, or whose name begins so, with as many characters as `least`.
+/// The message among `there` that `prefix`, of at least `least` characters, identifies.
 fn find(
     spool: &Spool,
     there: &[(Place, OsString, bool)],

@@ -1,4 +1,4 @@
-//! Sending documents: one of them without a spool; the others are those of `spooled.rs` and `lines.rs`.
+//! Sending one document without a spool. `spooled.rs` and `lines.rs` have the other ways.
 
 use super::{begin, lines, read_document, spooled, warn};
 use crate::auth;
@@ -13,10 +13,10 @@ use crate::system::claim::Claim;
 use crate::system::error::Result;
 use crate::system::time::{Clock, Deadline, SystemClock};
 
-/// One document to one API, or many.
+/// Sends what `plan` describes. Returns the exit code of the run.
 ///
 /// # Errors
-/// What keeps us from beginning.
+/// What prevents the first delivery.
 pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
     let report = Report::new(&plan.output);
     report.watch();
@@ -25,7 +25,7 @@ pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
         && !plan.dry_run
         && *error.claim() != Claim::Accepted
     {
-        // That it cannot be printed is less than why it was not sent.
+        // A failure to print this matters less than why nothing was sent.
         let _ = report.not_sent(&plan.target, error);
     }
     ended
@@ -47,7 +47,7 @@ fn all(plan: &Plan, report: Report) -> Result<RunEnd> {
     }
 }
 
-/// What a dry run shows of the secret headers, which are checked as far as they are at hand.
+/// The secret headers as a dry run shows them. They are checked if no request or command is needed for that.
 ///
 /// # Errors
 /// As for [`auth::describe`].
@@ -86,8 +86,8 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
     let outcome = deliver(&job, &mut api, &context, &mut NoJournal, tell)?;
     let claim = outcome.claim("the document", &job, plan.policy.idempotent);
     let exit = report.outcome(&job, &outcome);
-    // The process ends now. The kernel takes all of this back at once; freed piece by piece, it takes a tenth of an https
-    // POST.
+    // The process exits now, and the kernel frees all memory at once. Freeing it piece by piece would take a tenth of the
+    // time of an https POST.
     std::mem::forget((api, outcome, job));
     exit.map(|exit| RunEnd::new(exit, claim))
 }

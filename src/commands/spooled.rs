@@ -1,4 +1,4 @@
-//! Sending one document by way of a spool: it is accepted there first, and sent when all that is older was.
+//! Sending one document with `--spool`: it is stored in the spool first, and sent after all older messages of its target.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -21,10 +21,10 @@ use crate::spool::{Held, Hold, Message, Place, Spool, Tag};
 use crate::system::claim::Claim;
 use crate::system::error::Result;
 
-/// Takes `job` into the spool of `plan`, and then delivers it, after what is older. How the run is to end.
+/// Stores `job` in the spool of `plan`, and delivers it after older messages. Returns the exit code of the run.
 ///
 /// # Errors
-/// What keeps the document from being accepted, or the outcome from being told.
+/// If the document cannot be stored, or the outcome not printed.
 pub(crate) fn send(
     plan: &SpoolPlan,
     job: &Job,
@@ -43,7 +43,7 @@ pub(crate) fn send(
     let spool = Spool::make(&plan.dir, plan.limit)?;
     let tag = Tag::of(&job.target);
     let mut older = Older::new(report);
-    // Where nobody else is sending, the spool is looked through once only.
+    // If no other run is sending, the spool is read only once.
     let early = match spool.lock_target(&tag)? {
         Some(lock) => Some(Backlog::open(&spool, lock, clock, &mut |event| {
             older.event(event)
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
         Ok(end)
     }
 
-    /// It has its turn, and so much time is `left`.
+    /// Delivers it, now that it is the oldest, in the time that is `left`.
     fn deliver(
         &self,
         mut held: Held,
@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
             Err(error) => {
                 output::error(&error);
                 backlog.not_sent(held, self.message, &error)?;
-                // That it cannot be printed is less than where the document is.
+                // A failure to print this matters less than where the document is.
                 let _ = report.spooled_unsent(job, &error);
                 let hint = self.flush_hint(error.kind().into(), Scope::Target);
                 output::info(&format!("{}; {hint}", self.stored_as()));
@@ -191,14 +191,14 @@ impl<'a> Run<'a> {
         self.report_outcome(&outcome)
     }
 
-    /// It stays pending behind so many `older` ones.
+    /// Reports that it stays pending behind this many `older` ones.
     fn queued(&self, older: usize, blocked: Blocked) -> Result<RunEnd> {
         let Blocked { exit, why, hint } = blocked.behind(older);
         let (fate, disposition) = (Fate::Unsent, Disposition::Requeue);
         self.report_outcome(&Outcome::in_spool(fate, disposition, exit, why, hint))
     }
 
-    /// Another run had it before we had our turn.
+    /// Reports what another run did with it while this one waited.
     fn settled_by_another(&self) -> Result<RunEnd> {
         let id = &self.message.id;
         let is_in = |place| fs::symlink_metadata(self.spool.path(place, id)).is_ok();
@@ -211,7 +211,7 @@ impl<'a> Run<'a> {
                 let why = String::new();
                 (Fate::Accepted, Disposition::Delivered, Exit::Ok, why)
             }
-            // What exactly the API answered is not known here.
+            // The exact answer of the API is not known here.
             true => {
                 let error = self.spool.retry_state(OsStr::new(id.as_str())).error;
                 let why = format!("another run could not deliver it: {error}");

@@ -1,4 +1,4 @@
-//! Whether an answer accepts the document: the judgement of a 2xx answer, of a web page, `--expect` and `--accept-status`.
+//! Whether an answer means that the document was accepted: 2xx, web pages, `--expect` and `--accept-status`.
 
 mod web_page;
 
@@ -9,23 +9,23 @@ use crate::http::{Answer, End};
 use crate::json::{self, Pointer};
 use crate::request::{Expect, Show};
 
-/// What an answer has to satisfy beyond its status.
+/// What an accepting answer must satisfy beyond its status.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Acceptance<'a> {
-    /// What it must say.
+    /// What it has to contain.
     pub(crate) expect: &'a [Expect],
     /// Whether it may be a web page.
     pub(crate) any_answer: bool,
-    /// What is to be picked out of it.
+    /// What is printed of it: a value that is to be picked must exist.
     pub(crate) show: &'a Show,
 }
 
-/// Whether `--accept-status` names this one.
+/// Whether `--accept-status` names this status.
 pub(super) fn accepts(acceptance: Acceptance, status: u16) -> bool {
     acceptance.expect.contains(&Expect::Status(status))
 }
 
-/// The title of a web page that is no acceptance.
+/// The title of the answer, if it is a web page that does not count as accepted.
 pub(super) fn title_of_page(answer: &Answer, acceptance: Acceptance) -> Option<String> {
     match acceptance.any_answer {
         true => None,

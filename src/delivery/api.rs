@@ -1,4 +1,4 @@
-//! Where attempts are made: one API, its connection and the credentials for it.
+//! One API: its connection, and the credentials for it.
 
 use crate::auth::Credentials;
 use crate::auth::oauth2::Tell;
@@ -9,17 +9,17 @@ use crate::system::error::Result;
 use crate::system::secret::Secret;
 use crate::system::time::Deadline;
 
-/// Where attempts are made.
+/// What makes attempts. The tests of the delivery loop have one without a network.
 pub(crate) trait Endpoint {
-    /// Fetches the token, unless one that lasts is at hand.
+    /// Gets the token, unless there is one that is still valid for some time.
     fn prepare(&mut self, job: &Job, deadline: Deadline, tell: Tell) -> Result<()>;
-    /// Fetches another token. Whether it differs from the one refused.
+    /// Gets the token again. Returns whether it differs from the refused one.
     fn renew(&mut self, job: &Job, deadline: Deadline, tell: Tell) -> Result<bool>;
     /// Sends the job once.
     fn attempt(&mut self, job: &Job, deadline: Deadline) -> Attempt;
-    /// When the token ends, in seconds since 1970, where that is known.
+    /// When the token expires, in seconds since 1970, if that is known.
     fn expiry(&self) -> Option<u64>;
-    /// What the user should know about the last attempt, or once about the token.
+    /// A message for the user about the last attempt, or about the token; the latter is returned only once.
     fn note(&mut self) -> Option<String>;
 }
 
@@ -29,12 +29,12 @@ pub(crate) struct Api {
     client: Client,
     credentials: Option<Credentials>,
     url_secret: Option<Secret>,
-    /// The last attempt was accepted before the document was written.
+    /// The last attempt was accepted before all of the document was sent.
     answered_early: bool,
 }
 
 impl Api {
-    /// Gets ready to reach `target`; connects to nothing yet.
+    /// The API of `target`. It does not connect yet.
     ///
     /// # Errors
     /// As for [`Client::new`].

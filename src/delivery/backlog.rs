@@ -1,8 +1,8 @@
 //! The pending messages of one target, delivered in the order in which they were accepted.
 //!
-//! It is built on the target's lock, so nobody else sends to the target meanwhile, and what lies in `active` was left by
-//! a run that was stopped. Delivery goes on until a message blocks those behind it: the API is not reached, or cannot
-//! process it now, or somebody has to mend something first. What happens is told by [`MessageEvent`]s; nothing is printed here.
+//! It holds the target's lock, so no other run sends to the target, and a message in `active` was left by a killed run.
+//! Delivery continues until a message blocks those after it: the API is not reached, or cannot process the message now,
+//! or a person has to fix something first. [`MessageEvent`]s report what happens; nothing is printed here.
 
 mod blocked;
 mod event;
@@ -27,10 +27,10 @@ use crate::system::time::{Clock, Deadline};
 pub(crate) use blocked::{Blocked, End};
 pub(crate) use event::{MessageEvent, Observer};
 
-/// The longest time between two looks at the lock of a target.
+/// The longest interval for polling the lock of a target.
 const LONGEST_POLL: Duration = Duration::from_millis(100);
 
-/// Waits for the lock of a target. `None` when another run has it for all of `limit`.
+/// Waits for the lock of a target; `None` if another run holds it for longer than `limit`.
 ///
 /// # Errors
 /// As for [`Spool::lock_target`].
@@ -55,25 +55,25 @@ pub(crate) fn wait_for_target<'a>(
     }
 }
 
-/// How messages are sent.
+/// How the messages of a backlog are sent.
 pub(crate) struct Sending<'a> {
-    /// How often, and when. Whether that is harmless is each message's to say.
+    /// When to retry. Each message says itself whether it is idempotent.
     pub(crate) policy: &'a RetryPolicy,
-    /// How long the next delivery may take.
+    /// The time limit of the next delivery.
     pub(crate) limit: &'a dyn Fn() -> Duration,
-    /// By what.
+    /// The connections of the run.
     pub(crate) connections: &'a mut Connections,
-    /// Who is told.
+    /// The callback for events.
     pub(crate) observer: Observer<'a>,
 }
 
-/// What a message leaves for those behind it.
+/// What a processed message means for those after it.
 enum Next {
-    /// It is gone, and they follow.
+    /// It has left the queue, and they follow.
     Go,
-    /// It is gone, and they would fail like it.
+    /// It has left the queue, but they would fail, too.
     Stop(Blocked),
-    /// It is still there, and they must not overtake it.
+    /// It is still pending, and they must not overtake it.
     Block(Blocked),
 }
 
@@ -82,19 +82,20 @@ pub(crate) struct Backlog<'a> {
     spool: &'a Spool,
     lock: TargetLock<'a>,
     clock: &'a dyn Clock,
-    /// Those that were pending when it was opened, and still are, oldest first.
+    /// The messages that were pending when it was opened, and still are, oldest first.
     pending: VecDeque<OsString>,
-    /// How many others are still there, and are passed over.
+    /// How many other messages are left, and are skipped.
     left_alone: usize,
-    /// Why nothing may be sent: a message that was stopped on its way could not be put in its place.
+    /// Why nothing may be sent: a message that a killed run left in `active` could not be moved.
     blocked: Option<Blocked>,
 }
 
 impl<'a> Backlog<'a> {
-    /// That of the target that `lock` is for. What a run that was stopped left on its way is put in its place first.
+    /// Opens the backlog of the target of `lock`. Messages that a killed run left in `active` are requeued or
+    /// dead-lettered first.
     ///
     /// # Errors
-    /// When the spool cannot be read, and those of the `observer`.
+    /// If the spool cannot be read, and those of the `observer`.
     pub(crate) fn open(
         spool: &'a Spool,
         lock: TargetLock<'a>,
@@ -119,12 +120,12 @@ impl<'a> Backlog<'a> {
         Ok(backlog)
     }
 
-    /// How many messages of the target are still there.
+    /// How many messages of the target are left.
     pub(crate) fn remaining(&self) -> usize {
         self.pending.len() + self.left_alone
     }
 
-    /// How many of the pending ones are older than `id`; all of them where there is none.
+    /// How many pending messages are older than `id`, or how many there are.
     pub(crate) fn older(&self, id: Option<&Id>) -> usize {
         match id {
             Some(id) => self
@@ -134,7 +135,7 @@ impl<'a> Backlog<'a> {
         }
     }
 
-    /// The oldest of the pending ones.
+    /// The oldest pending message.
     pub(crate) fn oldest(&self) -> Option<OsString> {
         self.pending.front().cloned()
     }
@@ -144,15 +145,15 @@ impl<'a> Backlog<'a> {
         &mut self.lock
     }
 
-    /// Ends it. `is_empty` says that nothing is pending, not even what was accepted since: then nothing is remembered of
-    /// the target.
+    /// Releases the target. `is_empty`: nothing is pending, not even a message accepted since; then its lock file is
+    /// removed.
     pub(crate) fn close(self, is_empty: bool) {
         if is_empty {
             self.lock.remove();
         }
     }
 
-    /// Delivers those older than `id`, or all, until one blocks those behind it.
+    /// Delivers the messages older than `id`, or all, until one blocks those after it.
     ///
     /// # Errors
     /// Those of the observer.
@@ -180,7 +181,7 @@ impl<'a> Backlog<'a> {
         Ok(End::Done)
     }
 
-    /// A message found in `active` may have been accepted.
+    /// Recovers a message found in `active`: the API may have accepted it.
     fn recover(&mut self, name: &OsStr, observer: Observer) -> Result<Next> {
         let (held, message, _) = match self.take(Place::Active, name, observer)? {
             Ok(taken) => taken,
@@ -201,7 +202,7 @@ impl<'a> Backlog<'a> {
         }
     }
 
-    /// A message that the API may have accepted, for this reason, and that must not be sent twice.
+    /// Dead-letters a message that the API may have accepted, for this reason, and that must not be sent twice.
     fn dead_letter(
         &mut self,
         held: Held,
@@ -232,8 +233,8 @@ impl<'a> Backlog<'a> {
         )
     }
 
-    /// The message called `name`, held and whole. What is damaged or no message is set aside; what cannot be used now
-    /// is left alone, and told.
+    /// Locks and reads the message called `name`. If it is damaged or not a message, it is set aside; if it cannot be used
+    /// now, it stays, and that is reported.
     fn take(
         &mut self,
         place: Place,
@@ -243,7 +244,7 @@ impl<'a> Backlog<'a> {
         let held = match self.spool.hold(place, name) {
             Ok(Hold::Held(held)) => held,
             Ok(Hold::Gone) => return Ok(Err(Next::Go)),
-            // Somebody looks after it at this moment.
+            // Another run works on it now, for example `retry`.
             Ok(Hold::Busy) => {
                 let blocked = Blocked::because("another run is working on the oldest");
                 return Ok(Err(Next::Block(blocked)));
@@ -263,7 +264,7 @@ impl<'a> Backlog<'a> {
             Error::new(kind, text)
         };
         match why {
-            // It is another version's to deliver, and so not in our order.
+            // Another version has to deliver it, so it does not block ours.
             MessageError::Version(_) => {
                 self.left_alone += 1;
                 observer(MessageEvent::Left(&unusable(Kind::Config)))?;
@@ -383,15 +384,15 @@ impl<'a> Backlog<'a> {
         job.target = auth::with_url(&job.target, Deadline::after(limit))?;
         let observer = &mut *sending.observer;
         let api = sending.connections.api(&job.target, observer)?;
-        // That it could not be told stops nothing.
+        // An error while reporting does not stop the delivery.
         let tell = &mut |event: Event| drop(observer(MessageEvent::Delivering(job, event)));
         deliver(job, api, &context, &mut SpoolJournal(held), tell)
     }
 
-    /// Puts back a message that was not sent because of an error of ours.
+    /// Requeues a message that was not sent because of an error of our own.
     ///
     /// # Errors
-    /// When the spool does not do it.
+    /// If the spool cannot do it.
     pub(crate) fn not_sent(&mut self, held: Held, message: &Message, error: &Error) -> Result<()> {
         let now = self.clock.unix();
         let mut retries = self.spool.retry_state(OsStr::new(message.id.as_str()));
@@ -402,7 +403,7 @@ impl<'a> Backlog<'a> {
     }
 }
 
-/// A message that cannot be moved or read now, but later: what is behind it must not overtake it.
+/// A message cannot be moved or read now: those after it must not overtake it.
 fn leave(error: &Error, observer: Observer) -> Result<Next> {
     observer(MessageEvent::Left(error))?;
     Ok(Next::Block(Blocked::by(error)))
@@ -421,7 +422,7 @@ fn next_to_invalid(
     })
 }
 
-/// Sets aside what is no message, or a damaged one. The error, when that cannot be done; it is told.
+/// Dead-letters a file that is not a message, or a damaged message. Returns the error if that fails; it has been reported.
 ///
 /// # Errors
 /// Those of the `observer`.
@@ -433,7 +434,7 @@ pub(crate) fn set_aside(
     observer: Observer,
 ) -> Result<Option<Error>> {
     let (why, exit) = match (place, why) {
-        // Whoever mends its mode and sends it again must know that.
+        // The user may repair its mode and send it again, and has to know this.
         (Place::Active, MessageError::Exposed) => (format!("{why}; {STOPPED}"), Exit::IoErr),
         _ => (why.to_string(), Exit::DataErr),
     };

@@ -1,4 +1,4 @@
-//! One connection and one token, kept as long as one message after the other can use them.
+//! One connection and one token, shared by consecutive messages that can use the same ones.
 
 use std::rc::Rc;
 
@@ -7,12 +7,12 @@ use super::backlog::{MessageEvent, Observer};
 use crate::request::Target;
 use crate::system::error::{Error, Kind, Result};
 
-/// Whether both go to the same place, as far as the URLs say that are not secret.
+/// Whether both have the same origin, or read their URL from the same file.
 fn is_same_place(a: &Target, b: &Target) -> bool {
     a.url.origin() == b.url.origin() && a.url.file() == b.url.file()
 }
 
-/// Whether one connection and token serve both.
+/// Whether both targets can use the same connection and token.
 fn share(a: &Target, b: &Target) -> bool {
     is_same_place(a, b)
         && a.connection == b.connection
@@ -20,18 +20,18 @@ fn share(a: &Target, b: &Target) -> bool {
         && a.header_files == b.header_files
 }
 
-/// The connection in use, and what is known of others.
+/// The current connection, and the targets that failed in this run.
 #[derive(Default)]
 pub(crate) struct Connections {
     current: Option<(Rc<Target>, Api)>,
     /// Targets that could not be reached in this run.
     unreached: Vec<Rc<Target>>,
-    /// Targets whose token, certificate or the like cannot be used in this run.
+    /// Targets whose token, certificate or the like could not be used in this run.
     unusable: Vec<Rc<Target>>,
 }
 
 impl Connections {
-    /// The API of `target`, with the connection and the token that are there if they serve.
+    /// The API of `target`, with the current connection and token if it can use them.
     ///
     /// # Errors
     /// As for [`Api::new`], and those of the `observer`.
@@ -46,7 +46,7 @@ impl Connections {
         Ok(&mut self.current.insert((target.clone(), api)).1)
     }
 
-    /// The API that is there, if it serves `target`.
+    /// Takes the current API out, if `target` can use it.
     pub(crate) fn take(&mut self, target: &Target) -> Option<Api> {
         let kept = self.current.take();
         // The file may have another URL by now.
@@ -54,22 +54,22 @@ impl Connections {
             .map(|(_, api)| api)
     }
 
-    /// An attempt found nobody at this target's address.
+    /// Records that an attempt did not reach the API.
     pub(crate) fn not_reached(&mut self, target: &Rc<Target>) {
         self.current = None;
         self.unreached.push(target.clone());
     }
 
-    /// An error of ours kept us from an attempt.
+    /// Records that an error of our own prevented an attempt.
     pub(crate) fn failed(&mut self, target: &Rc<Target>, error: &Error) {
         self.current = None;
-        // The disk may take the next message.
+        // After an error of the disk, the next message may succeed.
         if error.kind() != Kind::Output {
             self.unusable.push(target.clone());
         }
     }
 
-    /// Whether this run has found that it cannot send to `target`.
+    /// Whether this run already failed to send to `target`.
     pub(crate) fn cannot_reach(&self, target: &Target) -> bool {
         self.unreached
             .iter()

@@ -1,4 +1,4 @@
-//! The exit codes: sysexits(3), with what each means here and what a person would do next.
+//! The exit codes: sysexits(3), with what each means here and what to do next.
 
 use crate::system::claim::Claim;
 use crate::system::error::{Error, Kind};
@@ -28,7 +28,7 @@ pub(crate) enum Exit {
 /// One row of the table of exit codes.
 #[derive(Debug)]
 pub(crate) struct ExitRow {
-    /// Which.
+    /// The exit code.
     pub(crate) exit: Exit,
     /// The process's exit status.
     pub(crate) code: u8,
@@ -36,11 +36,11 @@ pub(crate) struct ExitRow {
     pub(crate) name: &'static str,
     /// What happened.
     pub(crate) meaning: &'static str,
-    /// What a person would do next.
+    /// What to do next.
     pub(crate) advice: &'static str,
 }
 
-/// Every exit code, by number. Help, manual page and README are rendered from or held to it.
+/// Every exit code, by number. Help and manual page are rendered from it; a test compares the README with it.
 pub(crate) const EXITS: &[ExitRow] = &[
     ExitRow {
         exit: Exit::Ok,
@@ -232,8 +232,8 @@ impl Exit {
             .map_or(70, |row| row.code)
     }
 
-    /// The more severe of two, for a run of many deliveries: what keeps all documents from going out outranks what is
-    /// wrong with one of them, and what a person must mend outranks what may pass.
+    /// The more severe of two, for a run of many deliveries: what prevents all deliveries outranks a problem of one
+    /// document, and what a person has to fix outranks what is temporary.
     pub(crate) fn or_worse(self, other: Exit) -> Exit {
         const RANKS: [Exit; 12] = [
             Exit::Ok,

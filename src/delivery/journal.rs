@@ -1,7 +1,7 @@
 //! The spool's part in a delivery.
 //!
-//! A message is marked on the disk while a request with it is under way, and goes where the verdict's [`Disposition`]
-//! says when the delivery is over. What an outcome means was judged before; where files lie is the spool's to know.
+//! A message is marked on the disk while a request with it is in progress. When the delivery is over, it goes where the
+//! verdict's [`Disposition`] says. This module judges nothing, and does not know the spool's files.
 
 use std::ffi::OsStr;
 
@@ -13,7 +13,7 @@ use crate::spool::{Held, Message, Place, Spool, TargetLock};
 use crate::system::error::{Error, Result};
 use crate::system::time::Clock;
 
-/// Marks a message while a request with it is under way.
+/// Marks a message while a request with it is in progress.
 pub(crate) struct SpoolJournal<'a, 'b>(pub &'a mut Held<'b>);
 
 impl Journal for SpoolJournal<'_, '_> {
@@ -21,7 +21,7 @@ impl Journal for SpoolJournal<'_, '_> {
         self.0.mark_active()
     }
 
-    /// What surely was not processed is unmarked, so that it is safe through the wait for the next attempt.
+    /// Unmarks the message if it was certainly not processed: then a kill during the wait for the next attempt is safe.
     fn after(&mut self, verdict: &Verdict) {
         if let Retry::Safe | Retry::WithNewToken = verdict.retry
             && !verdict.may_have_been_accepted()
@@ -31,10 +31,10 @@ impl Journal for SpoolJournal<'_, '_> {
     }
 }
 
-/// Puts a message where its delivery leaves it, and notes when its target is due.
+/// Moves a message to where its disposition says, and saves when its target is due.
 ///
 /// # Errors
-/// When the spool does not do it; the error begins with the document's outcome.
+/// If the spool cannot do it; the error begins with the document's outcome.
 pub(crate) fn dispose(
     spool: &Spool,
     lock: &mut TargetLock,
@@ -60,7 +60,7 @@ pub(crate) fn dispose(
     put.map_err(|error| spool_error_context(&outcome.verdict, error))
 }
 
-/// Notes when the target of a message is due.
+/// Saves when the target of a message is due.
 pub(crate) fn update_backoff(lock: &mut TargetLock, outcome: &Outcome, clock: &dyn Clock) {
     match outcome.verdict.blocks_target() {
         true => lock.failed(clock.unix(), outcome.retry_after(clock)),
@@ -68,11 +68,11 @@ pub(crate) fn update_backoff(lock: &mut TargetLock, outcome: &Outcome, clock: &d
     }
 }
 
-/// Takes a message into the spool after the delivery of its document, unless the API accepted that. Whether the API was
-/// tried at all, `is_attempted` says.
+/// Accepts a message into the spool after the delivery of its document, unless the API accepted it. `is_attempted` says
+/// whether it was sent at all.
 ///
 /// # Errors
-/// When the spool does not take it in.
+/// If the spool cannot do it.
 pub(crate) fn accept_after_delivery(
     spool: &Spool,
     message: &mut Message,
@@ -81,7 +81,7 @@ pub(crate) fn accept_after_delivery(
     is_attempted: bool,
     clock: &dyn Clock,
 ) -> Result<()> {
-    // It goes where it belongs in one step: a dead letter must not be found pending, whenever this run is stopped.
+    // In one step, so that a dead letter is never found pending, even if this run is killed.
     let place = match outcome.verdict.disposition {
         Disposition::Delivered => return Ok(()),
         Disposition::Requeue => Place::Queue,
@@ -95,7 +95,7 @@ pub(crate) fn accept_after_delivery(
     Ok(())
 }
 
-/// Notes beside a message how its last attempt ended.
+/// Saves the outcome of a message's last attempt.
 fn save_retry_state(spool: &Spool, message: &Message, outcome: &Outcome, clock: &dyn Clock) {
     let mut retries = spool.retry_state(OsStr::new(message.id.as_str()));
     let is_alone = outcome.verdict.scope == Scope::Message;
@@ -108,7 +108,7 @@ fn save_retry_state(spool: &Spool, message: &Message, outcome: &Outcome, clock: 
     spool.save_state(&message.id, &retries);
 }
 
-/// So much of an answer's body is kept, so that a person can read it days later.
+/// How much of an answer's body is stored, for `show`.
 const MAX_BODY: usize = 4 << 10;
 
 fn stored_answer(answer: &Answer) -> String {
@@ -125,7 +125,7 @@ fn stored_answer(answer: &Answer) -> String {
     format!("{version} {status} {reason}\n{body}")
 }
 
-/// The error to report when the spool fails after the API answered: the document's outcome comes first.
+/// The error to report if the spool fails after the API answered: the document's outcome comes first.
 pub(crate) fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
     let (fate, remedy) = match (verdict.fate, verdict.retry) {
         (Fate::Accepted, _) => (
@@ -150,8 +150,7 @@ pub(crate) fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
         .after(error.claim().clone())
 }
 
-/// How a run ends then: as the worse of both says, but that the document may have been accepted, or was refused, is not
-/// hidden.
+/// The exit code then: the more severe of the two, but "may have been accepted" and "refused" come first.
 pub(crate) fn exit_with_spool_error(outcome: &Outcome, error: &Error) -> Exit {
     match outcome.exit_in_spool() {
         exit @ (Exit::IoErr | Exit::Protocol) => exit,

@@ -1,8 +1,7 @@
 //! The one judgement on an attempt.
 //!
-//! [`judge`] is pure: it maps an [`Attempt`], in view of what came before it, to a [`Verdict`]. The verdict says what
-//! the API did as far as anybody can know, whether another attempt is safe, and where a message in a spool goes next.
-//! It is made once; nothing changes it afterwards. Where the outcome is unknown, the document may have been processed.
+//! [`judge`] is a pure function of an [`Attempt`] and of what is known from earlier ones. Its [`Verdict`] says what the API
+//! did, as far as that is known, whether another attempt is safe, and where a message in a spool goes next.
 
 #[cfg(test)]
 mod tests;
@@ -15,22 +14,22 @@ use crate::request::{Form, Target, TokenSource};
 use crate::system::error::{Error, Kind};
 use crate::system::time;
 
-/// What a verdict takes into account beside the attempt itself.
+/// What a verdict depends on, apart from the attempt itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Circumstances {
-    /// How many attempts came before it. Those of earlier runs count where repeating the document is harmless.
+    /// How many attempts there were before. Those of earlier runs count if the document is idempotent.
     pub(crate) attempts: u64,
     /// One of them may have been accepted.
     pub(crate) outcome_unknown: bool,
     /// Sending the document twice is harmless.
     pub(crate) idempotent: bool,
-    /// What proves who sends the request.
+    /// The kind of credentials that were sent.
     pub(crate) credentials: CredentialKind,
     /// What the API answered to the last token, while no other can be had.
     pub(crate) refused_token: Option<String>,
     /// When the token expired, if it has: `2 h ago (…)`.
     pub(crate) token_expired: Option<String>,
-    /// How many deliveries of the message failed before for a reason that concerned it alone.
+    /// How many deliveries of the message have failed for a reason that concerns it alone.
     pub(crate) failed_alone: u64,
     /// If this attempt fails, the message is given up after this many failed deliveries.
     pub(crate) gives_up_after: Option<u64>,
@@ -38,24 +37,24 @@ pub(super) struct Circumstances {
     pub(crate) is_message: bool,
 }
 
-/// What proves who sends a request, as far as the remedy for a refusal depends on it.
+/// The kinds of credentials, as far as the remedy for a refusal depends on them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CredentialKind {
-    /// Nothing.
+    /// None.
     None,
-    /// What stands in a file of headers.
+    /// Headers from a file.
     HeaderFile,
     /// A token.
     #[default]
     Token,
     /// A token, sent as user and password.
     Basic,
-    /// A token from a token endpoint, which was asked anew before this counts as refused.
+    /// A token from a token endpoint. Before it counts as refused, another one was fetched.
     OAuth2,
 }
 
 impl CredentialKind {
-    /// What `target` asks for.
+    /// The kind that `target` has.
     pub(crate) fn of(target: &Target) -> CredentialKind {
         match (&target.auth.source, &target.auth.form) {
             (TokenSource::None, _) if target.header_files.is_empty() => CredentialKind::None,
@@ -111,7 +110,7 @@ pub(super) fn judge(
     {
         verdict.why = format!("given up after {failures} attempts: {}", verdict.why);
     }
-    // A later attempt tells nothing of an earlier one, unless the API accepted it.
+    // A later attempt settles an earlier one only if the API accepted it.
     verdict.hides_earlier = circumstances.outcome_unknown
         && !is_success(attempt, acceptance)
         && verdict.retry != Retry::IfIdempotent;
@@ -137,7 +136,7 @@ fn scope(attempt: &Attempt) -> Scope {
     }
 }
 
-/// Whether the API says that it processed the document.
+/// Whether the answer says that the document was processed.
 fn is_success(attempt: &Attempt, acceptance: Acceptance) -> bool {
     matches!(attempt, Attempt::Answered(answer)
         if answer.status / 100 == 2 && title_of_page(answer, acceptance).is_none()
@@ -145,7 +144,7 @@ fn is_success(attempt: &Attempt, acceptance: Acceptance) -> bool {
 }
 
 fn disposition(verdict: &Verdict, circumstances: &Circumstances) -> Disposition {
-    // A person can mend a token or a file, and the message is good.
+    // The user can fix a token or a file, and the message itself is good.
     let is_local_problem = verdict.fate == Fate::Unsent || verdict.exit == Exit::NoPerm;
     match is_retryable(verdict, circumstances) {
         _ if verdict.fate == Fate::Accepted => Disposition::Delivered,
@@ -155,7 +154,7 @@ fn disposition(verdict: &Verdict, circumstances: &Circumstances) -> Disposition 
     }
 }
 
-/// Whether another attempt is safe, and may succeed although nobody mends anything.
+/// Whether another attempt is safe, and may succeed without anything being fixed first.
 fn is_retryable(verdict: &Verdict, circumstances: &Circumstances) -> bool {
     match verdict.retry {
         _ if verdict.exit == Exit::NoPerm => false,
@@ -185,7 +184,7 @@ pub(super) fn no_new_token(refusal: &str, error: &Error) -> String {
     format!("{refusal}; a new token could not be had: {error}")
 }
 
-/// Whether the API asks for fewer requests. Some answer 403 and not 429 then.
+/// Whether the answer is a rate limit. Some APIs answer 403 instead of 429.
 pub(crate) fn is_rate_limit(answer: &Answer) -> bool {
     match answer.status {
         429 => true,

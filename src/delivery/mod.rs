@@ -1,8 +1,7 @@
 //! One job to its outcome: when to retry, and when to stop.
 //!
-//! The loop draws everything from one time limit: fetching the token, every attempt and every wait. It is told the time
-//! and given its chance by a [`Clock`], so its tests wait for nothing. What an attempt means is judged in `judge.rs`;
-//! a spool takes part through a [`Journal`].
+//! One time limit covers everything: getting the token, every attempt and every wait. Time and randomness come from a
+//! [`Clock`], so the tests do not wait. `judge.rs` says what an attempt means; a spool takes part through a [`Journal`].
 
 pub(crate) mod acceptance;
 pub(crate) mod api;
@@ -31,33 +30,33 @@ use exit::Exit;
 use judge::{Circumstances, CredentialKind, is_rate_limit, judge, no_new_token};
 use verdict::{Disposition, Fate, Retry, Scope, Verdict};
 
-/// What a delivery came to.
+/// The result of a delivery.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// The judgement on the last attempt.
     pub(crate) verdict: Verdict,
-    /// Why no attempt follows, where the verdict does not say it.
+    /// Why no attempt follows, if the verdict does not say it.
     ending: Option<Ending>,
     /// The last answer, if the last attempt had one.
     pub(crate) answer: Option<Answer>,
     /// How many attempts were made.
     pub(crate) attempts: u32,
-    /// How long it all took.
+    /// The duration of the delivery.
     pub(crate) took: Duration,
-    /// What stopped nothing, but should be mended.
+    /// A problem that did not stop the delivery, but should be fixed.
     pub(crate) note: Option<String>,
-    /// What a spool has to do with it.
+    /// Whether the document is in a spool.
     pub(crate) spool: Spooling,
-    /// Whether a request with the document left in any of the attempts.
+    /// Whether an attempt sent a request with the document.
     is_sent: bool,
 }
 
-/// What a spool has to do with a delivery.
+/// Whether a document is in a spool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spooling {
-    /// Nothing.
+    /// It is not.
     None,
-    /// This run took the document in, and put it where its disposition says.
+    /// This run accepted it into the spool; it is now where its disposition says.
     Accepted,
     /// It was a pending message before.
     Flushed,
@@ -68,12 +67,12 @@ pub(crate) enum Spooling {
 enum Ending {
     /// There are no attempts or no time left.
     Exhausted(String),
-    /// The API wants another token, and there is none.
+    /// The API requires another token, and there is none.
     NoNewToken(Error),
 }
 
 impl Outcome {
-    /// Of a document that was not sent, because of this error.
+    /// The outcome for a document that was not sent, because of this error.
     pub(crate) fn not_sent(error: Error, idempotent: bool, acceptance: Acceptance) -> Outcome {
         let circumstances = Circumstances {
             idempotent,
@@ -93,7 +92,7 @@ impl Outcome {
         }
     }
 
-    /// Of a document that is in a spool, and that this run did not send.
+    /// The outcome for a document that is in a spool, and that this run did not send.
     pub(crate) fn in_spool(
         fate: Fate,
         disposition: Disposition,
@@ -121,10 +120,10 @@ impl Outcome {
         }
     }
 
-    /// How a run with this delivery alone ends.
+    /// The exit code of a run with this one delivery.
     pub(crate) fn exit(&self) -> Exit {
         match (self.spool, self.verdict.disposition) {
-            // All is well, unless somebody has to mend something first.
+            // This is success, unless a person has to fix something first.
             (Spooling::Accepted, Disposition::Requeue)
                 if !matches!(
                     self.verdict.exit,
@@ -138,8 +137,8 @@ impl Outcome {
         }
     }
 
-    /// How a run ends for the sake of a message: that the API keeps failing is not all there is to say of a
-    /// dead-lettered one that it may have accepted.
+    /// The exit code for a message: if it is dead-lettered and may have been accepted, that matters more than why the
+    /// API failed.
     fn exit_in_spool(&self) -> Exit {
         match self.verdict.disposition {
             Disposition::DeadLetter if self.verdict.may_have_been_accepted() => Exit::IoErr,
@@ -147,7 +146,7 @@ impl Outcome {
         }
     }
 
-    /// What the run's last line says of `what`, the document of `job`, which may be sent twice where `idempotent`.
+    /// What the last line of a failing run says about `what`, the document of `job`.
     pub(crate) fn claim(&self, what: &str, job: &Job, idempotent: bool) -> Claim {
         // Many web applications process a form and redirect then. A conflict may be one with the same document, sent before.
         let is_unproven = |answer: &Answer| matches!(answer.status, 200..=399 | 409);
@@ -165,7 +164,7 @@ impl Outcome {
         }
     }
 
-    /// What went wrong; empty when nothing did.
+    /// What went wrong; empty if nothing did.
     pub(crate) fn why(&self) -> String {
         let why = &self.verdict.why;
         let mut why = match &self.ending {
@@ -179,7 +178,7 @@ impl Outcome {
         why
     }
 
-    /// The remedy, where there is one.
+    /// The remedy, if there is one.
     pub(crate) fn hint(&self) -> Option<&str> {
         match &self.ending {
             Some(Ending::NoNewToken(error)) if !self.verdict.hides_earlier => error.remedy(),
@@ -188,7 +187,7 @@ impl Outcome {
         .or(self.verdict.hint.as_deref())
     }
 
-    /// How long the API asks to wait.
+    /// How long the API asked to wait.
     pub(crate) fn retry_after(&self, clock: &dyn Clock) -> Option<Duration> {
         self.answer
             .as_ref()
@@ -200,13 +199,13 @@ fn requested_wait(answer: &Answer, clock: &dyn Clock) -> Option<Duration> {
     time::retry_after(answer.retry_after()?, clock.unix())
 }
 
-/// What a delivery goes by.
+/// The settings of a delivery.
 pub(crate) struct Context<'a> {
     /// How many attempts, and when.
     pub(crate) policy: &'a RetryPolicy,
-    /// How long it may take, everything included.
+    /// The time limit, which includes everything.
     pub(crate) limit: Duration,
-    /// What an answer has to satisfy.
+    /// What an accepting answer must satisfy.
     pub(crate) acceptance: Acceptance<'a>,
     /// The time.
     pub(crate) clock: &'a dyn Clock,
@@ -220,18 +219,18 @@ pub(crate) struct Context<'a> {
     pub(crate) is_message: bool,
 }
 
-/// Who keeps a record of attempts, so that a run that is killed leaves a trace of what it had under way.
+/// Records attempts, so that the next run knows what a killed run was sending.
 pub(crate) trait Journal {
-    /// A request is about to go out.
+    /// A request is about to be sent.
     ///
     /// # Errors
-    /// It must not.
+    /// The request must not be sent.
     fn before_send(&mut self) -> Result<()>;
-    /// It came to this.
+    /// It had this verdict.
     fn after(&mut self, verdict: &Verdict);
 }
 
-/// Keeps no record: a run without a spool.
+/// Records nothing: for a run without a spool.
 pub(crate) struct NoJournal;
 
 impl Journal for NoJournal {
@@ -242,21 +241,21 @@ impl Journal for NoJournal {
     fn after(&mut self, _: &Verdict) {}
 }
 
-/// What is told of a delivery while it goes on.
+/// What is reported during a delivery.
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     /// The request is about to be sent for the first time.
     Request,
-    /// An attempt that another one follows, in one line.
+    /// An attempt that is followed by another one, as a line of text.
     Attempt(&'a str),
     /// A request for a token.
     TokenExchange(&'a TokenExchange<'a>),
 }
 
-/// Delivers `job`, and `tell`s of every attempt but the last, and of every request for a token.
+/// Delivers `job`. Calls `tell` for every attempt but the last, and for every request for a token.
 ///
 /// # Errors
-/// What keeps us from making the first attempt, a token that cannot be used above all.
+/// What prevents the first attempt, such as a token that cannot be used.
 pub(crate) fn deliver(
     job: &Job,
     api: &mut dyn Endpoint,
@@ -296,8 +295,8 @@ pub(crate) fn deliver(
         }
         let attempt = match ready.and_then(|()| journal.before_send()) {
             Ok(()) => api.attempt(job, deadline),
-            // The token's own source was not reached: nothing was sent, and a later attempt may reach it. And after an
-            // attempt that may have been accepted, no error of ours is all there is to say.
+            // If the source of the token was not reached, a later attempt may reach it. And after an attempt that may have
+            // been accepted, an error of our own must not hide that.
             Err(error) if error.kind() == Kind::Unreached || circumstances.outcome_unknown => {
                 Attempt::Unsent(error)
             }
@@ -350,7 +349,7 @@ pub(crate) fn deliver(
             (None, true) => u32::MAX,
             (None, false) => MAX_ATTEMPTS,
         };
-        // A request that was refused for its token did nothing, so it is none of those that are counted.
+        // A request that was refused for its token does not count.
         let attempts = attempts.saturating_add(renewed.into());
         let because = match next(&verdict, asked, (number, attempts), policy, left(), clock) {
             NextStep::Wait(wait) => {
@@ -388,8 +387,8 @@ pub(crate) fn deliver(
     unreachable!("the last of all attempts ends the loop")
 }
 
-/// The maximum number of attempts by default where waiting may not help: the API fails with this one, or processes an
-/// earlier request with it.
+/// The default maximum of attempts if waiting may not help: the API fails with this document, or still processes an earlier
+/// request with it.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// An attempt in no more time than this could only hide the outcome of the one before it.
@@ -407,7 +406,7 @@ fn no_time(attempts: u32) -> String {
 enum NextStep {
     /// Retry after this long.
     Wait(Duration),
-    /// It was the last, with a reason that the attempt itself does not tell.
+    /// It was the last one, with a reason that the attempt itself does not give.
     Stop(Option<String>),
 }
 
@@ -438,7 +437,7 @@ fn next(
             time.0, time.1
         )));
     }
-    // Full jitter: anything between nothing and a ceiling that doubles, so that a crowd of runs spreads out.
+    // Full jitter: a random wait between 0 and a maximum that doubles, so that many runs do not retry at the same time.
     let mut ceiling = policy
         .wait
         .saturating_mul(1 << (number - 1).min(20))
@@ -448,7 +447,7 @@ fn next(
     let drawn = ceiling.mul_f64(clock.chance());
     let wait = drawn.max(asked.unwrap_or_default());
     if wait.saturating_add(MIN_ATTEMPT_TIME) >= left {
-        // Where nothing at all is left, a first attempt says so itself.
+        // If no time at all is left, the first attempt says so itself.
         return NextStep::Stop((number > 1 || !left.is_zero()).then(|| no_time(number)));
     }
     NextStep::Wait(wait)

@@ -6,16 +6,16 @@ use std::fmt;
 
 use super::exit::Exit;
 
-/// The outcome for a document, as far as it can be known.
+/// The outcome for a document, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The API took it.
+    /// The API accepted it.
     Accepted,
-    /// The API will not have it.
+    /// The API refused it.
     Refused,
     /// The API answers, but keeps failing.
     Unavailable,
-    /// It never left.
+    /// It was not sent.
     Unsent,
     /// The outcome is unknown.
     Unknown,
@@ -36,34 +36,34 @@ impl fmt::Display for Fate {
     }
 }
 
-/// When trying again is safe.
+/// When a retry is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// Never, or it would not help.
+    /// It is not, or it would not help.
     Never,
     /// The API has not processed it.
     Safe,
-    /// The API may have processed it: only if that is harmless.
+    /// The API may have processed it: a retry is safe only if the document is idempotent.
     IfIdempotent,
-    /// The API has not processed it, and wants another token.
+    /// The API has not processed it, and requires another token.
     WithNewToken,
 }
 
 /// Where a message in a spool goes after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// The API has it: it is removed.
+    /// The API accepted it: it is removed.
     Delivered,
-    /// It was not processed, or repeating it is harmless: it stays pending, and a flush tries again.
+    /// It was not processed, or repeating it is harmless: it stays pending, and a flush sends it again.
     Requeue,
-    /// Another attempt is unsafe or pointless: it is set aside for a person.
+    /// Another attempt is unsafe or pointless: it is set aside, for a person to decide.
     DeadLetter,
 }
 
-/// What a failure says about other documents for the same target.
+/// What a failure means for other documents for the same target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Nothing: it concerns this document alone.
+    /// Nothing: it concerns only this document.
     Message,
     /// They would fail too: the API is not reached, or cannot process anything now, or the token is refused.
     Target,
@@ -74,19 +74,19 @@ pub(crate) enum Scope {
 pub(crate) struct Verdict {
     /// The outcome for the document.
     pub(crate) fate: Fate,
-    /// How the run ends if this attempt is the last.
+    /// The exit code if this attempt is the last.
     pub(crate) exit: Exit,
     /// Whether another attempt is safe.
     pub(crate) retry: Retry,
-    /// What went wrong, for people; empty when nothing did.
+    /// What went wrong, as text; empty if nothing did.
     pub(crate) why: String,
-    /// The remedy, where there is one.
+    /// The remedy, if there is one.
     pub(crate) hint: Option<String>,
-    /// Whether an earlier attempt may have been accepted, of which this one tells nothing.
+    /// Whether an earlier attempt may have been accepted, which this one does not settle.
     pub(crate) hides_earlier: bool,
-    /// What it says about other documents.
+    /// What it means for other documents.
     pub(crate) scope: Scope,
-    /// Where the message goes, if the document is one of a spool's.
+    /// Where the message goes, if the document is in a spool.
     pub(crate) disposition: Disposition,
 }
 
@@ -106,7 +106,7 @@ impl Verdict {
         }
     }
 
-    /// On a document that was not sent by this run, because of the outcome of others or because of another run.
+    /// The verdict on a document that this run did not send, because of the outcome of others or because of another run.
     pub(crate) fn without_attempt(
         fate: Fate,
         disposition: Disposition,
@@ -122,12 +122,12 @@ impl Verdict {
         }
     }
 
-    /// Whether the API may have processed the document without saying so.
+    /// Whether the API may have accepted the document, although it did not say so.
     pub(crate) fn may_have_been_accepted(&self) -> bool {
         self.retry == Retry::IfIdempotent || self.fate == Fate::Unknown
     }
 
-    /// Whether the messages behind this one have to wait: they would fail too, or they would overtake it.
+    /// Whether the messages after this one have to wait: they would fail, too, or they would overtake it.
     pub(crate) fn blocks_target(&self) -> bool {
         self.scope == Scope::Target || self.disposition == Disposition::Requeue
     }

@@ -34,7 +34,7 @@ const VERSION: u64 = 1;
 /// config file can.
 const LONGEST_HEAD: u64 = 4 << 20;
 
-/// The most of a message that is written at once.
+/// How much of a message is written at once.
 const BUFFER: usize = 256 << 10;
 
 /// A message without its body.

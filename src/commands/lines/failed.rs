@@ -1,4 +1,4 @@
-//! The file of `--failed`: the lines that were not accepted, as they were.
+//! The file of `--failed`: the refused lines, unchanged.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -18,12 +18,12 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    /// Opens it, to append to it.
+    /// Opens it for appending.
     ///
     /// # Errors
-    /// [`Kind::Output`] when that cannot be done, and [`Kind::Usage`] when `reader` reads from it.
+    /// [`Kind::Output`] if it cannot be opened, and [`Kind::Usage`] if `reader` reads from it.
     pub(super) fn open(path: &Path, reader: &NdjsonReader) -> Result<Failed> {
-        // It may hold what the API must know and nobody else.
+        // The documents may be confidential.
         let file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -59,7 +59,7 @@ impl Failed {
             .map_err(|why| Failed::error(&self.path, "writing", &why))
     }
 
-    /// Brings it to disk.
+    /// Syncs it to the disk.
     ///
     /// # Errors
     /// [`Kind::Output`].
@@ -68,7 +68,7 @@ impl Failed {
             return Ok(());
         }
         match self.file.sync_all() {
-            // A pipe or a terminal has no disk to be brought to.
+            // A pipe or a terminal cannot be synced.
             Err(why) if why.kind() != io::ErrorKind::InvalidInput => {
                 Err(Failed::error(&self.path, "writing", &why))
             }

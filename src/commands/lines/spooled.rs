@@ -1,4 +1,4 @@
-//! A run over lines that has a spool: what is older goes first, and what the API does not accept is kept.
+//! Lines with `--spool`: older messages are sent first, and what the API does not accept is stored.
 
 use super::{LinesRun, Stop, message};
 use crate::commands::alert::alert;
@@ -17,8 +17,8 @@ use crate::system::error::{Error, Result};
 use crate::system::time::Clock;
 
 impl<'a> LinesRun<'a> {
-    /// Waits until nobody else sends to the target, and delivers what is older than the lines. Where that cannot be done,
-    /// all lines go into the spool, behind it.
+    /// Waits for the lock of the target, and delivers the messages that are older than the lines. If that fails, all lines
+    /// are stored in the spool, after them.
     pub(super) fn take_turn(&mut self, spool: &'a Spool) -> Result<()> {
         let (plan, clock) = (self.plan, self.clock);
         let start = clock.elapsed();
@@ -69,7 +69,7 @@ impl<'a> LinesRun<'a> {
         backlog.close(!self.queued && count == 0);
     }
 
-    /// All lines go behind so many `older` documents.
+    /// Stores all lines in the spool, after this many `older` documents.
     fn queue_all(&mut self, spool: &Spool, older: usize, blocked: Blocked) {
         let Blocked { exit, why, hint } = blocked.behind(older);
         if let Exit::NoPerm | Exit::NoInput | Exit::Config | Exit::CantCreat = exit {
@@ -82,8 +82,8 @@ impl<'a> LinesRun<'a> {
         self.given_up = Some(why);
     }
 
-    /// Puts a document that the API did not accept into the spool, where there is one.
-    pub(super) fn put_into_spool(
+    /// Stores a document that the API did not accept in the spool, if there is one.
+    pub(super) fn store_in_spool(
         &mut self,
         job: &Job,
         batch: &Batch,
@@ -124,8 +124,8 @@ impl<'a> LinesRun<'a> {
         Ok(())
     }
 
-    /// Tells what the API did with a document that the spool did not take in, and stops the run: what else the API does not
-    /// accept would be lost.
+    /// Reports the outcome for a document that could not be stored in the spool, and stops the run: further documents that
+    /// are not accepted would be lost.
     pub(super) fn not_stored(
         &mut self,
         job: &Job,
@@ -133,14 +133,14 @@ impl<'a> LinesRun<'a> {
         outcome: &Outcome,
         error: &Error,
     ) -> Stop {
-        // Why it was not tried was told before.
+        // If it was not sent, the reason was reported before.
         if outcome.attempts > 0
-            && let Err(untold) = self.report.delivery(job, &batch.span, outcome)
+            && let Err(unprinted) = self.report.delivery(job, &batch.span, outcome)
         {
-            output::error(&untold);
+            output::error(&unprinted);
         }
         output::error(error);
-        // That the API may have accepted it comes before the disk.
+        // That the API may have accepted it matters more than the error of the disk.
         self.exit = self
             .exit
             .or_worse(match outcome.verdict.may_have_been_accepted() {

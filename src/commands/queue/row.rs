@@ -16,15 +16,15 @@ pub(super) struct Row {
     pub(super) retries: RetryState,
     /// In how many seconds its target is due.
     pub(super) left: u64,
-    /// Why the API may have accepted it, though nobody is sending it.
+    /// Why the API may have accepted it, although no run is sending it.
     pub(super) why_unknown: Option<&'static str>,
 }
 
 impl Row {
-    /// What is wrong, or went wrong last.
+    /// What is wrong with it, or the last error.
     fn error(&self) -> String {
         match &self.message {
-            Err(flaw) if self.retries.error.is_empty() => flaw.to_string(),
+            Err(why) if self.retries.error.is_empty() => why.to_string(),
             Err(_) => self.retries.error.clone(),
             Ok(_) => self
                 .why_unknown
@@ -32,7 +32,7 @@ impl Row {
         }
     }
 
-    /// What it is called in text and JSON.
+    /// Its state, as text and JSON have it.
     fn state(&self) -> &'static str {
         match self.place {
             Place::Queue => "pending",
@@ -65,7 +65,7 @@ impl Row {
         };
         let failures = self.retries.failures;
         let id = Id::parse(OsStr::new(&self.name));
-        // What is no message has no id to abbreviate.
+        // A file that is not a message has no id to abbreviate.
         let name = id.as_ref().map_or(&*self.name, Id::short);
         output::fit(&output::printable(&format!(
             "  {name:<8}  {age:<6}  {failures:<5}  {next:<7}  {to}{error}"

@@ -1,12 +1,12 @@
-//! Web pages: what a login form, a captive portal or a proxy answers in place of the API, often with status 200.
+//! Web pages: a login form, a captive portal or a proxy answers with one instead of the API, often with status 200.
 
 use crate::http::Answer;
 
-/// How far into a page its title is looked for.
+/// How many bytes of a page are searched for its title.
 const NEAR: usize = 64 << 10;
 
-/// The title of the web page that the answer is, empty where it has none; `None` where it is no web page. JSON is none,
-/// whatever its content type: it never begins with `<`.
+/// If the answer is a web page, its title, which may be empty. JSON is not a web page, whatever its content type: it never
+/// begins with `<`.
 pub(super) fn title(answer: &Answer) -> Option<String> {
     let body = answer
         .body
@@ -33,7 +33,7 @@ fn says_html(answer: &Answer) -> bool {
 
 /// The text of the element `title`, in one line.
 fn title_in(page: &str) -> Option<String> {
-    // Its length does not change, so what is found in it stands there in the page too.
+    // The length does not change, so offsets in it are offsets in the page.
     let lower = page.to_ascii_lowercase();
     let tag = lower.find("<title")?;
     let start = tag + lower[tag..].find('>')? + 1;

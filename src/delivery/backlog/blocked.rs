@@ -7,22 +7,22 @@ use crate::system::error::Error;
 /// How the delivery of a backlog ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// All had their turn.
+    /// All messages were processed.
     Done,
-    /// A message blocks those behind it.
+    /// A message blocks those after it.
     Blocked(Blocked),
-    /// The time limit was reached before all had their turn.
+    /// The time limit was reached first.
     TimedOut,
 }
 
-/// Why the messages behind one have to wait.
+/// Why the messages after one have to wait.
 #[derive(Debug)]
 pub(crate) struct Blocked {
-    /// As an exit code says it.
+    /// The exit code for it.
     pub(crate) exit: Exit,
-    /// As a person reads it.
+    /// The reason, as text.
     pub(crate) why: String,
-    /// The remedy, where there is one.
+    /// The remedy, if there is one.
     pub(crate) hint: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl Blocked {
         }
     }
 
-    /// By what nobody has to mend.
+    /// For a reason that needs no action.
     pub(crate) fn because(why: &str) -> Blocked {
         Blocked {
             exit: Exit::Ok,
@@ -44,7 +44,7 @@ impl Blocked {
         }
     }
 
-    /// As those behind so many `older` documents read it.
+    /// The same, for a document that is queued behind this many `older` ones.
     pub(crate) fn behind(self, older: usize) -> Blocked {
         let why = match older {
             0 => self.why,

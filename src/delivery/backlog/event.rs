@@ -11,55 +11,55 @@ use crate::system::error::{Error, Result};
 
 /// What happened to a message.
 pub(crate) enum MessageEvent<'a> {
-    /// A connection for this target is about to be made.
+    /// A connection to this target is about to be opened.
     Connecting(&'a Target),
-    /// Its delivery goes on.
+    /// An event during the delivery of its job.
     Delivering(&'a Job, Event<'a>),
-    /// The API has it. Its answer may have broken off.
+    /// The API accepted it. The answer may have broken off.
     Delivered(&'a Message, &'a Outcome),
-    /// It stays pending, and its target is due again in so many seconds.
+    /// It stays pending.
     Requeued {
-        /// Which.
+        /// The message.
         message: &'a Message,
-        /// What the delivery came to.
+        /// The outcome of the delivery.
         outcome: &'a Outcome,
-        /// The seconds.
+        /// In how many seconds its target is due again.
         wait: u64,
     },
-    /// It was set aside for a person.
+    /// It was dead-lettered.
     DeadLettered {
-        /// Which.
+        /// The message.
         message: &'a Message,
-        /// Why.
+        /// The reason.
         why: &'a str,
-        /// The remedy, where there is one.
+        /// The remedy, if there is one.
         hint: Option<&'a str>,
-        /// How a run ends for its sake.
+        /// The exit code for it.
         exit: Exit,
     },
     /// It was sent, and then the spool failed.
     NotMoved {
-        /// Which.
+        /// The message.
         message: &'a Message,
-        /// What the delivery came to.
+        /// The outcome of the delivery.
         outcome: &'a Outcome,
-        /// What the spool says.
+        /// The error of the spool.
         error: &'a Error,
     },
-    /// It was sent, with this outcome, which was reported before.
+    /// It was sent, with this outcome, for which another event came before.
     Attempted(&'a Job, &'a Outcome),
-    /// It is no message, or a damaged one, and was set aside.
+    /// A file that is not a message, or a damaged message, was dead-lettered.
     SetAside {
         /// Where it was.
         path: PathBuf,
         /// What is wrong with it.
         why: &'a str,
-        /// How a run ends for its sake.
+        /// The exit code for it.
         exit: Exit,
     },
-    /// It stays where it is, because of this.
+    /// It stays where it is, because of this error.
     Left(&'a Error),
 }
 
-/// Who is told. An error ends the run.
+/// The callback for events. An error ends the run.
 pub(crate) type Observer<'a> = &'a mut dyn FnMut(MessageEvent) -> Result<()>;
