@@ -14,10 +14,21 @@ fn is_same_place(a: &Target, b: &Target) -> bool {
 
 /// Whether both targets can use the same connection and token.
 fn share(a: &Target, b: &Target) -> bool {
+    // All fields are listed, so that a new one cannot be overlooked here.
+    let Target {
+        method: _,
+        url: _,
+        headers: _,
+        is_ndjson: _,
+        header_files,
+        auth,
+        idempotency_header: _,
+        connection,
+    } = a;
     is_same_place(a, b)
-        && a.connection == b.connection
-        && a.auth == b.auth
-        && a.header_files == b.header_files
+        && *connection == b.connection
+        && *auth == b.auth
+        && *header_files == b.header_files
 }
 
 /// The current connection, and the targets that failed in this run.
