@@ -76,7 +76,7 @@ test: build ## run all tests, against the static binary
 bench: build ## measure all figures beside curl, wrk and others, and draw tests/bench/figures.svg
 	@python3 tests/bench/bench.py $(BINARY)
 
-crash-test: build ## prove in full that the spool loses nothing: about 20 minutes, as root
+crash-test: build ## prove in full that the spool loses nothing: about 30 minutes, as root
 	AUTHPOST_CRASH=full AUTHPOST_NO_SKIP=1 AUTHPOST_BIN=$(CURDIR)/$(BINARY) \
 		$(CARGO) test --locked --test tests -- spool::crash:: spool::messages::a_hundred --nocapture
 

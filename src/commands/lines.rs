@@ -404,7 +404,10 @@ impl LinesRun<'_> {
         if let Some(progress) = &mut self.progress
             && let Err(error) = progress.finish(self.settled, self.settled_to, unknown)
         {
-            output::error(&error);
+            // A full disk has stopped the run, and was told.
+            if self.exit != Exit::CantCreat {
+                output::error(&error);
+            }
             self.exit = self.exit.or_worse(error.kind().into());
             resumable = None;
         }

@@ -618,6 +618,23 @@ fn what_makes_no_sense_together_is_refused() {
 }
 
 #[test]
+fn a_disk_without_room_stops_the_run_before_anything_is_sent() {
+    let (server, dir) = (ok(), dir());
+    dir.write("in", "1\n", 0o600);
+    run(&dir, server.url("/"))
+        .shell("trap '' XFSZ; ulimit -f 1; exec \"$@\"")
+        .run()
+        .stderr_like(
+            "authpost: writing the file of --resume 'state': File too large\n\
+             hint: make room on its disk\n\
+             0 accepted, 0 refused, 1 not sent in *\n",
+        )
+        .code(73);
+    run(&dir, server.url("/")).run().code(0);
+    assert_eq!(server.count(), 1);
+}
+
+#[test]
 fn more_lines_are_reserved_at_once_where_the_disk_is_slow() {
     if !need("strace") {
         return;
