@@ -145,24 +145,26 @@ impl CurlLine {
         Ok(())
     }
 
+    /// The secret that becomes the token. A header takes precedence over the options, as with curl.
+    fn take_credentials(&mut self) -> Option<Credentials> {
+        let bearer = || Credentials::Scheme("Bearer".to_owned());
+        let given = self.authorization.take();
+        let given = given.or_else(|| self.has_bearer.then(bearer));
+        let given = given.or_else(|| self.has_user.then_some(Credentials::User));
+        given.or_else(|| {
+            // --auth-header carries a key, which has no spaces.
+            let is_key = |name: &String| {
+                !["cookie", "authorization", "proxy-authorization"]
+                    .contains(&name.to_ascii_lowercase().as_str())
+            };
+            let first = self.secret_headers.iter().position(is_key)?;
+            Some(Credentials::Header(self.secret_headers.remove(first)))
+        })
+    }
+
     /// Says where the secrets are read from, and what to put there; whether the URL is one of them.
     fn add_credentials(&mut self, words: &mut Words, url: &Url) -> bool {
-        let credentials = self
-            .authorization
-            .take()
-            .or_else(|| {
-                self.has_bearer
-                    .then(|| Credentials::Scheme("Bearer".to_owned()))
-            })
-            .or_else(|| self.has_user.then_some(Credentials::User))
-            .or_else(|| {
-                let is_alone = |name: &String| {
-                    !["cookie", "authorization", "proxy-authorization"]
-                        .contains(&name.to_ascii_lowercase().as_str())
-                };
-                let first = self.secret_headers.iter().position(is_alone)?;
-                Some(Credentials::Header(self.secret_headers.remove(first)))
-            });
+        let credentials = self.take_credentials();
         let mut notes = Vec::new();
         let mut to_do = |what: &str, file| {
             notes.push(format!(
