@@ -62,7 +62,7 @@ fn run(command: Command) -> Result<RunEnd> {
         Command::List { dir, format } => queue::list(&dir, format, &SystemClock::start()),
         Command::Show(chosen) => queue::show(&chosen, &SystemClock::start()),
         Command::FromCurl(carried) => output::carried(&carried.line, &carried.notes),
-        Command::Help { verb, all } => page(&help::help(verb, all, output::columns())),
+        Command::Help { topic, all } => page(&help::help(topic, all, output::columns())),
         Command::Man(which) => page(&cli::man::man(which)),
         Command::Completions(shell) => page(&cli::completions::completions(shell)),
         Command::Version => page(&help::version()),

@@ -5,7 +5,7 @@
 //! the shell knows of curl. Where authpost is not found, or the spool is none, nothing is offered.
 
 use super::help::{WIDTH, wrapped};
-use crate::cli::{FLAGS, Flag, Shell, VERBS, Verb, VerbRow};
+use crate::cli::{FLAGS, Flag, HelpSection, Shell, VERBS, Verb, VerbRow};
 
 /// The completions for `shell`.
 pub(crate) fn completions(shell: Shell) -> String {
@@ -72,6 +72,15 @@ fn words(wanted: impl Fn(Verb) -> bool, between: &str) -> String {
 /// The verbs that have a word.
 fn typed() -> String {
     words(|verb| verb != Verb::Send, " ")
+}
+
+/// What 'help' is asked about.
+fn topics() -> String {
+    format!(
+        "{} {}",
+        typed(),
+        HelpSection::ALL.map(HelpSection::word).join(" ")
+    )
 }
 
 fn names(flag: &Flag) -> Vec<String> {
@@ -187,7 +196,7 @@ fn bash() -> String {
     elif ((${{#operands[@]}} == 0)); then
         COMPREPLY=($(compgen -W '{typed} help' -- "$word"))
     elif [[ $verb == help ]]; then
-        COMPREPLY=($(compgen -W '{typed}' -- "$word"))
+        COMPREPLY=($(compgen -W '{topics}' -- "$word"))
     elif [[ $verb == @({of_spool}) ]] && ((${{#operands[@]}} == 1)); then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
@@ -204,6 +213,7 @@ fn bash() -> String {
 complete -o default -F _authpost authpost
 "#,
         typed = typed(),
+        topics = topics(),
         of_spool = words(Verb::takes_spool, "|"),
         of_messages = words(takes_messages, "|"),
     ));
@@ -224,14 +234,14 @@ _authpost() {{
     local -a options operands
     typeset -A opt_args
     case $verb in
-        help) operands=('*:verb:({typed})') ;;
+        help) operands=('*:topic:({topics})') ;;
         ({of_messages})) operands=('2:spool:_directories' '*:message:->message') ;;
         ({of_spool})) operands=('2:spool:_directories') ;;
         *) operands=('*:item:_authpost_behind_at') ;;
     esac
 ",
         all = words(|_| true, "|") + "|help",
-        typed = typed(),
+        topics = topics(),
         of_spool = words(Verb::takes_spool, "|"),
         of_messages = words(takes_messages, "|"),
     );
@@ -322,15 +332,15 @@ complete -c authpost -f
 complete -c authpost -n 'not __fish_seen_subcommand_from {not_sending}' -a '(__authpost_behind_at)'
 complete -c authpost -n '__fish_seen_subcommand_from {of_spool}; and test (count (__authpost_operands)) -eq 1' -a '(__fish_complete_directories)'
 complete -c authpost -n '__fish_seen_subcommand_from {of_messages}; and test (count (__authpost_operands)) -ge 2' -a '(__authpost_messages)'
-complete -c authpost -n '__fish_seen_subcommand_from help' -a '{typed}'
+complete -c authpost -n '__fish_seen_subcommand_from help' -a '{topics}'
 complete -c authpost -n '__fish_seen_subcommand_from from-curl; and test (count (__authpost_operands)) -eq 1' -a curl
 complete -c authpost -n '__fish_seen_subcommand_from from-curl; and test (count (__authpost_operands)) -ge 2' -a '(__fish_complete_subcommand --fcs-skip=2)'
-complete -c authpost -n __fish_use_subcommand -a help -d 'print what a verb takes'
+complete -c authpost -n __fish_use_subcommand -a help -d 'list the options of a topic'
 "#,
         not_sending = words(|verb| !matches!(verb, Verb::Send | Verb::Check), " ") + " help",
         of_spool = words(Verb::takes_spool, " "),
         of_messages = words(takes_messages, " "),
-        typed = typed(),
+        topics = topics(),
     );
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
     for row in VERBS.iter().filter(|row| !row.word.is_empty()) {

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::help::call;
-use super::{Command, Flag, Manual, Shell, VERBS, Verb, shown, suggest, verb_row};
+use super::{
+    Command, Flag, HelpSection, Manual, Shell, Topic, VERBS, Verb, shown, suggest, verb_row,
+};
 use crate::document::{GroupFormat, Item};
 use crate::json::{self, Pointer};
 use crate::output::Color;
@@ -96,7 +98,10 @@ pub(super) struct Draft {
 /// Something to print instead of sending.
 #[derive(Debug)]
 pub(super) enum Page {
-    Help { all: bool },
+    Help {
+        all: bool,
+        section: Option<HelpSection>,
+    },
     Man(Manual),
     Completions(Shell),
     Version,
@@ -140,8 +145,16 @@ fn usage_error(what: impl Into<String>) -> Error {
 }
 
 impl Draft {
-    pub(super) fn brief_help(&mut self) {
-        self.page.get_or_insert(Page::Help { all: false });
+    /// Asks for the help, or for all of it where it has been asked for.
+    pub(super) fn help(&mut self, everything: bool) {
+        let section = None;
+        let page = self.page.get_or_insert(Page::Help {
+            all: everything,
+            section,
+        });
+        if let Page::Help { all, .. } = page {
+            *all |= everything;
+        }
     }
 
     /// Ends the config file. A token source on the command line replaces the file's.
@@ -170,9 +183,15 @@ impl Draft {
             )));
         };
         if self.verb.is_none() {
-            // The verb that it is about may follow.
+            // The topic may follow.
             if text == "help" {
-                self.brief_help();
+                self.help(false);
+                return Ok(());
+            }
+            if let Some(Page::Help { section, .. }) = &mut self.page
+                && let Some(named) = HelpSection::ALL.iter().find(|one| one.word() == text)
+            {
+                *section = Some(*named);
                 return Ok(());
             }
             let verb = VERBS
@@ -195,6 +214,13 @@ impl Draft {
             return Ok(());
         }
         if !text.contains("://") {
+            if matches!(self.page, Some(Page::Help { .. })) {
+                let why = format!(
+                    "reading the arguments: there is no topic '{}'",
+                    shown(&word)
+                );
+                return Err(usage_error(why).hint("'authpost help' names the topics"));
+            }
             return Err(usage_error(format!(
                 "reading the arguments: '{}' is not a URL",
                 shown(&word)
@@ -278,8 +304,11 @@ impl Draft {
 
     pub(super) fn into_command(mut self) -> Result<Command> {
         match self.page.take() {
-            Some(Page::Help { all }) => Ok(Command::Help {
-                verb: self.verb.unwrap_or_default(),
+            Some(Page::Help { all, section }) => Ok(Command::Help {
+                topic: match (self.verb, section) {
+                    (None, Some(section)) => Topic::Section(section),
+                    (verb, _) => Topic::Verb(verb.unwrap_or_default()),
+                },
                 all,
             }),
             Some(Page::Man(page)) => Ok(Command::Man(page)),

@@ -3,7 +3,7 @@
 //! Every statement about an option, a verb or an exit code comes from its row, so it cannot become outdated. The golden
 //! files under `tests/golden` hold the results; `make bless` rewrites them.
 
-use crate::cli::{FLAGS, Flag, HelpSection, VERBS, Verb, VerbRow, usage, verb_row};
+use crate::cli::{FLAGS, Flag, HelpSection, Topic, VERBS, Verb, VerbRow, usage, verb_row};
 use crate::delivery::exit::{EXITS, ExitRow};
 
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -78,16 +78,38 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The summary for `-h`; the full text for `--help`. Of a verb other than sending, only what it takes. For a terminal of
-/// so many columns; what is narrower than 60 or wider than 120 is as hard to read as to lay out.
-pub(crate) fn help(verb: Verb, all: bool, columns: usize) -> String {
+/// The options that most people need, by which `-h` begins to fit a screen.
+const COMMON: &[&str] = &[
+    "data",
+    "method",
+    "token-file",
+    "token-env",
+    "header",
+    "timeout",
+    "idempotent",
+    "spool",
+    "expect",
+    "cacert",
+    "lines",
+    "quiet",
+    "verbose",
+    "pick",
+    "report",
+    "dry-run",
+];
+
+/// The first screen for `-h`; the full text for `--help`. Of a section, or of a verb other than sending, only what belongs
+/// to it. For a terminal of so many columns; what is narrower than 60 or wider than 120 is as hard to read as to lay out.
+pub(crate) fn help(topic: Topic, all: bool, columns: usize) -> String {
     let page = Page {
         text: String::new(),
         width: columns.clamp(60, 120),
     };
-    match verb {
-        Verb::Send => page.whole(all),
-        verb => page.of_verb(verb_row(verb), all),
+    match topic {
+        Topic::Verb(Verb::Send) if all => page.everything(),
+        Topic::Verb(Verb::Send) => page.first_screen(),
+        Topic::Verb(verb) => page.of_verb(verb_row(verb), all),
+        Topic::Section(section) => page.of_section(section, all),
     }
 }
 
@@ -108,7 +130,10 @@ impl Page {
             self.line("");
             self.paragraph(&options, 0);
             self.line("");
-            self.paragraph("'authpost -h' lists the options for sending.", 0);
+            self.paragraph(
+                "'authpost -h' lists the most used options for sending, 'authpost --help' all.",
+                0,
+            );
             return self.text;
         }
         if !row.text.is_empty() {
@@ -119,12 +144,12 @@ impl Page {
             .iter()
             .filter(|flag| flag.group != HelpSection::Itself && flag.verbs.contains(&row.verb))
             .collect();
-        let mut rest = "'authpost -h' lists everything.".to_owned();
+        let mut rest = "'authpost --help' explains everything.".to_owned();
         if !own.is_empty() {
             self.line("");
             if !all {
                 rest = format!(
-                    "'authpost {} --help' explains each option. {rest}",
+                    "'authpost {} --help' explains each option, 'authpost --help' everything.",
                     row.word
                 );
             }
@@ -144,7 +169,51 @@ impl Page {
         self.text
     }
 
-    fn whole(mut self, all: bool) -> String {
+    fn of_section(mut self, section: HelpSection, all: bool) -> String {
+        if section == HelpSection::Body {
+            self.items();
+            self.line("");
+        }
+        self.section(section, all);
+        if !all {
+            self.line("");
+            let more = format!(
+                "'authpost help {} --help' explains each option.",
+                section.word()
+            );
+            self.paragraph(&more, 0);
+        }
+        self.text
+    }
+
+    fn first_screen(mut self) -> String {
+        self.line(&format!("authpost {VERSION}"));
+        self.paragraph(ABOUT, 0);
+        self.line("\nUsage:");
+        let calls = VERBS.iter().map(|row| {
+            let words = ["authpost", row.word, row.operands];
+            let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            (words.join(" "), row.brief.to_owned())
+        });
+        self.table(34, calls);
+        self.line("\nItems build a JSON object:");
+        self.table(COLUMN, owned(ITEMS));
+        self.line("\nOptions used most:");
+        let common = FLAGS.iter().filter(|flag| COMMON.contains(&flag.long));
+        self.table(COLUMN, common.map(|flag| (aligned(flag), brief(flag))));
+        self.line("\nExample:");
+        self.command(EXAMPLES[0].0);
+        self.line("");
+        let sections = HelpSection::ALL.map(HelpSection::word).join(", ");
+        let more = format!(
+            "'authpost help TOPIC' lists the other options: {sections}; or what a verb takes. 'authpost --help' explains \
+             everything, as 'man authpost' does."
+        );
+        self.paragraph(&more, 0);
+        self.text
+    }
+
+    fn everything(mut self) -> String {
         self.line(&format!("authpost {VERSION}"));
         self.paragraph(ABOUT, 0);
         self.paragraph(OUTPUT, 0);
@@ -154,26 +223,13 @@ impl Page {
         self.line("\nExample:");
         self.command(EXAMPLES[0].0);
         self.line("");
-        self.paragraph(ITEMS_ARE, 0);
-        self.table(COLUMN, owned(ITEMS));
-        for group in HelpSection::ALL {
-            self.line(&format!("\n{}:", group.title()));
-            let flags = FLAGS.iter().filter(|flag| flag.group == group);
-            match all {
-                true => flags.for_each(|flag| self.described(flag)),
-                false => self.table(COLUMN, flags.map(|flag| (aligned(flag), brief(flag)))),
-            }
+        self.items();
+        for section in HelpSection::ALL {
+            self.line("");
+            self.section(section, true);
         }
         self.line("\nEnvironment:");
         self.table(COLUMN, owned(ENVIRONMENT));
-        if !all {
-            self.line("");
-            self.paragraph(
-                "'authpost help VERB' prints what a verb takes, 'authpost --help' everything.",
-                0,
-            );
-            return self.text;
-        }
         for row in VERBS.iter().filter(|row| !row.word.is_empty()) {
             self.line(&format!("\n{}:", call(row)));
             for text in [sentence(row.brief), options(row)] {
@@ -193,6 +249,20 @@ impl Page {
             self.command(command);
         }
         self.text
+    }
+
+    fn items(&mut self) {
+        self.paragraph(ITEMS_ARE, 0);
+        self.table(COLUMN, owned(ITEMS));
+    }
+
+    fn section(&mut self, section: HelpSection, all: bool) {
+        self.line(&format!("{}:", section.title()));
+        let flags = FLAGS.iter().filter(|flag| flag.group == section);
+        match all {
+            true => flags.for_each(|flag| self.described(flag)),
+            false => self.table(COLUMN, flags.map(|flag| (aligned(flag), brief(flag)))),
+        }
     }
 
     fn line(&mut self, text: &str) {

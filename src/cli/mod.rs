@@ -55,8 +55,8 @@ pub(crate) enum Command {
     FromCurl(Carried),
     /// Print the help.
     Help {
-        /// What this verb takes; for sending, everything there is.
-        verb: Verb,
+        /// What about.
+        topic: Topic,
         /// The full help, not the summary.
         all: bool,
     },
@@ -66,6 +66,15 @@ pub(crate) enum Command {
     Completions(Shell),
     /// Print the version.
     Version,
+}
+
+/// What a help text is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// What this verb takes; for sending, everything there is.
+    Verb(Verb),
+    /// The options of one section.
+    Section(HelpSection),
 }
 
 /// The manual pages.
@@ -191,6 +200,19 @@ impl HelpSection {
         HelpSection::Itself,
     ];
 
+    /// What `authpost help` calls it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            HelpSection::Body => "document",
+            HelpSection::Token => "token",
+            HelpSection::Delivery => "delivery",
+            HelpSection::Connection => "connection",
+            HelpSection::Lines => "lines",
+            HelpSection::Output => "output",
+            HelpSection::Itself => "other",
+        }
+    }
+
     /// The heading.
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -232,7 +254,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> (Color, Result<Command>) {
 fn from_curl(arguments: &[OsString]) -> Result<Command> {
     match arguments {
         [only] if only == "-h" || only == "--help" => Ok(Command::Help {
-            verb: Verb::FromCurl,
+            topic: Topic::Verb(Verb::FromCurl),
             all: false,
         }),
         _ => curl::carry_over(arguments).map(Command::FromCurl),
@@ -271,7 +293,7 @@ fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
             }
             // The only option whose short name means less than its long name.
             Arg::Short('h') => {
-                draft.brief_help();
+                draft.help(false);
                 continue;
             }
             Arg::Short(letter) => (
@@ -315,7 +337,7 @@ fn unread(why: lexopt::Error) -> Error {
     Error::new(Kind::Usage, what).hint(SEE_HELP)
 }
 
-const SEE_HELP: &str = "'authpost -h' lists the options";
+const SEE_HELP: &str = "'authpost --help' lists all options";
 
 /// The row of `verb`.
 pub(crate) fn verb_row(verb: Verb) -> &'static VerbRow {

@@ -1110,7 +1110,7 @@ pub(super) const FLAGS: &[Flag] = &[
         brief: "-h prints a summary, --help prints everything",
         text: "",
         set: |draft, _| {
-            draft.page.get_or_insert(Page::Help { all: true });
+            draft.help(true);
             Ok(())
         },
     },

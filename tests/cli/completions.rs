@@ -209,7 +209,7 @@ fn fish() {
             "ch",
             "check\ttest the setup; send neither the document nor the token\n",
         ),
-        ("he", "help\tprint what a verb takes\n"),
+        ("he", "help\tlist the options of a topic\n"),
         ("help dr", "drop\n"),
         (
             "x://y --dry",

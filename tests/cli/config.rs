@@ -116,7 +116,7 @@ fn errors_say_that_the_config_file_is_meant() {
     for (config, stderr) in [
         (
             "--nope",
-            "there is no option --nope\nhint: 'authpost -h' lists the options\n",
+            "there is no option --nope\nhint: 'authpost --help' lists all options\n",
         ),
         (
             "--timeout 5s",

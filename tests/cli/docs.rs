@@ -99,7 +99,7 @@ fn help_on_a_verb() {
              \x20 -q, --quiet                    print nothing on success\n\
              \x20     --color auto|always|never  colour the output [default: auto]\n\
              \n\
-             'authpost drop --help' explains each option. 'authpost -h' lists everything.\n",
+             'authpost drop --help' explains each option, 'authpost --help' everything.\n",
         )
         .code(0);
     test()
@@ -111,7 +111,7 @@ fn help_on_a_verb() {
              \n\
              \x20     --color auto|always|never  colour the output [default: auto]\n\
              \n\
-             'authpost show --help' explains each option. 'authpost -h' lists everything.\n",
+             'authpost show --help' explains each option, 'authpost --help' everything.\n",
         )
         .code(0);
 }
@@ -187,22 +187,68 @@ fn help_fits_the_terminal() {
     test().arg("--help").run().stdout(&long).code(0);
 }
 
-/// Only a default may go on a line below; so may the text of an option that leaves no room for it.
+/// Each option stands in one section, and each section, as the summary, fits a screen. Only a default may go on a line
+/// below; so may the text of an option that leaves no room for it.
 #[test]
-fn each_option_is_one_line_of_the_short_help() {
-    let help = fs::read_to_string(golden("help-short.txt")).unwrap();
-    let (_, options) = help.split_once("\nDocument:\n").unwrap();
-    let (options, _) = options.split_once("\nEnvironment:\n").unwrap();
-    let column = options.find("document to send").unwrap();
-    let mut above = "";
-    for line in options.lines() {
-        let below = line.strip_prefix(&" ".repeat(column));
+fn each_section_of_the_help_fits_a_screen() {
+    let long = fs::read_to_string(golden("help-long.txt")).unwrap();
+    let short = fs::read_to_string(golden("help-short.txt")).unwrap();
+    assert!(short.lines().count() <= 60, "{short}");
+    let (_, topics) = short.split_once("other options: ").unwrap();
+    let (topics, _) = topics.split_once(';').unwrap();
+    let mut seen = 0;
+    for topic in topics.split(',').map(str::trim) {
+        let run = test().args(["help", topic]).env("AUTHPOST_CONFIG", "none");
+        let help = run.run().stdout_like("**").code(0).stdout;
+        assert!(help.lines().count() <= 40, "{help}");
+        let (_, options) = help.split_once(":\n").unwrap();
+        let (options, _) = options.split_once("\n\n'authpost help").unwrap();
+        let mut above = "";
+        for line in options.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+            let below = line.strip_prefix(&" ".repeat(33));
+            assert!(
+                topic == "document"
+                    || below.is_none_or(|text| text.starts_with('['))
+                    || above.len() <= 33,
+                "{line}"
+            );
+            above = line;
+        }
+        let run = test().args(["help", topic, "--help"]).run();
+        let all = run.stdout_like("**").code(0).stdout;
+        let described: Vec<_> = all
+            .lines()
+            .filter(|line| line.starts_with("  -"))
+            .map(str::trim)
+            .collect();
+        let listed: Vec<_> = options
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with('-'))
+            .map(|line| line.split("  ").next().unwrap())
+            .collect();
+        assert_eq!(listed, described, "{topic}");
         assert!(
-            below.is_none_or(|text| text.starts_with('[')) || above.len() <= column,
-            "{line}"
+            listed
+                .iter()
+                .all(|name| long.contains(&format!("\n  {name}\n"))),
+            "{topic}"
         );
-        above = line;
+        seen += listed.len();
     }
+    assert_eq!(
+        seen,
+        long.lines().filter(|line| line.starts_with("  -")).count()
+    );
+    test()
+        .args(["help", "nothing"])
+        .run()
+        .stderr(
+            "authpost: reading the arguments: there is no topic 'nothing'\n\
+             hint: 'authpost help' names the topics\n",
+        )
+        .code(64);
 }
 
 const PAGES: [(&str, &str); 2] = [

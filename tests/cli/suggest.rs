@@ -185,7 +185,7 @@ fn misspelt_options_and_verbs() {
     for word in ["--nope", "-Z", "--time"] {
         assert_eq!(
             hint(test().args([word, URL]), 64),
-            "'authpost -h' lists the options"
+            "'authpost --help' lists all options"
         );
     }
     let server = Server::never();

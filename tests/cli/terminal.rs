@@ -188,7 +188,7 @@ fn errors_and_hints_are_coloured() {
         .run()
         .stderr(format!(
             "{failed}reading the arguments: there is no option --zzz\n\
-             \x1b[36mhint:\x1b[0m 'authpost -h' lists the options\n"
+             \x1b[36mhint:\x1b[0m 'authpost --help' lists all options\n"
         ))
         .code(64);
     test()

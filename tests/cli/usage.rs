@@ -11,7 +11,7 @@ fn wrong(args: &[&str], stderr: &str) {
 
 #[test]
 fn options_that_do_not_exist() {
-    let see = "hint: 'authpost -h' lists the options\n";
+    let see = "hint: 'authpost --help' lists all options\n";
     for option in ["--nope", "-Z", "--time"] {
         let stderr = format!("authpost: reading the arguments: there is no option {option}\n{see}");
         wrong(&[option], &stderr);
@@ -43,7 +43,7 @@ fn values_that_are_missing_or_too_many() {
         &["-X"],
         "authpost: reading -X: its value is missing\nhint: -X, --method POST|PUT|PATCH: HTTP method [default: POST]\n",
     );
-    let see = "hint: 'authpost -h' lists the options\n";
+    let see = "hint: 'authpost --help' lists all options\n";
     wrong(
         &["--no-auth=s3cret"],
         &format!("authpost: reading --no-auth: it takes no value\n{see}"),
@@ -244,7 +244,7 @@ fn a_url_must_be_there_and_come_first() {
     let run = test().token("t0ken").run();
     run.stderr(
         "authpost: reading the command line: there is no URL\n\
-         hint: authpost https://api.example.com/data key=value; 'authpost -h' lists the options\n",
+         hint: authpost https://api.example.com/data key=value; 'authpost -h' says more\n",
     )
     .code(64);
     for (word, shown) in [

@@ -131,7 +131,7 @@ _authpost() {
     elif ((${#operands[@]} == 0)); then
         COMPREPLY=($(compgen -W 'check flush list show retry drop from-curl help' -- "$word"))
     elif [[ $verb == help ]]; then
-        COMPREPLY=($(compgen -W 'check flush list show retry drop from-curl' -- "$word"))
+        COMPREPLY=($(compgen -W 'check flush list show retry drop from-curl document token delivery connection lines output other' -- "$word"))
     elif [[ $verb == @(flush|list|show|retry|drop) ]] && ((${#operands[@]} == 1)); then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -d -- "$word")

@@ -17,10 +17,10 @@ complete -c authpost -f
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl help' -a '(__authpost_behind_at)'
 complete -c authpost -n '__fish_seen_subcommand_from flush list show retry drop; and test (count (__authpost_operands)) -eq 1' -a '(__fish_complete_directories)'
 complete -c authpost -n '__fish_seen_subcommand_from show retry drop; and test (count (__authpost_operands)) -ge 2' -a '(__authpost_messages)'
-complete -c authpost -n '__fish_seen_subcommand_from help' -a 'check flush list show retry drop from-curl'
+complete -c authpost -n '__fish_seen_subcommand_from help' -a 'check flush list show retry drop from-curl document token delivery connection lines output other'
 complete -c authpost -n '__fish_seen_subcommand_from from-curl; and test (count (__authpost_operands)) -eq 1' -a curl
 complete -c authpost -n '__fish_seen_subcommand_from from-curl; and test (count (__authpost_operands)) -ge 2' -a '(__fish_complete_subcommand --fcs-skip=2)'
-complete -c authpost -n __fish_use_subcommand -a help -d 'print what a verb takes'
+complete -c authpost -n __fish_use_subcommand -a help -d 'list the options of a topic'
 complete -c authpost -n __fish_use_subcommand -a check -d 'test the setup; send neither the document nor the token'
 complete -c authpost -n __fish_use_subcommand -a flush -d 'send the due messages in DIR, a spool: a queue of documents on disk'
 complete -c authpost -n __fish_use_subcommand -a list -d 'list the messages in a spool: pending, and dead-lettered (set aside for review)'

@@ -92,9 +92,8 @@ impl Draft {
             (Some(_), Some(_)) => Err(two_urls()),
             (Some(url), None) => Ok(UrlSource::Given(url)),
             (None, Some(file)) => Ok(UrlSource::File(file.clone())),
-            (None, None) => Err(usage_error("reading the command line: there is no URL").hint(
-                "authpost https://api.example.com/data key=value; 'authpost -h' lists the options",
-            )),
+            (None, None) => Err(usage_error("reading the command line: there is no URL")
+                .hint("authpost https://api.example.com/data key=value; 'authpost -h' says more")),
         }
     }
 
