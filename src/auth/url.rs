@@ -10,7 +10,7 @@ use crate::system::secret;
 use crate::system::time::Deadline;
 
 /// The remedy for a secret over plain http.
-pub(crate) const USE_HTTPS: &str = "use https, or say --allow-http if that network is yours alone";
+pub(crate) const USE_HTTPS: &str = "use https, or say --allow-http if you trust that network";
 
 /// The URL in `file`. Messages do not quote it.
 ///
@@ -38,7 +38,7 @@ pub(crate) fn read_url(file: &Path, allow_http: bool, deadline: Deadline) -> Res
         Err(why) => return unusable(&format!("the URL cannot be used: {why}"), ALONE),
     };
     if !url.is_https() && !url.is_loopback() && !allow_http {
-        let why = "anybody on the way could read the URL over plain http";
+        let why = "anyone on the network path could read the URL over plain http";
         return unusable(why, USE_HTTPS);
     }
     Ok(url)

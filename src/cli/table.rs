@@ -778,7 +778,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Connection,
         verbs: SENDING,
         brief: "longest answer to keep [default: 16M]",
-        text: "A longer answer is cut off there, and a note says so; the document is accepted all the same. SIZE is a number of bytes; the suffixes K, \
+        text: "A longer answer is cut off there, and a note says so; the document is still accepted. SIZE is a number of bytes; the suffixes K, \
                M and G are powers of 1024.",
         set: |draft, value| {
             draft.max_response = Some(value.size()?);

@@ -63,8 +63,8 @@ pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
     if let Some(SpoolPlan { dir: path, .. }) = &plan.spool {
         let dir = path.display();
         findings.of(Spool::find(path, Kind::Output), |spool| match spool {
-            Some(_) => format!("the spool '{dir}' is ours alone"),
-            None => format!("the spool '{dir}' will be made"),
+            Some(_) => format!("only this user can write to the spool '{dir}'"),
+            None => format!("the spool '{dir}' will be created"),
         })?;
     }
     let deadline = Deadline::after(plan.run.limit(plan.policy.timeout, clock.elapsed()));
@@ -72,7 +72,7 @@ pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
     let stopped = findings.exit.is_some();
     findings.connection(plan, deadline)?;
     if !stopped && plan.spool.is_some() && findings.exit == Some(Exit::TempFail) {
-        findings.ok("the spool would keep the document until the API is reached")?;
+        findings.ok("the document would be stored in the spool until the API is reached")?;
         return Ok(Exit::Ok.into());
     }
     let exit = match (findings.exit, token_is_over) {
@@ -213,22 +213,23 @@ impl Findings<'_> {
         };
         match url.is_https().then(|| TrustOrigin::of(connection)) {
             None if url.is_loopback() => {}
-            None => self.warning("anybody on the way can read what is sent", "use https")?,
+            None => self.warning(
+                "anyone on the network path can read what is sent",
+                "use https",
+            )?,
             Some(TrustOrigin::Anyone) => self.warning(
                 "no certificate is checked (--insecure)",
-                "name your own authority with --cacert instead",
+                "give your own CA's certificate with --cacert instead",
             )?,
             Some(TrustOrigin::Named(named)) => {
                 for (how, place) in named {
-                    self.ok(&format!(
-                        "trusted are the certificates in '{place}' ({how})"
-                    ))?;
+                    self.ok(&format!("trusted certificates: '{place}' ({how})"))?;
                 }
             }
             Some(TrustOrigin::System(place)) => {
-                self.ok(&format!("trusted are the system's certificates, '{place}'"))?
+                self.ok(&format!("trusted certificates: '{place}' (the system's)"))?
             }
-            Some(TrustOrigin::BuiltIn) => self.ok("trusted are the certificates built in")?,
+            Some(TrustOrigin::BuiltIn) => self.ok("trusted certificates: built in")?,
         }
         let Probe {
             phase,
@@ -244,13 +245,13 @@ impl Findings<'_> {
             self.ok(&format!("{peer} is at {}", addresses.join(", ")))?;
         }
         if phase > Phase::Connecting {
-            self.ok(&format!("{peer} takes connections"))?;
+            self.ok(&format!("{peer} accepts connections"))?;
         }
         if let Some(error) = error {
             return self.error(&error);
         }
         if client.proxy().is_some() {
-            self.ok(&format!("it lets us through to {}", url.origin()))?;
+            self.ok(&format!("the proxy connects to {}", url.origin()))?;
         }
         if url.is_https() && !connection.insecure {
             self.ok("TLS ok, certificate valid")?;

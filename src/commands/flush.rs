@@ -438,8 +438,8 @@ impl Tally<'_> {
         self.counts.pending += left;
         self.fails(Exit::TempFail);
         let messages = if left == 1 { "message" } else { "messages" };
-        let text = format!("--max-time is over, with {left} {messages} still to look at");
+        let text = format!("stopped by --max-time, with {left} {messages} left");
         self.report
-            .warn(&text, Some("the next flush goes on; or give it more time"));
+            .warn(&text, Some("the next flush continues; or raise --max-time"));
     }
 }

@@ -55,7 +55,7 @@ fn warn(target: &Target, limit: Duration, report: Report) {
 fn exposed_file(path: &Path, mode: u32) -> (String, String) {
     let path = path.display();
     (
-        format!("'{path}' is not its owner's alone (mode {mode:o})"),
+        format!("other users can access '{path}' (mode {mode:o})"),
         format!("chmod 600 '{path}'"),
     )
 }

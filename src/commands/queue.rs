@@ -211,9 +211,7 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<RunEnd> {
                     Kind::Unreached,
                     format!("{id}: {why_unknown}; dead-lettered"),
                 )
-                .hint(format!(
-                    "'authpost retry {dir} {id}' sends it again all the same"
-                )),
+                .hint(format!("'authpost retry {dir} {id}' sends it again anyway")),
             );
             return Ok(Exit::IoErr);
         }
@@ -348,7 +346,7 @@ fn gone(name: &OsStr) -> Error {
     Error::new(
         Kind::Unreached,
         format!(
-            "taking the message '{}': another run has moved it meanwhile",
+            "taking the message '{}': another run has just moved it",
             name.display()
         ),
     )
@@ -366,13 +364,12 @@ fn unusable(path: &Path, why: &MessageError) -> Error {
         format!("reading the message '{}': {why}", path.display()),
     );
     match why {
-        MessageError::NoMessage(_) => error.hint("look what it is, then drop it"),
-        MessageError::Exposed => error.hint(format!(
-            "look into it, then: chmod 600 '{}'",
-            path.display()
-        )),
+        MessageError::NoMessage(_) => error.hint("inspect it, then drop it"),
+        MessageError::Exposed => {
+            error.hint(format!("inspect it, then: chmod 600 '{}'", path.display()))
+        }
         MessageError::Damaged(_) => {
-            error.hint("save what can be read of that file, then drop the message")
+            error.hint("save what is readable of that file, then drop the message")
         }
         MessageError::Version(_) => error.hint("use the authpost that wrote it"),
         MessageError::Unreadable(_) => error,

@@ -91,7 +91,7 @@ impl Endpoint for Api {
 
     fn note(&mut self) -> Option<String> {
         let early = self.answered_early.then(|| {
-            "the API accepted the document before it had read all of it: see that nothing is missing"
+            "the API accepted the document before it had read all of it: check that nothing is missing"
                 .to_owned()
         });
         early.or_else(|| self.credentials.as_mut().and_then(Credentials::note))

@@ -113,7 +113,7 @@ const MAX_BODY: usize = 4 << 10;
 
 fn stored_answer(answer: &Answer) -> String {
     let body = match answer.repeats_secret {
-        true => "(the answer repeats a secret, so it is not kept)".into(),
+        true => "(the answer repeats a secret, so it is not stored)".into(),
         false => String::from_utf8_lossy(&answer.body[..answer.body.len().min(MAX_BODY)]),
     };
     let Answer {
@@ -130,19 +130,19 @@ pub(crate) fn spool_error_context(verdict: &Verdict, error: Error) -> Error {
     let (fate, remedy) = match (verdict.fate, verdict.retry) {
         (Fate::Accepted, _) => (
             "the API accepted it",
-            "mend the spool, then drop the message: 'authpost list' shows it",
+            "repair the spool, then drop the message: 'authpost list' shows it",
         ),
         _ if verdict.may_have_been_accepted() => (
             "the API may have accepted it",
-            "ask the API whether it has it before you send it again, and mend the spool",
+            "ask the API whether it has it before you send it again, and repair the spool",
         ),
         (Fate::Unsent, _) | (_, Retry::Safe | Retry::WithNewToken) => (
             "the API did not accept it",
-            "mend the spool, and look whether the message is still there ('authpost list')",
+            "repair the spool, and check that the message is still there ('authpost list')",
         ),
         _ => (
             "the API refused it",
-            "mend the spool, and look whether the message is still there ('authpost list')",
+            "repair the spool, and check that the message is still there ('authpost list')",
         ),
     };
     Error::new(error.kind(), format!("{fate}, but {error}"))

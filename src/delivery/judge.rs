@@ -181,7 +181,7 @@ fn judge_unsent(error: &Error, circumstances: &Circumstances) -> Verdict {
 
 /// What went wrong when the API refused the token, and there is no other.
 pub(super) fn no_new_token(refusal: &str, error: &Error) -> String {
-    format!("{refusal}; a new token could not be had: {error}")
+    format!("{refusal}; no new token: {error}")
 }
 
 /// Whether the answer is a rate limit. Some APIs answer 403 instead of 429.

@@ -403,7 +403,7 @@ fn a_refused_token_is_renewed_once() {
         .renewing([Err(Error::new(Kind::Config, "reading it: it is empty"))])
         .deliver([answered(401)]);
     lost.ends(Fate::Refused, Exit::NoPerm, 1);
-    lost.says("the API answered 401; a new token could not be had: reading it: it is empty");
+    lost.says("the API answered 401; no new token: reading it: it is empty");
 }
 
 #[test]

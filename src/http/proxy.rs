@@ -62,9 +62,9 @@ pub(super) fn choose(connection: &Connection, url: &Url) -> Result<Option<Proxy>
     if !url.is_https() && !address.is_loopback() && !connection.allow_http {
         return Err(Error::new(
             kind,
-            format!("taking the proxy from {origin}: anybody on the way to it could read the token over plain http"),
+            format!("taking the proxy from {origin}: anyone on the network path to it could read the token over plain http"),
         )
-        .hint("name the host of the URL in NO_PROXY, or say --allow-http if that network is yours alone"));
+        .hint("name the host of the URL in NO_PROXY, or say --allow-http if you trust that network"));
     }
     Ok(Some(proxy))
 }

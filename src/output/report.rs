@@ -259,7 +259,9 @@ impl Report<'_> {
     /// Warns that certificates are not checked.
     pub(crate) fn insecure(self) {
         if !self.output.quiet {
-            info("no certificate is checked (--insecure): anybody on the way can read the token");
+            info(
+                "no certificate is checked (--insecure): anyone on the network path can read the token",
+            );
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn refusal(dir: &Path, metadata: &Metadata, owner: u32) -> Option<Ref
     } else if is_exposed(metadata) {
         (
             "its group or everybody may write to it",
-            format!("look into it, then: chmod 700 '{}'", dir.display()),
+            format!("inspect it, then: chmod 700 '{}'", dir.display()),
         )
     } else {
         return None;

@@ -714,7 +714,7 @@ fn the_secret_never_goes_over_plain_http() {
         .arg("--allow-http")
         .run()
         .stderr(
-            "authpost: reading the OAuth2 file 'oauth2.json': 'token_url' is plain http, where anybody on the way could read the client's secret\n\
+            "authpost: reading the OAuth2 file 'oauth2.json': 'token_url' is plain http, where anyone on the network path could read the client's secret\n\
              hint: give the token endpoint's https address\n",
         )
         .code(78);
@@ -772,10 +772,10 @@ fn check_fetches_a_token() {
              ok    there is no document: the request has no body\n\
              ok    the token comes from the OAuth2 file 'oauth2.json': it was fetched now\n\
              warn  the access token cannot be kept in 'oauth2.json' (File exists), so every run asks for a new one; 'cache' in 'oauth2.json' names another place\n\
-             warn  'oauth2.json' is not its owner's alone (mode 640); chmod 600 'oauth2.json'\n\
-             warn  'DIR/refresh' is not its owner's alone (mode 604); chmod 600 'DIR/refresh'\n\
+             warn  other users can access 'oauth2.json' (mode 640); chmod 600 'oauth2.json'\n\
+             warn  other users can access 'DIR/refresh' (mode 604); chmod 600 'DIR/refresh'\n\
              ok    http://127.0.0.1:PORT2 is at 127.0.0.1\n\
-             ok    http://127.0.0.1:PORT2 takes connections\n",
+             ok    http://127.0.0.1:PORT2 accepts connections\n",
         )
         .code(0);
     assert_eq!(issuer.count(), 1);
@@ -820,7 +820,7 @@ fn check_tells_of_a_grant_that_is_refused() {
              ok    there is no document: the request has no body\n\
              FAIL  fetching a token from http://127.0.0.1:PORT/token: it answered 401 Unauthorized: invalid_client; check 'client_id' and the client's secret in 'oauth2.json'; some endpoints want 'auth_method' body\n\
              ok    http://127.0.0.1:PORT2 is at 127.0.0.1\n\
-             ok    http://127.0.0.1:PORT2 takes connections\n",
+             ok    http://127.0.0.1:PORT2 accepts connections\n",
         )
         .code(77);
 }

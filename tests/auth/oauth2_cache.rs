@@ -272,7 +272,7 @@ fn a_grant_is_known_by_all_that_makes_it() {
     insecure
         .run()
         .stdout("\"Bearer t0ken-8\"")
-        .stderr("authpost: no certificate is checked (--insecure): anybody on the way can read the token\nHTTP/1.1 200 OK\n")
+        .stderr("authpost: no certificate is checked (--insecure): anyone on the network path can read the token\nHTTP/1.1 200 OK\n")
         .code(0);
     accepted(post(&api, file(url, "b", "s", "")).in_dir(&dir), 3);
 }
@@ -325,7 +325,7 @@ fn a_cache_that_others_can_write_is_not_believed() {
         .in_dir(&dir)
         .run()
         .stdout("\"Bearer t0ken-2\"")
-        .stderr("authpost: the access token cannot be kept in 'cache' (its group or everybody may write to it), so every run asks for a new one; look into it, then: chmod 700 'cache'\nHTTP/1.1 200 OK\n")
+        .stderr("authpost: the access token cannot be kept in 'cache' (its group or everybody may write to it), so every run asks for a new one; inspect it, then: chmod 700 'cache'\nHTTP/1.1 200 OK\n")
         .code(0);
     fs::set_permissions(dir.join("cache"), Permissions::from_mode(0o755)).unwrap();
     accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);
@@ -718,7 +718,7 @@ fn a_refused_token_does_not_stay_when_there_is_no_other() {
         .stdout("{}")
         .stderr(
             "HTTP/1.1 401 Unauthorized\n\
-             authpost: the API answered 401 Unauthorized; a new token could not be had: fetching a token from http://127.0.0.1:PORT/token: it answered 400 Bad Request: invalid_client\n\
+             authpost: the API answered 401 Unauthorized; no new token: fetching a token from http://127.0.0.1:PORT/token: it answered 400 Bad Request: invalid_client\n\
              hint: check 'client_id' and the client's secret in 'oauth2.json'; some endpoints want 'auth_method' body\n  {}\n",
         )
         .code(77);

@@ -5,8 +5,8 @@ use crate::support::{Ran, Runner, Server, conn, test};
 fn a_token_travels_over_http_on_this_machine_only() {
     let open = |url: &str| {
         format!(
-            "authpost: checking the URL {url}: anybody on the way could read the token over plain http\n\
-             hint: use https, or say --allow-http if that network is yours alone\n"
+            "authpost: checking the URL {url}: anyone on the network path could read the token over plain http\n\
+             hint: use https, or say --allow-http if you trust that network\n"
         )
     };
     for url in [
@@ -66,8 +66,8 @@ fn a_proxy_does_not_carry_a_plain_token_away() {
         let request = server.request();
         assert_eq!(request.header("authorization"), Some("Bearer t0ken"));
     };
-    let stderr = "authpost: taking the proxy from --proxy: anybody on the way to it could read the token over plain http\n\
-        hint: name the host of the URL in NO_PROXY, or say --allow-http if that network is yours alone\n";
+    let stderr = "authpost: taking the proxy from --proxy: anyone on the network path to it could read the token over plain http\n\
+        hint: name the host of the URL in NO_PROXY, or say --allow-http if you trust that network\n";
     let run = || test().token("t0ken");
     let server = Server::never();
     let args = [server.url("/"), "--proxy", proxy];

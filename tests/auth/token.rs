@@ -303,7 +303,7 @@ fn a_command_that_fails_after_a_401_is_tried_again_too() {
         .code(0);
     assert_eq!(api.count(), 2);
 
-    let failed = "the API answered 401 Unauthorized; a new token could not be had: \
+    let failed = "the API answered 401 Unauthorized; no new token: \
                   running --token-command: it failed (exit status: 1)";
     let by_hand = "hint: run it by hand, as this user and with 'env -i', to see why\n";
     let api = server();
@@ -720,7 +720,7 @@ fn a_token_in_place_of_its_file_is_not_repeated() {
 #[test]
 fn a_file_of_secrets_that_every_user_can_read_is_told_of_in_every_run() {
     let warning = |name: &str, mode: &str| {
-        format!("authpost: '{name}' is not its owner's alone (mode {mode}); chmod 600 '{name}'\n")
+        format!("authpost: other users can access '{name}' (mode {mode}); chmod 600 '{name}'\n")
     };
     let run = |server: &Server| {
         test()

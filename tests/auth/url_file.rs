@@ -184,8 +184,8 @@ fn a_file_that_cannot_be_used_is_not_repeated() {
         ),
         (
             "http://h/s3cr3t",
-            "anybody on the way could read the URL over plain http",
-            "use https, or say --allow-http if that network is yours alone",
+            "anyone on the network path could read the URL over plain http",
+            "use https, or say --allow-http if you trust that network",
         ),
     ] {
         let stderr = format!("authpost: reading the URL file 'hook': {why}\nhint: {hint}\n");
@@ -248,7 +248,7 @@ fn a_file_that_others_can_read_is_told_of() {
     let server = Server::script([conn().read().reply_json(200, "")]);
     let run = || test().file_mode("hook", server.url(HOOK), 0o644);
     let args = ["--url-file=hook", "a=b"];
-    let told = "'hook' is not its owner's alone (mode 644); chmod 600 'hook'";
+    let told = "other users can access 'hook' (mode 644); chmod 600 'hook'";
     run()
         .args(args)
         .run()
@@ -265,9 +265,9 @@ fn a_file_that_others_can_read_is_told_of() {
              ok    the URL comes from the URL file 'hook'\n\
              ok    the document is JSON, 9 bytes\n\
              ok    no token is sent: the URL is the secret\n\
-             warn  'hook' is not its owner's alone (mode 640); chmod 600 'hook'\n\
+             warn  other users can access 'hook' (mode 640); chmod 600 'hook'\n\
              ok    http://127.0.0.1:PORT2 is at 127.0.0.1\n\
-             ok    http://127.0.0.1:PORT2 takes connections\n",
+             ok    http://127.0.0.1:PORT2 accepts connections\n",
         )
         .code(0);
 }
@@ -507,7 +507,7 @@ fn a_spool_has_the_path_of_the_file_and_not_the_url() {
     due(&d);
     spool(&["flush", "s"])
         .run()
-        .stderr_like("authpost: reading the URL file 'DIR/hook': anybody on the way could read the URL over plain http\nhint: *\nauthpost: the spool 'DIR/s': 4 still pending\n")
+        .stderr_like("authpost: reading the URL file 'DIR/hook': anyone on the network path could read the URL over plain http\nhint: *\nauthpost: the spool 'DIR/s': 4 still pending\n")
         .code(78);
     d.write("hook", refusing.url(HOOK), 0o600);
     due(&d);

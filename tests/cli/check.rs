@@ -54,9 +54,9 @@ fn all_is_well() {
             ok    the lock 'run.lock' is free\n\
             ok    the document is JSON, 9 bytes\n\
             ok    the token comes from the token file 'token'\n\
-            ok    trusted are the certificates in 'ca.pem' (--cacert)\n\
+            ok    trusted certificates: 'ca.pem' (--cacert)\n\
             ok    https://localhost:PORT is at *127.0.0.1*\n\
-            ok    https://localhost:PORT takes connections\n\
+            ok    https://localhost:PORT accepts connections\n\
             ok    TLS ok, certificate valid\n",
         )
         .code(0);
@@ -76,7 +76,7 @@ fn all_is_well() {
             ok    there is no document: the request has no body\n\
             ok    no token is sent (--no-auth)\n\
             ok    http://127.0.0.1:PORT is at 127.0.0.1\n\
-            ok    http://127.0.0.1:PORT takes connections\n",
+            ok    http://127.0.0.1:PORT accepts connections\n",
         )
         .code(0);
 }
@@ -219,9 +219,9 @@ fn files_of_secrets_that_others_can_read_are_doubtful() {
         .arg(server.url("/"))
         .run()
         .stdout(
-            "warn  'token' is not its owner's alone (mode 644); chmod 600 'token'\n\
-            warn  'headers' is not its owner's alone (mode 640); chmod 600 'headers'\n\
-            warn  'me.key' is not its owner's alone (mode 604); chmod 600 'me.key'\n",
+            "warn  other users can access 'token' (mode 644); chmod 600 'token'\n\
+            warn  other users can access 'headers' (mode 640); chmod 600 'headers'\n\
+            warn  other users can access 'me.key' (mode 604); chmod 600 'me.key'\n",
         )
         .code(0);
 }
@@ -279,7 +279,7 @@ fn trust_and_identity_are_tested() {
         .args(["-q", "--no-auth", "--insecure", server.url("/")])
         .run()
         .stdout(
-            "warn  no certificate is checked (--insecure); name your own authority with --cacert instead\n",
+            "warn  no certificate is checked (--insecure); give your own CA's certificate with --cacert instead\n",
         )
         .code(0);
     check()
@@ -362,10 +362,10 @@ fn the_proxy_is_asked_for_the_tunnel() {
             "ok    POST https://localhost:1/\n\
             ok    there is no document: the request has no body\n\
             ok    the token comes from the token file 'token'\n\
-            ok    trusted are the certificates in 'ca.pem' (--cacert)\n\
+            ok    trusted certificates: 'ca.pem' (--cacert)\n\
             ok    the proxy 127.0.0.1:PORT is at 127.0.0.1\n\
-            ok    the proxy 127.0.0.1:PORT takes connections\n\
-            ok    it lets us through to https://localhost:1\n\
+            ok    the proxy 127.0.0.1:PORT accepts connections\n\
+            ok    the proxy connects to https://localhost:1\n\
             ok    TLS ok, certificate valid\n",
         )
         .code(0);
@@ -437,7 +437,7 @@ fn a_spool_stands_in_for_an_api_that_is_down() {
     };
     let refused = "FAIL  connecting to http://127.0.0.1:PORT: Connection refused\n";
     down().run().stdout_like(&format!("**{refused}")).code(75);
-    let kept = "ok    the spool would keep the document until the API is reached\n";
+    let kept = "ok    the document would be stored in the spool until the API is reached\n";
     down()
         .args(["--spool", "s"])
         .run()

@@ -633,7 +633,7 @@ fn the_notes_say_what_to_do_with_each_secret() {
         &[
             &format!("save the value of X-Api-Key in ~/.api-token: {token}"),
             HISTORY,
-            "--allow-http: anybody on the way can read the secret over plain http; use https if the API has it",
+            "--allow-http: anyone on the network path can read the secret over plain http; use https if the API has it",
             QUIET,
         ],
     );

@@ -195,7 +195,7 @@ fn a_token_that_takes_its_time() {
     let run = test().args([server.url("/"), "--timeout=400ms", command]);
     in_time(run.run())
         .stderr(
-            "authpost: the API answered 401 Unauthorized; a new token could not be had: \
+            "authpost: the API answered 401 Unauthorized; no new token: \
              running --token-command: it did not end in time, and was stopped (2 attempts, no time left for another)\n\
              hint: run it by hand to see what it is waiting for, or raise --timeout\n",
         )

@@ -328,7 +328,7 @@ fn a_token_file_that_is_empty_meanwhile_is_told() {
         .run()
         .stderr(
             "HTTP/1.1 401 Unauthorized\n\
-            authpost: the API answered 401 Unauthorized; a new token could not be had: \
+            authpost: the API answered 401 Unauthorized; no new token: \
             reading the token file 'token': it is empty\n\
             hint: it must hold the token and nothing else, not even the word Bearer\n  {}\n",
         )
@@ -484,7 +484,7 @@ fn a_try_that_may_have_been_taken_is_not_forgotten_when_the_token_fails() {
         .args(["mkdir once 2>/dev/null && echo t0ken", server.url("/"), "a=1"])
         .run()
         .stderr_like(&format!(
-            "authpost: the API answered 401 Unauthorized; a new token could not be had: * (3 attempts); an earlier attempt may have been accepted\n{ANOTHER_KEY}"
+            "authpost: the API answered 401 Unauthorized; no new token: * (3 attempts); an earlier attempt may have been accepted\n{ANOTHER_KEY}"
         ))
         .code(74);
 }

@@ -128,7 +128,7 @@ fn an_api_that_accepts_early_and_reads_no_further() {
             .within(0.0, 6.0)
             .stdout("1")
             .stderr(
-                "authpost: the API accepted the document before it had read all of it: see that nothing is missing\n\
+                "authpost: the API accepted the document before it had read all of it: check that nothing is missing\n\
                 HTTP/1.1 200 OK\n",
             )
             .code(0);

@@ -234,8 +234,8 @@ fn a_token_for_this_machine_does_not_leave_it_in_the_clear() {
         .args(["-q", "http://api.test/"])
         .run()
         .stderr(
-            "authpost: checking the URL http://api.test/: anybody on the way could read the token over plain http\n\
-            hint: use https, or say --allow-http if that network is yours alone\n",
+            "authpost: checking the URL http://api.test/: anyone on the network path could read the token over plain http\n\
+            hint: use https, or say --allow-http if you trust that network\n",
         )
         .code(64);
 }

@@ -295,7 +295,7 @@ fn an_api_that_accepts_what_it_has_not_read_is_told_of() {
             .run()
             .stdout("{}")
             .stderr_like(
-                "authpost: the API accepted the document before it had read all of it: see that nothing is missing\n\
+                "authpost: the API accepted the document before it had read all of it: check that nothing is missing\n\
                  HTTP/1.1 200 OK\n",
             )
             .code(0);

@@ -120,7 +120,7 @@ fn insecure_believes_anybody_and_says_so() {
                 .run()
                 .stdout(OK)
                 .stderr(
-                    "authpost: no certificate is checked (--insecure): anybody on the way can read the token\n\
+                    "authpost: no certificate is checked (--insecure): anyone on the network path can read the token\n\
                     HTTP/1.1 200 OK\n",
                 )
                 .code(0);

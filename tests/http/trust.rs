@@ -77,7 +77,7 @@ fn several_directories_and_a_file_are_trusted_together() {
         .env("SSL_CERT_DIR", "a")
         .env("SSL_CERT_FILE", "c.pem")
         .run()
-        .stdout_like("**trusted are the certificates in 'c.pem' (SSL_CERT_FILE)\n**trusted are the certificates in 'a' (SSL_CERT_DIR)\n**")
+        .stdout_like("**trusted certificates: 'c.pem' (SSL_CERT_FILE)\n**trusted certificates: 'a' (SSL_CERT_DIR)\n**")
         .code(0);
 }
 

@@ -660,7 +660,7 @@ fn the_failed_lines_must_have_a_place() {
         .run()
         .stderr(
             "authpost: opening the file of failed lines 'no/f': No such file or directory\n\
-             hint: give --failed a place that this user can write to, with room on it\n",
+             hint: give --failed a path that this user can write to, on a disk that is not full\n",
         )
         .code(73);
     let server = except("bad", 400);

@@ -230,7 +230,7 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
             .stderr_like(&format!(
                 "authpost: line 3: waiting for the answer of http://127.0.0.1:PORT: *\nhint: *\n\
                  authpost: the API may have accepted it, but {full}\
-                 hint: ask the API whether it has it before you send it again, and mend the spool\n\
+                 hint: ask the API whether it has it before you send it again, and repair the spool\n\
                  2 accepted, 0 refused, 1 not sent, 1 unknown in * s\n\
                  hint: the run stopped early: {closing}"
             ))
@@ -248,7 +248,7 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
             .stderr_like(&format!(
                 "authpost: line 3: the API answered *\n  {{}}\n\
                  authpost: {told}, but {full}\
-                 hint: mend the spool, and look whether the message is still there ('authpost list')\n\
+                 hint: repair the spool, and check that the message is still there ('authpost list')\n\
                  2 accepted, {fate} in * s\n\
                  hint: the run stopped early: go on with --skip 2\n"
             ))

@@ -80,7 +80,7 @@ fn a_directory_that_is_no_spool_is_left_alone() {
     authpost(&d)
         .args(["flush", "empty"])
         .run()
-        .stderr("authpost: using the spool 'DIR/empty': its group or everybody may write to it\nhint: look into it, then: chmod 700 'DIR/empty'\n")
+        .stderr("authpost: using the spool 'DIR/empty': its group or everybody may write to it\nhint: inspect it, then: chmod 700 'DIR/empty'\n")
         .code(73);
 }
 
@@ -289,7 +289,7 @@ fn a_message_in_two_places_is_listed_shown_retried_and_dropped_as_one() {
         }
         spool(&["retry", "s", &id[..27]])
             .stderr(format!(
-                "authpost: {id}: {DOUBLED}\nhint: 'authpost retry DIR/s {id}' sends it again all the same\n\
+                "authpost: {id}: {DOUBLED}\nhint: 'authpost retry DIR/s {id}' sends it again anyway\n\
                  authpost: 0 messages requeued; due at the next flush\n"
             ))
             .code(74);
@@ -364,7 +364,7 @@ fn a_message_whose_sender_was_killed_is_sent_again_knowingly() {
         .run()
         .stderr(format!(
             "authpost: {id}: the run that sent it was stopped before the answer, so the API may have accepted it; dead-lettered\n\
-             hint: 'authpost retry DIR/s {id}' sends it again all the same\n\
+             hint: 'authpost retry DIR/s {id}' sends it again anyway\n\
              authpost: 0 messages requeued; due at the next flush\n"
         ))
         .code(74);
@@ -684,7 +684,7 @@ fn a_message_that_others_may_write_is_set_aside_and_sent_once_its_mode_is_mended
                 .run()
                 .stderr_like(&format!(
                     "authpost: reading the message 'DIR/s/dead/{id}': its group or everybody may write to it\n\
-                     hint: look into it, then: chmod 600 'DIR/s/dead/{id}'\n**"
+                     hint: inspect it, then: chmod 600 'DIR/s/dead/{id}'\n**"
                 ))
                 .code(65);
         }

@@ -356,7 +356,7 @@ fn a_host_that_does_not_answer_costs_one_timeout_and_max_time_ends_the_run() {
         .stderr_like(
             "authpost: * to http://127.0.0.1:PORT/data: waiting for the answer of http://127.0.0.1:PORT: timed out; \
              next attempt in 60 s at the earliest\nhint: *\n\
-             authpost: --max-time is over, with 1 message still to look at\nhint: *\n\
+             authpost: stopped by --max-time, with 1 message left\nhint: *\n\
              authpost: the spool 'DIR/s': 3 still pending\n",
         )
         .within(0.29, 1.5)
@@ -666,7 +666,7 @@ fn a_spool_that_others_could_reach_into_is_refused() {
         fs::set_permissions(d.join("s"), PermissionsExt::from_mode(mode)).unwrap();
         refused(
             "its group or everybody may write to it",
-            "look into it, then: chmod 700 'DIR/s'",
+            "inspect it, then: chmod 700 'DIR/s'",
         );
     }
     if need_root() {
@@ -948,17 +948,17 @@ fn check_tells_of_the_spool_and_makes_none() {
         test().in_dir(&d).args(args).run()
     };
     check()
-        .stdout_like("**ok    the spool 's' will be made\n**")
+        .stdout_like("**ok    the spool 's' will be created\n**")
         .code(0);
     assert!(!d.join("s").exists());
     fs::create_dir(d.join("s")).unwrap();
     fs::set_permissions(d.join("s"), PermissionsExt::from_mode(0o700)).unwrap();
     check()
-        .stdout_like("**ok    the spool 's' will be made\n**")
+        .stdout_like("**ok    the spool 's' will be created\n**")
         .code(0);
     send(&d, server.url("/"), &["-q"]).code(0);
     check()
-        .stdout_like("**ok    the spool 's' is ours alone\n**")
+        .stdout_like("**ok    only this user can write to the spool 's'\n**")
         .code(0);
     fs::set_permissions(d.join("s"), PermissionsExt::from_mode(0o770)).unwrap();
     check()

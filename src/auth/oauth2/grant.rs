@@ -74,7 +74,7 @@ impl Grant {
             .map_err(|why| members.unusable(format!("'token_url' cannot be used: {why}")))?;
         if !token_url.is_https() && !token_url.is_loopback() {
             return Err(members
-                .unusable("'token_url' is plain http, where anybody on the way could read the client's secret")
+                .unusable("'token_url' is plain http, where anyone on the network path could read the client's secret")
                 .hint("give the token endpoint's https address"));
         }
         let client_id = members.needed("client_id")?;

@@ -219,7 +219,7 @@ impl CurlLine {
             if !url.is_https() && !url.is_loopback() {
                 words.add("--allow-http");
                 notes.push(
-                    "--allow-http: anybody on the way can read the secret over plain http; use https if the API has it"
+                    "--allow-http: anyone on the network path can read the secret over plain http; use https if the API has it"
                         .to_owned(),
                 );
             }

@@ -39,7 +39,7 @@ impl Draft {
             && !self.allow_http
         {
             return Err(usage_error(format!(
-                "checking the URL {url}: anybody on the way could read the token over plain http"
+                "checking the URL {url}: anyone on the network path could read the token over plain http"
             ))
             .hint(auth::USE_HTTPS));
         }

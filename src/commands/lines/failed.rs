@@ -82,6 +82,6 @@ impl Failed {
     fn error(path: &Path, doing: &str, why: &io::Error) -> Error {
         let doing = format!("{doing} the file of failed lines '{}'", path.display());
         Error::io(Kind::Output, doing, why)
-            .hint("give --failed a place that this user can write to, with room on it")
+            .hint("give --failed a path that this user can write to, on a disk that is not full")
     }
 }
