@@ -189,7 +189,10 @@ pub(crate) fn is_rate_limit(answer: &Answer) -> bool {
     match answer.status {
         429 => true,
         403 => {
-            let wait = answer.retry_after().and_then(|it| time::retry_after(it, 0));
+            let wait = answer
+                .retry_after
+                .as_deref()
+                .and_then(|it| time::retry_after(it, 0));
             wait.is_some() || answer.header("x-ratelimit-remaining") == Some("0")
         }
         _ => false,

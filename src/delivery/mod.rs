@@ -196,7 +196,7 @@ impl Outcome {
 }
 
 fn requested_wait(answer: &Answer, clock: &dyn Clock) -> Option<Duration> {
-    time::retry_after(answer.retry_after()?, clock.unix())
+    time::retry_after(answer.retry_after.as_deref()?, clock.unix())
 }
 
 /// The settings of a delivery.

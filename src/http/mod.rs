@@ -129,11 +129,6 @@ impl Answer {
         let values = values.filter(|(name, _)| name == "www-authenticate");
         values.flat_map(|(_, value)| Challenge::parse(value))
     }
-
-    /// `Retry-After`, unredacted.
-    pub(crate) fn retry_after(&self) -> Option<&str> {
-        self.retry_after.as_deref()
-    }
 }
 
 /// How the body of an answer ended.
