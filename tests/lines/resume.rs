@@ -245,11 +245,48 @@ fn another_input_is_an_error_that_says_so() {
             .run()
             .stderr(
                 "authpost: resuming from 'state': 'in' is not the file that the last run read; it was rotated or replaced\n\
-                 hint: remove 'state' to send it from its first line\n",
+                 hint: finish the file of the last run, if it was renamed, with --lines and its new name; \
+                 then remove 'state' to send this one from its first line\n",
             )
             .code(66);
         assert_eq!(server.count(), 102);
     }
+}
+
+#[test]
+fn a_rotated_input_is_finished_under_its_new_name() {
+    let dir = dir();
+    let server = killed(&dir, &["--idempotent"]);
+    fs::rename(dir.join("in"), dir.join("in.1")).unwrap();
+    dir.write("in", "5\n", 0o600);
+    run(&dir, server.url("/"))
+        .run()
+        .stderr_like("authpost: resuming from 'state': 'in' is not *\nhint: *\n")
+        .code(66);
+    test()
+        .in_dir(&dir)
+        .args(["-q", "--no-auth", "--lines=in.1", "--resume=state"])
+        .args(["--idempotent", server.url("/")])
+        .run()
+        .code(0);
+    fs::remove_file(dir.join("state")).unwrap();
+    run(&dir, server.url("/")).run().code(0);
+    assert_eq!(bodies(&server), ["1", "2", "3", "3", "4", "5"]);
+}
+
+#[test]
+fn an_input_of_which_nothing_was_sent_may_be_replaced() {
+    let (server, dir) = (ok(), dir());
+    dir.write("in", "1", 0o600);
+    for _ in 0..2 {
+        run(&dir, server.url("/")).run().code(0);
+        fs::rename(dir.join("in"), dir.join("in.1")).unwrap();
+        dir.write("in", "1\n", 0o600);
+    }
+    fs::rename(dir.join("in.1"), dir.join("in")).unwrap();
+    append(&dir, "2\n");
+    run(&dir, server.url("/")).run().code(0);
+    assert_eq!(bodies(&server), ["1", "2"]);
 }
 
 #[test]

@@ -151,6 +151,7 @@ impl Resumption<'_> {
         };
         // Lines that are sent again go out as they did before, and no others with them.
         if !is_unclean || decided.is_some() {
+            state.inode = input.inode;
             state.end = input.complete_lines().map_err(unreadable)?;
             state.sum = input.sum(state.end).map_err(unreadable)?;
             state.keying = self.keying();
@@ -271,7 +272,10 @@ impl Resumption<'_> {
             "resuming from '{path}': {} is not the file that the last run read; it was rotated or replaced",
             reader.origin()
         );
-        Error::new(Kind::Input, why).hint(format!("remove '{path}' to send it from its first line"))
+        Error::new(Kind::Input, why).hint(format!(
+            "finish the file of the last run, if it was renamed, with --lines and its new name; then remove '{path}' to \
+             send this one from its first line"
+        ))
     }
 
     fn unknown(&self, state: &State, last: u64) -> Error {

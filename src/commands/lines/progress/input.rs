@@ -30,11 +30,13 @@ impl Input<'_> {
         })
     }
 
-    /// Whether this is the input that the state is about, no shorter than it was.
+    /// Whether this is the input that the state is about, no shorter than it was. If that had no complete line yet, any
+    /// input is.
     pub(super) fn is_that_of(&self, state: &State) -> io::Result<bool> {
-        Ok(self.inode == state.inode
-            && self.length >= state.end
-            && self.sum(state.end)? == state.sum)
+        Ok(state.end == 0
+            || self.inode == state.inode
+                && self.length >= state.end
+                && self.sum(state.end)? == state.sum)
     }
 
     /// The checksum of how it begins, and of what is before `end`.
