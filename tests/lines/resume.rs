@@ -137,6 +137,23 @@ fn a_skip_that_was_followed_decides_nothing_a_second_time() {
 }
 
 #[test]
+fn a_skip_ahead_decides_nothing_a_second_time() {
+    let dir = dir();
+    dir.write("in", "1\n", 0o600);
+    let server = stalling_at(&[2]);
+    run(&dir, server.url("/")).run().code(0);
+    append(&dir, "2\n3\n");
+    let ahead = || run(&dir, server.url("/")).arg("--skip=2");
+    kill_at(&server, 2, ahead());
+    ahead()
+        .run()
+        .stderr_like("authpost: the last run was interrupted: * line 3\nhint: *\n")
+        .code(74);
+    run(&dir, server.url("/")).arg("--skip=3").run().code(0);
+    assert_eq!(bodies(&server), ["1", "3"]);
+}
+
+#[test]
 fn with_idempotent_they_are_sent_again_under_their_keys() {
     let dir = dir();
     let server = killed(&dir, &["--idempotent"]);

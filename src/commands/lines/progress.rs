@@ -137,8 +137,8 @@ impl Resumption<'_> {
         let resend = self.plan.policy.idempotent && state.keying == self.keying();
         let behind = match (is_unclean, decided) {
             (true, Some(decided)) => {
-                // What this run sends is reserved anew, and the same --skip, given once more, decides nothing about it.
-                (state.skip, state.reserved) = (Some(decided), decided);
+                // What this run sends is reserved anew.
+                state.reserved = decided;
                 decided
             }
             (true, None) if resend => state.settled,
@@ -151,6 +151,8 @@ impl Resumption<'_> {
         };
         // Lines that are sent again go out as they did before, and no others with them.
         if !is_unclean || decided.is_some() {
+            // The same --skip, given once more, decides nothing about what this run sends.
+            state.skip = skip;
             state.inode = input.inode;
             state.end = input.complete_lines().map_err(unreadable)?;
             state.sum = input.sum(state.end).map_err(unreadable)?;

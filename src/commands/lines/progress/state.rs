@@ -31,7 +31,7 @@ pub(super) struct State {
     pub(super) keying: String,
     /// What the idempotency keys begin with.
     pub(super) prefix: String,
-    /// The `--skip` that the first run was given: another one is about the lines that are unknown.
+    /// The `--skip` that the run was given which reserved lines: another one is about the lines that are unknown.
     pub(super) skip: Option<u64>,
     /// The last settled line, and where it ends in the input.
     pub(super) settled: u64,
