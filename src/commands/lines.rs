@@ -157,6 +157,7 @@ pub(super) fn preview(
 }
 
 /// Where a run stopped early.
+#[derive(Default)]
 struct Stop {
     /// The last line of the document at which it stopped, if the API may have accepted that and it must not be sent twice.
     maybe_accepted: Option<u64>,
@@ -264,10 +265,14 @@ impl LinesRun<'_> {
                     if settled.is_continue() {
                         self.settled_to = reader.offset();
                     }
-                    reported?;
                     if let ControlFlow::Break(stop) = settled {
+                        // What is known of these lines matters more.
+                        if let Err(error) = reported {
+                            output::error(&error);
+                        }
                         return Ok(Some(stop));
                     }
+                    reported?;
                 }
             }
             let elapsed = self.clock.elapsed() - start.0;
@@ -388,17 +393,15 @@ impl LinesRun<'_> {
     /// Syncs everything to the disk, and reports the totals.
     fn end(mut self, stopped: Result<Option<Stop>>, reader: &mut NdjsonReader) -> Result<RunEnd> {
         let synced = self.failed.as_mut().map_or(Ok(()), Failed::sync);
-        let stopped = match (stopped, synced) {
-            (Ok(stop), Ok(())) => stop,
-            (Err(error), _) | (Ok(_), Err(error)) => {
-                output::error(&error);
-                self.exit = self.exit.or_worse(error.kind().into());
-                Some(Stop {
-                    maybe_accepted: None,
-                    unknown: None,
-                })
-            }
+        let (stopped, error) = match (stopped, synced) {
+            (Ok(stop), Ok(())) => (stop, None),
+            (Ok(stop), Err(error)) => (Some(stop.unwrap_or_default()), Some(error)),
+            (Err(error), _) => (Some(Stop::default()), Some(error)),
         };
+        if let Some(error) = error {
+            output::error(&error);
+            self.exit = self.exit.or_worse(error.kind().into());
+        }
         let unknown = stopped.as_ref().and_then(|stop| stop.unknown);
         let mut resumable = self.progress.is_some().then_some(self.settled);
         if let Some(progress) = &mut self.progress

@@ -154,6 +154,23 @@ fn a_skip_ahead_decides_nothing_a_second_time() {
 }
 
 #[test]
+fn a_line_whose_outcome_is_unknown_stays_so_when_it_cannot_be_printed() {
+    let dir = dir();
+    dir.write("in", "1\n2\n", 0o600);
+    let server = Server::script([conn().read().close()]);
+    run(&dir, server.url("/"))
+        .arg("--report")
+        .shell("exec \"$@\" >/dev/full")
+        .run()
+        .stderr_like("**writing to standard output: No space left on device\n**")
+        .code(74);
+    run(&dir, server.url("/"))
+        .run()
+        .stderr_like("authpost: the last run was interrupted: * line 1\nhint: *\n")
+        .code(74);
+}
+
+#[test]
 fn with_idempotent_they_are_sent_again_under_their_keys() {
     let dir = dir();
     let server = killed(&dir, &["--idempotent"]);
