@@ -1,4 +1,4 @@
-//! The cache of access tokens, the turns that runs take, new refresh tokens, and the second token after a 401.
+//! The cache of access tokens, the lock for fetching one, new refresh tokens, and the second token after a 401.
 use crate::auth::oauth2::{api, client, issued, issuer, issuer_with, post, post_without_cache};
 use crate::support::{Dir, Response, Runner, Server, Unreachable, binary, dir, find, need, test};
 use std::fs::{self, File, Permissions};

@@ -1,4 +1,4 @@
-//! A secret goes over plain http to this machine alone, unless the user says that the way is safe.
+//! A secret is sent over plain http only to this machine, unless the user allows more.
 use crate::support::{Ran, Runner, Server, conn, test};
 
 #[test]

@@ -1,4 +1,4 @@
-//! Manners in a crontab: runs that keep out of each other's way, and end in time.
+//! Runs from cron: they do not disturb each other, and end on time.
 use crate::support::{Runner, Server, Signal, conn, dir, test};
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;

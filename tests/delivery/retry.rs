@@ -1,4 +1,4 @@
-//! Trying again, from outside: what the API gets to see, what is printed, and how the run ends.
+//! Retries: what the API receives, what is printed, and the exit code.
 use crate::support::{Conn, Response, Runner, Server, Unreachable, conn, dir, test};
 use std::io::{Read, Write};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Line mode with a spool: what the API does not take is kept, and the run goes on.
+//! Lines with a spool: what the API does not accept is stored, and the run continues.
 use crate::spool::messages::{lies, names};
 use crate::spool::order::due;
 use crate::support::{Dir, Ran, Response, Runner, Server, Unreachable, conn, dir, test};

@@ -1,4 +1,4 @@
-//! What is said of messages that are pending, and when nothing is: a line too many is a mail at night.
+//! The warning about messages that are pending for long, and when there is none: each line is a mail from cron.
 use crate::spool::messages::{authpost, names, rename, send, waiting};
 use crate::spool::order::due;
 use crate::support::last_line::{now, seconds};

@@ -1,5 +1,5 @@
-//! The spool under hands that mean well or ill: foreign directories, links, copies, a directory that goes away while a
-//! request is out, and a sender that was killed.
+//! Spools that users or attackers changed: foreign directories, links, copies, a directory that is removed during a
+//! request, and messages of a killed run.
 use crate::spool::messages::{authpost, flush, lies, names, send, waiting};
 use crate::support::{
     Dir, Response, Runner, Server, Unreachable, conn, dir, need, need_root, test,

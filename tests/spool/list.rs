@@ -1,4 +1,4 @@
-//! Looking after messages: what a person needs the day after.
+//! `list`, `show`, `retry` and `drop`, as a person uses them the day after.
 use crate::spool::messages::{authpost, flush, lies, names, send, waiting};
 use crate::support::{Response, Server, conn, dir};
 use std::fs;

@@ -1,5 +1,5 @@
-//! The spool: what is kept, where it comes to rest, what is said of it, and looking after it. That nothing is ever lost
-//! is proved under `crash/`.
+//! The spool: what is stored, where a message goes, what is printed, and the verbs for messages. The proofs that nothing is
+//! lost are under `crash/`.
 use crate::spool::crash::{checksum, sealed};
 use crate::spool::order::due;
 use crate::support::{
