@@ -58,7 +58,7 @@ fn the_last_answer_never_has_the_token() {
             .stdout
     };
     let first = show(&ids[0]);
-    let withheld = "\n  (the answer repeats a secret, so it is not kept)\n";
+    let withheld = "\n  (the answer repeats a secret, so it is not stored)\n";
     assert!(first.contains(withheld), "{first}");
     for id in &ids {
         let (shown, stored) = (show(id), d.read(format!("s/state/{id}")));
