@@ -73,8 +73,8 @@ test: build ## run all tests, against the static binary
 		END { print "make: skipped tests: " count + 0 list (count ? " (.ci/run installs what they need)" : "") }'; \
 	exit $$status
 
-bench: build ## measure all figures beside curl, wrk and others, and draw tests/bench/figures.svg
-	@python3 tests/bench/bench.py $(BINARY)
+bench: build ## measure all beside curl and others, for README and chart; CHECK=1 compares the counts only
+	@python3 tests/bench/bench.py $(if $(CHECK),--check) $(BINARY)
 
 crash-test: build ## prove in full that the spool loses nothing: about 30 minutes, as root
 	AUTHPOST_CRASH=full AUTHPOST_NO_SKIP=1 AUTHPOST_BIN=$(CURDIR)/$(BINARY) \

@@ -356,7 +356,7 @@ impl Report<'_> {
         match json {
             Some(json) if laid_out => pretty(json),
             json => {
-                let ends_line = is_terminal() || same_place();
+                let ends_line = !answer.body.ends_with(b"\n") && (is_terminal() || same_place());
                 answer::body(&answer.body, json.is_some(), ends_line)
             }
         }

@@ -1,15 +1,26 @@
 #!/usr/bin/env python3
-"""make bench: every figure of the README side by side, in one run on this machine, all of it on loopback.
+"""make bench: every figure side by side, in one run on this machine, all of it on loopback. They go to figures.json beside
+this file; the README's table and figures.svg are rendered from that.
 
 Contenders take turns, so that what else the machine does befalls them alike; times are medians. Server and contenders
 have cores of their own: left to the scheduler, who shares a core with whom would decide. What is not installed is left
-out, and said. Prints a Markdown table, and draws figures.svg beside this file.
-usage: bench.py BINARY [--quick]"""
-import json, os, re, shutil, socket, statistics, subprocess, sys, tempfile, time
+out, and said.
+usage: bench.py BINARY [--quick]   measures all; --quick in fewer rounds, which writes nothing
+       bench.py BINARY --check     compares what needs no quiet machine with figures.json; exit 1 where it is 3 % worse
+       bench.py --render           renders README and chart from figures.json
+MUSL_BINARY names a binary linked with musl, which is measured beside the other. Without it, one that is newer than the
+sources is taken from where make and 'tests/cross/build.sh target/cross x86_64-unknown-linux-musl' leave it."""
+import datetime, glob, json, os, re, shutil, socket, statistics, subprocess, sys, tempfile, time
+
+sys.dont_write_bytecode = True
+import counts, render
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BINARY = os.path.abspath(sys.argv[1])
-QUICK = "--quick" in sys.argv
+ROOT = os.path.join(HERE, "../..")
+FIGURES = os.path.join(HERE, "figures.json")
+OPTIONS = [argument for argument in sys.argv[1:] if argument.startswith("--")]
+BINARY = next((os.path.abspath(argument) for argument in sys.argv[1:] if not argument.startswith("--")), None)
+QUICK = "--quick" in OPTIONS
 TOKEN = "t0ken"
 BODY = '{"key1":"value1","key2":"value2"}'
 # An event of a log, as many are sent that way.
@@ -18,7 +29,8 @@ LINE = ('{"id":%d,"time":"2026-11-20T03:00:00.123Z","level":"info","host":"web1.
         '"latency":12.5,"tags":["http","orders"]}\n')
 CORES = sorted(os.sched_getaffinity(0))
 SERVER, CLIENT = {CORES[0]}, set(CORES[1:]) or {CORES[0]}
-left_out, rows, charts = [], [], []
+OURS, OURS_MUSL, FLOOR, FLOOR_MUSL = "authpost", "authpost, musl", "C", "C, musl"
+figures, left_out = [], []
 
 
 def tool(name):
@@ -57,14 +69,33 @@ def race(contenders, rounds):
     return {n: tuple(statistics.median(c) for c in zip(*runs)) for n, runs in found.items() if runs}
 
 
-def row(what, ours, others, bar, holds):
-    rows.append((what, ours, others, bar, {True: "yes", False: "**no**", None: "–"}[holds]))
+def with_musl(command):
+    """The same run for each of our binaries."""
+    return {name: ([binary, *command], 1) for name, binary in ((OURS, BINARY), (OURS_MUSL, MUSL)) if binary}
 
 
-def against(results, unit, scale=1, digits=2):
-    """The others of a race in words, each with how much of it ours is."""
-    ours = results["authpost"]
-    return ", ".join(f"{n} {v * scale:.{digits}f}{unit} ({ours / v:.2f})" for n, v in results.items() if n != "authpost")
+def add(what, unit, results, bars=(), also=None, chart=False):
+    """A figure, from {contender: value}. A bar is (text, whether it holds), or None where there is nothing to compare with."""
+    results = {name: round(value, 6) for name, value in results.items()}
+    figure = {"what": what, "unit": unit, "value": results.pop(OURS)}
+    if OURS_MUSL in results:
+        figure["musl"] = results.pop(OURS_MUSL)
+    figure["peers"] = results
+    if also:
+        figure["also"] = also
+    if chart:
+        figure["chart"] = True
+    figure["bars"] = dict(bar for bar in bars if bar)
+    figures.append(figure)
+
+
+def at_most(results, most, of, who=OURS):
+    if who in results and of in results:
+        return (f"{who} ≤ {most} × {of}" if who != OURS else f"≤ {most} × {of}"), results[who] <= most * results[of]
+
+
+def at_least(results, least, of):
+    return (f"≥ {least} × {of}", results[OURS] >= least * results[of]) if of in results else None
 
 
 def start_nginx(nginx, openssl):
@@ -115,14 +146,18 @@ def bundle():
     return 0
 
 
-def one_post(scheme, url, floor):
-    headers = ["-H", f"Authorization: Bearer {TOKEN}", "-H", "Content-Type: application/json", "-H", "Accept: application/json"]
+def curl(scheme, url):
     trust = ["--cacert", work("bundle.pem")] if scheme == "https" else []
-    contenders = {"authpost": ([BINARY, url, "key1=value1", "key2=value2"], 1)}
-    if floor:
-        contenders["C floor"] = ([work("floor"), str(PORT)], 1)
+    headers = ["-H", f"Authorization: Bearer {TOKEN}", "-H", "Content-Type: application/json", "-H", "Accept: application/json"]
+    return [CURL, "-sS", *trust, *headers, "-d", BODY, url]
+
+
+def one_post(scheme, url, trusted=""):
+    contenders = with_musl([url, "key1=value1", "key2=value2"])
+    if scheme == "http":
+        contenders |= {name: ([floor, str(PORT)], 1) for name, floor in FLOORS.items()}
     if CURL:
-        contenders["curl"] = ([CURL, "-sS", *trust, *headers, "-d", BODY, url], 1)
+        contenders["curl"] = (curl(scheme, url), 1)
     if XH:
         verify = ["--verify", work("bundle.pem")] if scheme == "https" else []
         contenders["xh"] = ([XH, "--ignore-stdin", *verify, "-A", "bearer", "-a", TOKEN, "POST", url, "key1=value1", "key2=value2"], 1)
@@ -133,44 +168,45 @@ def one_post(scheme, url, floor):
             "r.raise_for_status(); print(r.json())\n")
         contenders["Python"] = ([sys.executable, work("one.py"), url], 5)
     results = race(contenders, 20 if QUICK else 100)
-    times = {name: seconds for name, (seconds, _) in results.items()}
-    ours = times["authpost"]
-    bars, holds = [], []
-    for name, most in [("curl", 0.35 if scheme == "http" else 0.15), ("C floor", 2)]:
-        if name in times:
-            bars.append(f"≤ {most} × {name}")
-            holds.append(ours <= most * times[name])
-    row(f"one POST, {scheme}, whole process, wall" + (f" ({COUNT} trusted certificates)" if trust else ""),
-        f"{ours * 1000:.2f} ms", against(times, " ms", 1000), ", ".join(bars), all(holds) if holds else None)
-    # Python's bar would leave none of the others to be seen.
-    charts.append((f"one POST, {scheme}, ms", {n: v * 1000 for n, v in times.items() if n != "Python"}, "{:.1f}"))
+    times = {name: seconds * 1000 for name, (seconds, _) in results.items()}
+    own = FLOOR if LIBC == "glibc" else FLOOR_MUSL
+    add(f"one POST, {scheme}, whole process{trusted}", "ms", times, chart=True, bars=[
+        at_most(times, 0.35 if scheme == "http" else 0.09, "curl"), at_most(times, 2, own),
+        at_most(times, 0.7, FLOOR, OURS_MUSL if LIBC == "glibc" else OURS)])
+    memory = {name: mb for name, (_, mb) in results.items()}
     if scheme == "http":
-        memory = {name: mb for name, (_, mb) in results.items()}
-        row("peak memory of one POST", f"{memory['authpost']:.1f} MB", against(memory, " MB", 1, 1), "≤ 3.5 MB", memory["authpost"] <= 3.5)
-        charts.append(("peak memory of one POST, MB", memory, "{:.1f}"))
-    return contenders
+        add("peak memory of one POST", "MB", memory, chart=True, bars=[("≤ 3.5 MB", memory[OURS] <= 3.5)])
 
 
-def instructions(contenders):
-    if not tool("valgrind"):
+def instructions(scheme, url):
+    """Of one POST by callgrind. Ours over http are counted without the answer's further headers, see counts.py."""
+    if not shutil.which("valgrind"):
         return
+    contenders = {FLOOR: [work("floor"), str(PORT)]} if scheme == "http" else {n: c for n, (c, _) in with_musl([url, "key1=value1", "key2=value2"]).items()}
+    if CURL:
+        contenders["curl"] = curl(scheme, url)
     found = {}
-    for name, (command, _) in contenders.items():
-        if name in ("authpost", "C floor", "curl"):
-            out = run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]).stderr
-            found[name] = int(re.search(r"Collected : (\d+)", out).group(1)) / 1e6
-    row("instructions of one plain POST (callgrind)", f"{found['authpost']:.2f} million",
-        against(found, " million"), "≤ 1.0 million", found["authpost"] <= 1)
+    if scheme == "http":
+        found = {name: COUNTS[libc]["instructions of one http POST"] / 1e6
+                 for name, libc in ((OURS, LIBC), (OURS_MUSL, "musl")) if libc in COUNTS and (name == OURS or MUSL)}
+    for name, command in contenders.items():
+        said = run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]).stderr
+        found[name] = int(re.search(r"Collected : (\d+)", said).group(1)) / 1e6
+    bars = [("≤ 5.2 million", found[OURS] <= 5.2)] if scheme == "https" else []
+    add(f"instructions of one {scheme} POST", "million", found, bars=bars)
 
 
-def binary():
-    size = os.path.getsize(BINARY) / 1e6
-    linked = run([BINARY, "-V"]).stdout.strip().replace("\n", "; ")
-    other = "musl: its target is not installed"
-    musl = os.path.join(HERE, "../../target/x86_64-unknown-linux-musl/release/authpost")
-    if os.path.exists(musl):
-        other = f"musl: {os.path.getsize(musl) / 1e6:.2f} MB"
-    row("binary, everything linked in", f"{size:.2f} MB", f"{other} ({linked})", "≤ 2.9 MB", size <= 2.9)
+def size():
+    sizes = {name: os.path.getsize(binary) / 1e6 for name, binary in ((OURS, BINARY), (OURS_MUSL, MUSL)) if binary}
+    add("size of the static binary", "MB", sizes)
+
+
+def hold_counts():
+    """The bars of the counts, with each C library."""
+    for what, bars in counts.BARS.items():
+        for libc, most in bars.items():
+            if libc in COUNTS:
+                yield f"{what}, {libc} ≤ {most:,}", COUNTS[libc][what] <= most
 
 
 def lines_of(name, count):
@@ -182,7 +218,7 @@ def lines_of(name, count):
 def kept_connection(url):
     count = 2_000 if QUICK else 10_000
     name = lines_of("lines", count)
-    contenders = {"authpost": [BINARY, "-q", "--lines", name, url]}
+    contenders = {OURS: [BINARY, "-q", "--lines", name, url]}
     if CURL:
         transfers = []
         for line in open(work(name)):
@@ -198,13 +234,13 @@ def kept_connection(url):
             f"s.headers['Authorization'] = 'Bearer {TOKEN}'\n"
             "for line in open(sys.argv[1]):\n    s.post(sys.argv[2], json=json.loads(line)).raise_for_status()\n")
         lines_of("fewer", count // 5)
-        contenders["Python Session"] = [sys.executable, work("session.py"), "fewer", url]
+        contenders["Python"] = [sys.executable, work("session.py"), "fewer", url]
     if WRK:
         open(work("wrk.lua"), "w").write(
             f"wrk.method='POST'\nwrk.headers['Authorization']='Bearer {TOKEN}'\n"
             f"wrk.headers['Content-Type']='application/json'\nwrk.body='{(LINE % 12345).strip()}'\n")
-        contenders["wrk -c1 -t1"] = [WRK, "-c1", "-t1", "-d1", "-s", "wrk.lua", url]
-    for where, cores in ("a core each for server and client", CLIENT), ("both on one core", SERVER):
+        contenders["wrk"] = [WRK, "-c1", "-t1", "-d1", "-s", "wrk.lua", url]
+    for where, cores in ("server on a core of its own", CLIENT), ("server and client on one core", SERVER):
         found = {contender: [] for contender in contenders}
         for _ in range(3 if QUICK else 7):
             for contender, command in contenders.items():
@@ -214,24 +250,21 @@ def kept_connection(url):
                     rate = (count // 5 if "fewer" in command else count) / launch(command, cores)[0]
                 found[contender].append(rate)
         rates = {contender: statistics.median(found[contender]) for contender in found}
-        bars, holds = [], []
-        for contender, least in [("curl -K", 1.3), ("Python Session", 8), ("wrk -c1 -t1", 0.9)]:
-            # On one core nobody waits for a wake-up, so there is no bar to hold.
-            if contender in rates and cores is CLIENT:
-                bars.append(f"≥ {least} × {contender}")
-                holds.append(rates["authpost"] >= least * rates[contender])
-        row(f"lines, one POST each, kept connection, {where}", f"{rates['authpost']:,.0f}/s", against(rates, "/s", 1, 0),
-            ", ".join(bars) or "–", all(holds) if holds else None)
-        charts.append((f"lines a second, {where}", rates, "{:,.0f}"))
+        # On one core nobody waits for a wake-up, so there is no bar to hold.
+        bars = [at_least(rates, least, of) for of, least in (("curl -K", 1.3), ("Python", 8), ("wrk", 0.9)) if cores is CLIENT]
+        add(f"lines over one connection, {where}", "/s", rates, bars=bars, chart=True)
 
 
 def groups(url):
     count = 200_000 if QUICK else 2_000_000
     name = lines_of("many", count)
-    runs = [launch([BINARY, "-q", "--lines", name, "--group", "500", url]) for _ in range(3)]
-    rate = statistics.median(count / seconds for seconds, _ in runs)
-    memory = max(mb for _, mb in runs)
-    row("lines with --group 500", f"{rate:,.0f}/s, {memory:.1f} MB", "", "≥ 500,000/s, ≤ 12 MB", rate >= 500_000 and memory <= 12)
+    runs = race(with_musl(["-q", "--lines", name, "--group", "500", url]), 3)
+    rates = {contender: count / seconds for contender, (seconds, _) in runs.items()}
+    memory = max(mb for _, mb in runs.values())
+    least = {OURS: 2_000_000 if LIBC == "glibc" else 1_500_000, OURS_MUSL: 1_500_000}
+    add("lines with `--group 500`", "/s", rates, also={"MB": round(memory, 3)},
+        bars=[(f"{contender} ≥ {least[contender]:,}/s", rate >= least[contender]) for contender, rate in rates.items()]
+        + [("≤ 12 MB", memory <= 12)])
     os.unlink(work("many"))
 
 
@@ -247,91 +280,139 @@ def large(url):
             for _ in range(size // len(piece)):
                 file.write(piece)
             file.write(end)
-        contenders = {"authpost": ([BINARY, "-q", "--timeout", "10m", "--data", "@large", url], 1)}
+        contenders = {OURS: ([BINARY, "-q", "--timeout", "10m", "--data", "@large", url], 1)}
         if CURL:
-            contenders["curl -T"] = ([CURL, "-sS", "-X", "POST", "-H", "Expect:", "-T", "large", url], 1)
+            contenders["curl -T, unchecked"] = ([CURL, "-sS", "-X", "POST", "-H", "Expect:", "-T", "large", url], 1)
         results = race(contenders, 5)
-        seconds, memory = results["authpost"]
-        holds = memory <= 12 and ("curl -T" not in results or seconds <= 2.5 * results["curl -T"][0])
-        row(f"a {os.path.getsize(work('large')) / (1 << 30):.2g} GiB --data @FILE of {content}, checked and streamed",
-            f"{seconds:.2f} s, {memory:.1f} MB", against({n: s for n, (s, _) in results.items()}, " s"),
-            "≤ 12 MB, ≤ 2.5 × curl -T (which checks nothing)", holds)
+        memory = results[OURS][1]
+        times = {name: seconds for name, (seconds, _) in results.items()}
+        add(f"`-d @FILE` of {os.path.getsize(work('large')) / (1 << 30):.2g} GiB, {content}, checked and streamed", "s", times,
+            also={"MB": round(memory, 3)}, bars=[("≤ 12 MB", memory <= 12), at_most(times, 2.5, "curl -T, unchecked")])
         os.unlink(work("large"))
 
 
 def spool(url):
-    if "--spool" not in run([BINARY, "--help"]).stdout:
-        left_out.append("the spool (this binary has none)")
-        return
     os.mkdir(work("spool"), 0o700)
     plain = [BINARY, "-q", url, "key1=value1"]
-    spooled = plain + ["--spool", work("spool")]
-    results = race({"authpost": (spooled, 1), "without a spool": (plain, 1)}, 20 if QUICK else 50)
-    syncs = "?"
-    if tool("strace"):
-        out = run(["strace", "-f", "-qq", "-e", "trace=fsync,fdatasync", *spooled]).stderr
-        syncs = len(re.findall(r"f(?:data)?sync\(", out))
-    row("spool: accept and deliver one", f"{results['authpost'][0] * 1000:.2f} ms, {syncs} fsyncs",
-        against({n: s for n, (s, _) in results.items()}, " ms", 1000), "≤ 4 fsyncs", None if syncs == "?" else syncs <= 4)
+    results = race({OURS: ([*plain, "--spool", work("spool")], 1), "without it": (plain, 1)}, 20 if QUICK else 50)
+    syncs = COUNTS.get(LIBC, {}).get("syncs of a document through the spool")
+    add("spool: accept and deliver", "ms", {n: s * 1000 for n, (s, _) in results.items()},
+        also={"syncs": syncs} if syncs is not None else None)
+    # Into a directory of its own: ext4 is slow to make files where many were removed a moment ago.
+    name, closed = lines_of("lines", 10_000), socket.socket()
+    closed.bind(("127.0.0.1", 0))
+    seconds, _ = launch([BINARY, "-q", "--lines", name, "--spool", work("down"), f"http://127.0.0.1:{closed.getsockname()[1]}/"])
+    closed.close()
+    add("10,000 lines into a spool while the API is down, its four attempts included", "s", {OURS: seconds},
+        bars=[("< 10 s", seconds < 10)])
 
 
-def draw(path):
-    """Horizontal bars, a block for each chart; authpost's are dark."""
-    width, left, y, parts = 640, 130, 8, []
-    for title, values, form in charts:
-        y += 14
-        parts.append(f'<text x="0" y="{y}" font-weight="bold">{title}</text>')
-        most = max(values.values())
-        for name, value in values.items():
-            y += 20
-            length = max(1, (width - left - 80) * value / most)
-            colour = "#1f6feb" if name == "authpost" else "#9aa4b2"
-            parts.append(f'<text x="{left - 8}" y="{y}" text-anchor="end">{name}</text>'
-                         f'<rect x="{left}" y="{y - 11}" width="{length:.1f}" height="14" fill="{colour}"/>'
-                         f'<text x="{left + length + 6:.1f}" y="{y}">{form.format(value)}</text>')
-        y += 16
-    open(path, "w").write(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" width="{width}" height="{y}" '
-        'font-family="sans-serif" font-size="12" fill="#57606a">\n' + "\n".join(parts) + "\n</svg>\n")
+def version(command, pattern=r"\d+(\.\d+)+"):
+    said = subprocess.run(command, capture_output=True, text=True)
+    found = re.search(pattern, said.stdout + said.stderr)
+    return found.group() if found else "?"
 
 
+def versions():
+    found = {OURS: version([BINARY, "-V"]), "rustc": version(["rustc", "-V"])}
+    if LIBC == "glibc":
+        found["glibc"] = version(["getconf", "GNU_LIBC_VERSION"])
+    for name, path, option in ("curl", CURL, "-V"), ("xh", XH, "-V"), ("nginx", NGINX, "-v"), ("wrk", WRK, "-v"):
+        if path:
+            found[name] = version([path, option])
+    if REQUESTS:
+        found["Python"] = version([sys.executable, "-V"])
+        found["requests"] = version([sys.executable, "-c", "import requests; print(requests.__version__)"])
+    return found
+
+
+def musl_binary():
+    """A binary linked with musl that is not older than the sources."""
+    if "MUSL_BINARY" in os.environ:
+        return os.path.abspath(os.environ["MUSL_BINARY"])
+    sources = max(map(os.path.getmtime, glob.glob(f"{ROOT}/src/**/*.rs", recursive=True)))
+    for tree in "target", "target/cross/src/target":
+        path = os.path.abspath(f"{ROOT}/{tree}/x86_64-unknown-linux-musl/release/authpost")
+        if os.path.exists(path) and os.path.getmtime(path) > sources and path != BINARY:
+            return path
+    left_out.append("a binary with musl (tests/cross/build.sh target/cross x86_64-unknown-linux-musl makes one)")
+    return None
+
+
+def build(compiler, program, name):
+    subprocess.run([compiler, "-O2", "-static", "-o", work(name), f"{HERE}/{program}.c"], check=True)
+    return work(name)
+
+
+def finish():
+    cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown CPU")
+    found = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} × {cpu}, Linux {os.uname().release.split('-')[0]}",
+        "load": round(os.getloadavg()[0], 1),
+        "versions": versions(),
+        "figures": figures,
+        "counts": COUNTS,
+    }
+    print(render.table(found))
+    for bar, holds in hold_counts():
+        print(f"\n{'holds' if holds else '**does not hold**'}: {bar}", end="")
+    print(f"\n\n{render.measured(found)} Load {found['load']}. {OURS} stands on {LIBC}.")
+    print("Left out: " + (", ".join(left_out) or "nothing") + ".")
+    if not QUICK:
+        with open(FIGURES, "w") as file:
+            file.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        render.render(found)
+
+
+if "--render" in OPTIONS:
+    render.render(json.load(open(FIGURES)))
+    sys.exit()
+if not BINARY:
+    sys.exit(__doc__)
 DIR = tempfile.mkdtemp(prefix="authpost-bench-")
 ENV = {"PATH": os.environ.get("PATH", ""), "HOME": DIR, "LC_ALL": "C.UTF-8", "AUTHPOST_TOKEN": TOKEN}
-nginx, cc = tool("nginx"), tool("cc")
-if not nginx or not cc:
-    sys.exit("bench: nginx and a C compiler are needed")
-OPENSSL, CURL, XH, WRK = tool("openssl"), tool("curl"), tool("xh"), tool("wrk")
-REQUESTS = subprocess.run([sys.executable, "-c", "import requests"], capture_output=True).returncode == 0
-if not REQUESTS:
-    left_out.append("Python's requests (not installed)")
-LAUNCH = work("launch")
-for program in "launch", "floor":
-    subprocess.run([cc, "-O2", "-static", "-o", work(program), f"{HERE}/{program}.c"], check=True)
 server = None
 try:
-    server, PORT, TLS_PORT = start_nginx(nginx, OPENSSL)
+    cc = tool("cc") or sys.exit("bench: a C compiler is needed")
+    LAUNCH = build(cc, "launch", "launch")
+    if "--check" in OPTIONS:
+        if not tool("valgrind") or not tool("strace"):
+            sys.exit("bench: valgrind and strace are needed")
+        sys.exit(counts.check(BINARY, LAUNCH, json.load(open(FIGURES))))
+    NGINX = tool("nginx") or sys.exit("bench: nginx is needed")
+    OPENSSL, CURL, XH, WRK = tool("openssl"), tool("curl"), tool("xh"), tool("wrk")
+    REQUESTS = subprocess.run([sys.executable, "-c", "import requests"], capture_output=True).returncode == 0
+    if not REQUESTS:
+        left_out.append("Python's requests (not installed)")
+    LIBC = counts.library(BINARY)
+    MUSL = musl_binary() if LIBC == "glibc" else None
+    FLOORS = {FLOOR: build(cc, "floor", "floor")}
+    if musl_gcc := tool("musl-gcc"):
+        FLOORS[FLOOR_MUSL] = build(musl_gcc, "floor", "floor-musl")
+    COUNTS = {}
+    if tool("valgrind") and tool("strace"):
+        COUNTS = {counts.library(binary): counts.measure(binary, LAUNCH) for binary in (BINARY, MUSL) if binary}
+    server, PORT, TLS_PORT = start_nginx(NGINX, OPENSSL)
     URL = f"http://127.0.0.1:{PORT}/data"
-    contenders = one_post("http", URL, True)
-    COUNT = bundle() if OPENSSL else 0
-    if COUNT:
+    one_post("http", URL)
+    trusted = bundle() if OPENSSL else 0
+    if trusted:
         ENV["SSL_CERT_FILE"] = ENV["REQUESTS_CA_BUNDLE"] = work("bundle.pem")
-        one_post("https", f"https://localhost:{TLS_PORT}/data", False)
-    instructions(contenders)
-    binary()
+        secure = f"https://localhost:{TLS_PORT}/data"
+        one_post("https", secure, f", with {trusted} CA certificates")
+    if COUNTS:
+        instructions("http", URL)
+        if trusted:
+            instructions("https", secure)
+    size()
     kept_connection(URL)
     groups(URL)
     large(URL)
     spool(URL)
+    finish()
 finally:
     if server:
         server.terminate()
         server.wait()
     shutil.rmtree(DIR, ignore_errors=True)
-print("| what | authpost | beside it (ratio) | bar | holds |\n|---|---|---|---|---|")
-for cells in rows:
-    print("| " + " | ".join(cells) + " |")
-cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown CPU")
-print(f"\nMeasured on {os.cpu_count()} × {cpu}, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f}; "
-      f"medians of runs that took turns, all on loopback.")
-print("Left out: " + (", ".join(left_out) or "nothing") + ".")
-draw(f"{HERE}/figures.svg")

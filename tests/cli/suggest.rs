@@ -95,14 +95,14 @@ const URL: &str = "https://api.example.com/data";
 
 #[test]
 fn words_of_other_programs() {
-    let words: Vec<_> = table::FOREIGN.iter().flat_map(|row| row.words).collect();
+    let words: Vec<_> = table::FOREIGN.iter().flat_map(|row| row.words()).collect();
     for (at, word) in words.iter().enumerate() {
         assert!(!words[..at].contains(word), "{word} is there twice");
     }
     for row in table::FOREIGN {
         let expected = format!("{}: {}", row.why, row.command);
         assert_eq!(command(&expected), row.command, "a colon in '{}'", row.why);
-        for word in row.words {
+        for word in row.words() {
             assert_eq!(
                 hint(test().args([word, URL, "key=value"]), 64),
                 expected,

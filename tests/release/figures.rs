@@ -1,138 +1,97 @@
-//! The figures that hardly depend on the machine: instructions, system calls, bytes. The size is in package.rs. They are held
-//! with 3 % of slack where no test may be skipped, as in CI, so that a slower commit is seen; elsewhere with a tenth, for
-//! another compiler and C library.
-//!
-//! They mean something for the static release binary only, which `make test` names in `AUTHPOST_BIN`. `make bench` has
-//! the times.
-use crate::support::{Response, Runner, Server, binary, find, need, skipped, test};
-use std::time::Duration;
+//! The figures are in `tests/bench/figures.json`, which `make bench` writes; README and chart are rendered from it.
+//! `make bench CHECK=1` compares the counts with it.
 
-/// What they were when they were measured last, with glibc 2.36.
-const INSTRUCTIONS_A_POST: u64 = 217_300;
-const INSTRUCTIONS_A_LINE: u64 = 48_300;
-const CALLS_A_POST: u64 = 46;
-const CALLS_A_LINE: u64 = 5;
+use crate::support::{Dir, Response, Runner, Server, binary, dir, find, need, skipped, test};
+use serde_json::{Value, json};
+use std::fs;
 
-fn is_release() -> bool {
-    std::env::var_os("AUTHPOST_BIN").is_some()
-        || skipped("AUTHPOST_BIN names no release binary; 'make test' does")
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A copy of what renders, and of what it renders.
+fn copy() -> Dir {
+    let dir = dir();
+    for path in ["README.md", "tests/bench/bench.py", "tests/bench/counts.py"]
+        .into_iter()
+        .chain(["tests/bench/render.py", "tests/bench/launch.c"])
+        .chain(["tests/bench/figures.json", "tests/bench/figures.svg"])
+    {
+        dir.write(path, read(path), 0o600);
+    }
+    dir
 }
 
-#[track_caller]
-fn hold(what: &str, found: u64, measured: u64) {
-    let is_strict = std::env::var_os("AUTHPOST_NO_SKIP").is_some_and(|v| v == "1");
-    let percent = if is_strict { 3 } else { 10 };
-    println!("{what}: {found}, measured {measured}");
-    assert!(
-        found <= measured + measured * percent / 100,
-        "{what}: {found} is more than {measured} and {percent} %"
-    );
+fn read(path: &str) -> String {
+    fs::read_to_string(format!("{ROOT}/{path}")).unwrap()
 }
 
-fn api() -> Server {
-    Server::handler(|_| Response::json(200, "{\"ok\":true}"))
-}
-
-/// To look for an answer that comes at once costs as much as the moment will have it; the answers of this API are slept
-/// for.
-fn slow_api() -> Server {
-    Server::handler(|_| Response::json(200, "{\"ok\":true}").after(Duration::from_millis(1)))
-}
-
-/// authpost under another program, which says on stderr what it counted.
-fn under(program: &str, options: &[&str]) -> Runner {
-    Runner::program(find(program).unwrap())
-        .args(options)
-        .arg(binary())
-        .token("t0ken")
-}
-
-fn lines(count: usize) -> String {
-    "{\"id\":12345,\"name\":\"a name of usual length\"}\n".repeat(count)
-}
-
-fn instructions(run: Runner) -> u64 {
-    let text = run.run().stdout_like("**").stderr_like("**").code(0).stderr;
-    let (_, count) = text.split_once("Collected : ").expect(&text);
-    count.lines().next().unwrap().trim().parse().unwrap()
-}
-
-fn callgrind() -> Runner {
-    under(
-        "valgrind",
-        &["--tool=callgrind", "--callgrind-out-file=/dev/null"],
-    )
-}
-
-/// How many system calls a run makes, from the first one after its start.
-fn calls(run: Runner) -> u64 {
-    let dir = run.dir();
-    run.run().stdout_like("**").stderr_like("**").code(0);
-    dir.read("trace").lines().count() as u64 - 1
-}
-
-fn strace() -> Runner {
-    under("strace", &["-f", "-qq", "-o", "trace"])
+fn bench(dir: &Dir) -> Runner {
+    Runner::program(find("python3").unwrap())
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .in_dir(dir)
+        .arg("tests/bench/bench.py")
 }
 
 #[test]
-fn instructions_of_a_post() {
-    if is_release() && need("valgrind") {
-        let server = api();
-        let post = callgrind().args([server.url("/data"), "key1=value1", "key2=value2"]);
-        hold(
-            "instructions of a POST",
-            instructions(post),
-            INSTRUCTIONS_A_POST,
-        );
+fn readme_and_chart_are_rendered_from_the_figures() {
+    if !need("python3") {
+        return;
+    }
+    let dir = copy();
+    bench(&dir).arg("--render").run().code(0);
+    for path in ["README.md", "tests/bench/figures.svg"] {
+        let advice = "python3 tests/bench/bench.py --render";
+        assert!(dir.read(path) == read(path), "{path}: run {advice}");
+    }
+    // And what they show comes from nowhere else.
+    let figures = read("tests/bench/figures.json");
+    let first = "\"what\": \"one POST, http, whole process\"";
+    assert!(figures.contains(first));
+    let figures = figures.replace(first, "\"what\": \"ANOTHER FIGURE\"");
+    dir.write("tests/bench/figures.json", figures, 0o600);
+    bench(&dir).arg("--render").run().code(0);
+    for path in ["README.md", "tests/bench/figures.svg"] {
+        assert!(dir.read(path).contains("ANOTHER FIGURE"), "{path}");
     }
 }
 
+/// They mean something for the static release binary only, which `make test` names in `AUTHPOST_BIN`.
 #[test]
-fn instructions_of_a_line() {
-    if is_release() && need("valgrind") {
-        let server = slow_api();
-        let run = |count| {
-            let run = callgrind().args(["--lines", "in", server.url("/")]);
-            instructions(run.file("in", lines(count)))
-        };
-        hold(
-            "instructions of a line",
-            (run(300) - run(100)) / 200,
-            INSTRUCTIONS_A_LINE,
-        );
+fn the_check_sees_what_costs_more() {
+    let is_release = std::env::var_os("AUTHPOST_BIN").is_some()
+        || skipped("AUTHPOST_BIN names no release binary; 'make test' does");
+    if !is_release
+        || !["python3", "cc", "valgrind", "strace"]
+            .into_iter()
+            .all(need)
+    {
+        return;
     }
-}
-
-#[test]
-fn system_calls_of_a_post() {
-    if is_release() && need("strace") {
-        let server = api();
-        let post = strace().args([server.url("/data"), "key1=value1", "key2=value2"]);
-        hold("system calls of a POST", calls(post), CALLS_A_POST);
-    }
-}
-
-#[test]
-fn system_calls_of_a_line() {
-    if is_release() && need("strace") {
-        let server = slow_api();
-        let run = |count| {
-            calls(
-                strace()
-                    .args(["--lines", "in", server.url("/")])
-                    .file("in", lines(count)),
-            )
-        };
-        // To the nearest, for whether an answer is waited for may differ from run to run.
-        let calls = (run(200) - run(100) + 50) / 100;
-        hold("system calls of a line", calls, CALLS_A_LINE);
-    }
+    let dir = copy();
+    let check = |change: &dyn Fn(&mut Value)| {
+        let path = "tests/bench/figures.json";
+        let mut figures: Value = serde_json::from_str(&read(path)).unwrap();
+        let counts = figures["counts"].as_object_mut().unwrap();
+        counts.values_mut().for_each(change);
+        dir.write(path, figures.to_string(), 0o600);
+        bench(&dir).arg(binary()).arg("--check").run().unjudged()
+    };
+    let ran = check(&|counts| {
+        counts["instructions of one http POST"] = json!(100_000);
+        counts["instructions of a line"] = json!(1_000_000);
+    });
+    let row = |what: &str| {
+        let row = ran.stdout.lines().find(|row| row.contains(what));
+        row.unwrap_or_else(|| panic!("{ran:?}"))
+    };
+    assert!(row("of one http POST").contains("worse by"), "{ran:?}");
+    assert!(row("instructions of a line").contains("lower"), "{ran:?}");
+    assert!(row("syncs of").contains("as it was"), "{ran:?}");
+    assert_eq!(ran.code, Some(1));
 }
 
 #[test]
 fn bytes_of_a_post() {
-    let server = api();
+    let server = Server::handler(|_| Response::json(200, "{\"ok\":true}"));
     test()
         .token("t0ken")
         .args(["-q", server.url("/data"), "key1=value1", "key2=value2"])

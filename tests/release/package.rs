@@ -8,9 +8,6 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The most that it may have, with the C library in it, and with relocations that only a newer one unpacks left as they are.
-const MOST_BYTES: u64 = 2_940_000;
-
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The static release binary.
@@ -63,13 +60,6 @@ fn no_unwind_leaves_the_start_files_whole() {
             .code(0);
         Runner::program(dir.join("main")).run().code(0);
     }
-}
-
-#[test]
-fn it_is_small() {
-    let Some(binary) = packaged() else { return };
-    let bytes = fs::metadata(binary).unwrap().len();
-    assert!(bytes <= MOST_BYTES, "{bytes} bytes");
 }
 
 /// No library, no resolv.conf, no nsswitch.conf, no /dev and no /proc: nothing but the binary and a list of names.

@@ -68,9 +68,10 @@ impl Forms {
             }
         }
         blocks.sort_unstable();
-        let mut filter = vec![0; 1 << 10];
+        // 64 bits for each block or two: to fill more of them with zeros would take longer than they save.
+        let mut filter = vec![0; blocks.len().next_power_of_two().min(1 << 10)];
         for (key, ..) in &blocks {
-            let (word, bit) = place(*key);
+            let (word, bit) = place(*key, &filter);
             filter[word] |= bit;
         }
         Forms {
@@ -85,7 +86,7 @@ impl Forms {
         let mut window = 0;
         let is_found = text.iter().enumerate().any(|(end, byte)| {
             window = (window << 8 | u64::from(*byte)) & BLOCK_MASK;
-            let (word, bit) = place(window);
+            let (word, bit) = place(window, &self.filter);
             end + 1 >= BLOCK
                 && self.filter[word] & bit != 0
                 && self.is_run(text, end + 1 - BLOCK, window)
@@ -122,11 +123,11 @@ fn key(block: &[u8]) -> u64 {
         .fold(0, |key, byte| key << 8 | u64::from(*byte))
 }
 
-/// The position of a block's bit in the filter.
-fn place(key: u64) -> (usize, u64) {
+/// The position of a block's bit in a filter of 2^n words, at most 2^10.
+fn place(key: u64, filter: &[u64]) -> (usize, u64) {
     // Fibonacci hashing: the upper bits of the product depend on the whole key.
     let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
-    ((hash >> 6) as usize, 1 << (hash & 63))
+    ((hash >> 6) as usize & (filter.len() - 1), 1 << (hash & 63))
 }
 
 /// Whether `text` contains one of the `forms`; it may have been cut off in the middle of one.
