@@ -4,9 +4,8 @@ import math, os, re
 HERE = os.path.dirname(os.path.abspath(__file__))
 README = os.path.join(HERE, "../../README.md")
 CHART = os.path.join(HERE, "figures.svg")
-INTRODUCTION = """\
-`make bench` measures these figures and draws the chart: medians of interleaved runs, over loopback. A ratio below 1 is in
-authpost's favour for times, instructions and memory; above 1 for rates. What is in C only writes and reads the socket."""
+INTRODUCTION = ("`make bench` measures this. A ratio below 1 is in authpost's favour, above 1 for rates. "
+                "C only writes and reads the socket.")
 NAME, MUSL = "authpost", "authpost, musl"
 
 
@@ -36,7 +35,7 @@ def peers(figure):
 
 def measured(figures):
     versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
-    return f"Measured on {figures['date']} on {figures['machine']}, with {versions}."
+    return f"Medians of interleaved runs over loopback, on {figures['date']} on {figures['machine']}, with {versions}."
 
 
 def table(figures):

@@ -618,17 +618,15 @@ fn a_line_is_accepted_with_fourteen_system_calls() {
         let url = down.url("/");
         #[rustfmt::skip]
         let args = ["-q", "--no-auth", "--spool", "s", "--tries", "1", "--lines", "in", url];
-        // A debug build looks at each file before it closes it.
+        // What the C library does about memory, and a debug build about files, is its own affair.
+        let other = ["brk(", "mmap(", "munmap(", "F_GETFD", "F_SETFD"];
         let calls = traced(&d, &args);
-        calls
-            .lines()
-            .filter(|call| !call.contains("F_GETFD"))
-            .count()
+        let is_ours = |call: &&str| !other.iter().any(|it| call.contains(it));
+        calls.lines().filter(is_ours).count()
     };
     run(1);
     let few = run(2);
-    // To the nearest, for memory may be asked for now and then.
-    assert_eq!((run(102) - few + 50) / 100, 14);
+    assert_eq!(run(102) - few, 1400);
 }
 
 /// However many ids are given.
@@ -645,8 +643,8 @@ fn retry_and_drop_list_the_spool_once() {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     for verb in ["retry", "drop"] {
         let calls = traced(&d, &[&[verb, "-q", "s"], &ids[..]].concat());
-        let count = |dir| calls.lines().filter(|call| call.contains(dir)).count();
-        assert_eq!(count("s/queue\", O_RDONLY|O_NONBLOCK"), 1, "{calls}");
+        let lists = |call: &&str| call.contains("s/queue\"") && call.contains("O_DIRECTORY");
+        assert_eq!(calls.lines().filter(lists).count(), 1, "{calls}");
     }
     lies(&d, 0, 0);
 }
