@@ -250,16 +250,22 @@ impl LinesRun<'_> {
                         self.claim.before_error(error.claim());
                     });
                     let mut outcome = outcome?;
-                    let stored = self.store_in_spool(&job, &batch, &mut outcome);
+                    let stored = self.store_in_spool(&job, &mut outcome);
                     self.tally.add(outcome.fate(), batch.count());
                     let idempotent = self.plan.policy.idempotent;
                     self.claim.add(&job, &batch, &outcome, idempotent);
-                    if let Err(error) = stored {
-                        self.claim.before_error(error.claim());
-                        return Ok(Some(self.not_stored(&job, &batch, &outcome, &error)));
-                    }
+                    let gives_up = match stored {
+                        Ok(gives_up) => gives_up,
+                        Err(error) => {
+                            self.claim.before_error(error.claim());
+                            return Ok(Some(self.not_stored(&job, &batch, &outcome, &error)));
+                        }
+                    };
                     self.exit = self.exit.or_worse(outcome.exit());
                     let reported = self.report.delivery(&job, &batch.span, &outcome);
+                    if let Some(stored) = gives_up {
+                        self.report.given_up(&batch.span, &outcome, &stored);
+                    }
                     // Even if it could not be reported, what was accepted must not be sent again.
                     let settled = self.settle(&job, &batch, &outcome)?;
                     if settled.is_continue() {
@@ -336,7 +342,7 @@ impl LinesRun<'_> {
             earlier_attempts: 0,
             failed_alone: 0,
             gives_up_after: None,
-            is_message: false,
+            is_message: self.spool.is_some(),
         };
         let tell = &mut |event: Event| report.event(job, &batch.span, event);
         deliver(job, &mut self.api, &context, &mut NoJournal, tell)

@@ -76,7 +76,7 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
         earlier_attempts: 0,
         failed_alone: 0,
         gives_up_after: None,
-        is_message: false,
+        is_message: plan.spool.is_some(),
     };
     if let Some(spool) = &plan.spool {
         return spooled::send(spool, &job, &context, report);

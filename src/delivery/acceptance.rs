@@ -87,8 +87,11 @@ fn nothing_at(pointer: &Pointer) -> String {
     format!("there is nothing at '{pointer}'")
 }
 
-/// A 2xx answer counts as accepted unless it is a web page, or `--expect` says otherwise.
-pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict {
+const UNKNOWN: &str = "the API may have accepted it: check before sending it again";
+
+/// A 2xx answer counts as accepted unless it is a web page, or `--expect` says otherwise. The remedy for a message in a
+/// spool names no option, because a message keeps its own.
+pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance, is_message: bool) -> Verdict {
     if let Some(title) = title_of_page(answer, acceptance) {
         let title = match title.is_empty() || answer.repeats_secret {
             true => String::new(),
@@ -98,9 +101,12 @@ pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict 
             "the API answered {} with a web page, not an API's answer{title}",
             answer.status_and_reason()
         );
-        let hint = "check the URL, and whether a login page, a captive portal or a proxy answers in the API's place; \
-                    --any-answer accepts it";
-        return failed(Fate::Refused, Exit::Protocol, why, hint);
+        let hint = "check the URL, and whether a login page, a captive portal or a proxy answers in the API's place";
+        let hint = match is_message {
+            true => hint.to_owned(),
+            false => format!("{hint}; --any-answer accepts it"),
+        };
+        return failed(Fate::Refused, Exit::Protocol, why, &hint);
     }
     let is_about_body = |expect: &&Expect| !matches!(expect, Expect::Status(_));
     let expected: Vec<_> = acceptance.expect.iter().filter(is_about_body).collect();
@@ -121,11 +127,16 @@ pub(super) fn judge_success(answer: &Answer, acceptance: Acceptance) -> Verdict 
                 "the API answered {}, but its answer broke off: {why}",
                 answer.status_and_reason()
             ),
-            "the API may have accepted it: check before sending it again",
+            UNKNOWN,
         ),
         End::OverLimit => (
             over_limit(answer),
-            "the API may have accepted it: check before sending it again, and raise --max-response",
+            match is_message {
+                true => UNKNOWN,
+                false => {
+                    "the API may have accepted it: check before sending it again, and raise --max-response"
+                }
+            },
         ),
     };
     failed(Fate::Unknown, Exit::IoErr, why, hint)

@@ -33,7 +33,7 @@ pub(super) struct Circumstances {
     pub(crate) failed_alone: u64,
     /// If this attempt fails, the message is given up after this many failed deliveries.
     pub(crate) gives_up_after: Option<u64>,
-    /// The document is a message that an earlier run put into a spool: no option of that run can be changed any more.
+    /// The document is a message in a spool: its URL and its options cannot be changed any more.
     pub(crate) is_message: bool,
 }
 
@@ -73,6 +73,27 @@ impl Circumstances {
         match scope {
             Scope::Message if alone >= MAX_FAILURES_ALONE => Some(alone),
             Scope::Message | Scope::Target => self.gives_up_after,
+        }
+    }
+}
+
+/// A remedy, by whether it helps a message in a spool. An empty text is none.
+#[derive(Clone, Copy)]
+enum Remedy<'a> {
+    /// Something is repaired. The next attempt finds it so.
+    Fix(&'a str),
+    /// The document is sent with another URL or option. A message keeps its own.
+    Anew(&'a str),
+}
+
+impl Remedy<'_> {
+    fn text(self, circumstances: &Circumstances) -> Option<String> {
+        match self {
+            Remedy::Fix("") | Remedy::Anew("") => None,
+            Remedy::Anew(text) if circumstances.is_message => Some(format!(
+                "{text}; a message keeps its URL and options: drop it, and send its document anew"
+            )),
+            Remedy::Fix(text) | Remedy::Anew(text) => Some(text.to_owned()),
         }
     }
 }
@@ -173,8 +194,12 @@ fn judge_unsent(error: &Error, circumstances: &Circumstances) -> Verdict {
         Some(refusal) => no_new_token(refusal, error),
         None => error.to_string(),
     };
+    let remedy = error.remedy().map(|it| match it.contains("with --") {
+        true => Remedy::Anew(it),
+        false => Remedy::Fix(it),
+    });
     Verdict {
-        hint: error.remedy().map(str::to_owned),
+        hint: remedy.and_then(|it| it.text(circumstances)),
         ..Verdict::new(Fate::Unsent, error.kind().into(), retry, why)
     }
 }
@@ -204,8 +229,8 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
         401 | 403 => answer.challenges().collect(),
         _ => Vec::new(),
     };
-    let (fate, exit, retry, hint) = match answer.status {
-        200..=299 => return judge_success(answer, acceptance),
+    let (fate, exit, retry, remedy) = match answer.status {
+        200..=299 => return judge_success(answer, acceptance, circumstances.is_message),
         status if accepts(acceptance, status) => return accepted_by_status(answer, acceptance),
         401 => (
             Fate::Refused,
@@ -213,58 +238,73 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
             Retry::WithNewToken,
             remedy_for_401(circumstances.credentials, &challenges),
         ),
-        403 if is_rate_limit(answer) => (Fate::Unavailable, Exit::Unavailable, Retry::Safe, ""),
+        403 if is_rate_limit(answer) => (
+            Fate::Unavailable,
+            Exit::Unavailable,
+            Retry::Safe,
+            Remedy::Fix(""),
+        ),
         403 => (
             Fate::Refused,
             Exit::NoPerm,
             Retry::Never,
             match circumstances.credentials {
-                CredentialKind::None => {
-                    "no token was sent: if the API wants one, name it with --token-file, or another way ('authpost -h')"
-                }
+                CredentialKind::None => Remedy::Anew(
+                    "no token was sent: if the API wants one, name it with --token-file, or another way ('authpost -h')",
+                ),
                 CredentialKind::HeaderFile => {
-                    "the API does not let the headers of --header-file do this"
+                    Remedy::Fix("the API does not let the headers of --header-file do this")
                 }
-                _ => "the token is known, but may not do this: ask for the right",
+                _ => Remedy::Fix("the token is known, but may not do this: ask for the right"),
             },
         ),
         407 => (
             Fate::Refused,
             Exit::NoPerm,
             Retry::Never,
-            "give the proxy's user and password in HTTPS_PROXY",
+            Remedy::Fix("give the proxy's user and password in HTTPS_PROXY"),
         ),
-        408 | 425 | 429 | 503 => (Fate::Unavailable, Exit::Unavailable, Retry::Safe, ""),
+        408 | 425 | 429 | 503 => (
+            Fate::Unavailable,
+            Exit::Unavailable,
+            Retry::Safe,
+            Remedy::Fix(""),
+        ),
         500..=599 => (
             Fate::Unavailable,
             Exit::Unavailable,
             Retry::IfIdempotent,
-            match circumstances.is_message {
+            // What can be done with a message is said where it is dead-lettered.
+            Remedy::Fix(match circumstances.is_message {
                 true => "",
                 false => "the API may have accepted it; say --idempotent to have it sent again",
-            },
+            }),
         ),
         // An earlier request with the document is still being processed.
-        409 if circumstances.attempts > 0 => (Fate::Refused, Exit::Protocol, Retry::Safe, ""),
+        409 if circumstances.attempts > 0 => {
+            (Fate::Refused, Exit::Protocol, Retry::Safe, Remedy::Fix(""))
+        }
         300..=399 => (
             Fate::Refused,
             Exit::Protocol,
             Retry::Never,
-            "redirects are never followed, so that the token goes nowhere else: use the new address",
+            Remedy::Anew(
+                "redirects are never followed, so that the token goes nowhere else: use the new address",
+            ),
         ),
         404 | 410 => (
             Fate::Refused,
             Exit::Protocol,
             Retry::Never,
-            "check the path in the URL",
+            Remedy::Anew("check the path in the URL"),
         ),
         400 if wants_tls(answer) => (
             Fate::Refused,
             Exit::Protocol,
             Retry::Never,
-            "what answers there speaks TLS: begin the URL with https://",
+            Remedy::Anew("what answers there speaks TLS: begin the URL with https://"),
         ),
-        _ => (Fate::Refused, Exit::Protocol, Retry::Never, ""),
+        _ => (Fate::Refused, Exit::Protocol, Retry::Never, Remedy::Fix("")),
     };
     let location = answer
         .header("location")
@@ -292,27 +332,31 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
         None => {}
     }
     Verdict {
-        hint: (!hint.is_empty()).then(|| hint.to_owned()),
+        hint: remedy.text(circumstances),
         ..Verdict::new(fate, exit, retry, why)
     }
 }
 
-fn remedy_for_401(credentials: CredentialKind, challenges: &[Challenge]) -> &'static str {
+fn remedy_for_401(credentials: CredentialKind, challenges: &[Challenge]) -> Remedy<'static> {
     let only_basic =
         !challenges.is_empty() && challenges.iter().all(|challenge| challenge.is("basic"));
     match (credentials, only_basic) {
-        (CredentialKind::None | CredentialKind::Token, true) => {
-            "the API offers only Basic: say --auth-scheme Basic, and give user:password as the token"
+        (CredentialKind::None | CredentialKind::Token, true) => Remedy::Anew(
+            "the API offers only Basic: say --auth-scheme Basic, and give user:password as the token",
+        ),
+        (CredentialKind::None, false) => Remedy::Anew(
+            "no token was sent: name one with --token-file, or another way ('authpost -h')",
+        ),
+        (CredentialKind::HeaderFile, _) => {
+            Remedy::Fix("the API refuses what --header-file sends: check it")
         }
-        (CredentialKind::None, false) => {
-            "no token was sent: name one with --token-file, or another way ('authpost -h')"
+        (CredentialKind::Basic, _) => Remedy::Fix("the user or the password is wrong: check them"),
+        (CredentialKind::OAuth2, _) => Remedy::Fix(
+            "the API refuses a token that was just fetched: check 'scope' and 'audience' in the OAuth2 file, and the URL",
+        ),
+        (CredentialKind::Token, false) => {
+            Remedy::Fix("the token is wrong or has expired: get a new one")
         }
-        (CredentialKind::HeaderFile, _) => "the API refuses what --header-file sends: check it",
-        (CredentialKind::Basic, _) => "the user or the password is wrong: check them",
-        (CredentialKind::OAuth2, _) => {
-            "the API refuses a token that was just fetched: check 'scope' and 'audience' in the OAuth2 file, and the URL"
-        }
-        (CredentialKind::Token, false) => "the token is wrong or has expired: get a new one",
     }
 }
 

@@ -225,15 +225,9 @@ impl LineReport<'_> {
         }
     }
 
-    /// Reports that these lines are stored in a spool, why, that all following lines will be, and by what they are
-    /// `delivered`.
-    pub(crate) fn given_up(
-        &mut self,
-        span: &RangeInclusive<u64>,
-        outcome: &Outcome,
-        delivered: &str,
-    ) {
-        if self.output.quiet {
+    /// Reports why these lines and all that follow are not sent any more, and how they are `stored`.
+    pub(crate) fn given_up(&mut self, span: &RangeInclusive<u64>, outcome: &Outcome, stored: &str) {
+        if self.output.quiet && outcome.exit() == Exit::Ok {
             return;
         }
         // If it counts as a failure, its answer has already been reported.
@@ -241,9 +235,7 @@ impl LineReport<'_> {
             Exit::Ok => format!("{}; ", outcome.why()),
             _ => String::new(),
         };
-        let stored = "stored in the spool, as all that follows";
-        let text = format!("{why}{stored}: {delivered}");
-        info(&about(span, &text));
+        info(&about(span, &format!("{why}{stored}")));
     }
 
     /// Reports that all lines are stored in a spool, why, and by what they are `delivered`.

@@ -154,13 +154,35 @@ fn a_refused_token_keeps_every_line_and_says_so() {
         .arg(server.url("/data"))
         .run()
         .stderr_like(
-            "authpost: line 1: stored in the spool, as all that follows: 'authpost flush DIR/s' delivers it, retried from *Z\n\
-             authpost: line 1: the API answered 401 Unauthorized\n\
+            "authpost: line 1: the API answered 401 Unauthorized\n\
              hint: the token is wrong or has expired: get a new one\n  {}\n\
+             authpost: line 1: stored in the spool, as all that follows: 'authpost flush DIR/s' delivers it, retried from *Z\n\
              0 accepted, 0 refused, 0 not sent, 2 spooled in * s\n",
         )
         .code(77);
     lies(&d, 2, 0);
+}
+
+/// The first line may have been accepted: no flush sends it, and the run says what can be done with it.
+#[test]
+fn a_line_of_unknown_outcome_is_told_apart_from_those_that_a_flush_sends() {
+    for quiet in [None, Some("-q")] {
+        let d = dir();
+        let server = Server::script([conn().read().reply_json(500, "{}")]);
+        let run = lines(&d, "1\n2\n").args(quiet).arg(server.url("/data"));
+        let run = run.run();
+        let ids = names(&d, "dead");
+        assert_eq!(ids.len(), 1);
+        let id = &ids[0];
+        run.stderr_like(&format!(
+            "authpost: line 1: the API answered 500 Internal Server Error\n  {{}}\n\
+             authpost: line 1: dead-lettered in the spool as {id}: 'authpost retry DIR/s {id}' sends it again; \
+             all that follows is stored: 'authpost flush DIR/s' delivers it\n\
+             0 accepted, 0 refused, 0 not sent, 1 unavailable, 1 spooled in * s\n"
+        ))
+        .code(74);
+        lies(&d, 1, 1);
+    }
 }
 
 #[test]
@@ -216,19 +238,21 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
             .reply_json(200, "2")
     };
     let full = "writing 'DIR/s/tmp/*' in the spool: File too large\n";
-    for (options, closing) in [
+    for (options, key, closing) in [
         (
             &[][..],
+            "",
             "go on with --skip 3 if the API has accepted what was under way, else with --skip 2\n",
         ),
         (
             &["--idempotent", "--idempotency-key", "k"],
+            "hint: the API may have accepted it: check before sending it under another key\n",
             "go on with --skip 2\n",
         ),
     ] {
         without_room(options, &Server::script([two().read().close()]))
             .stderr_like(&format!(
-                "authpost: line 3: waiting for the answer of http://127.0.0.1:PORT: *\nhint: *\n\
+                "authpost: line 3: waiting for the answer of http://127.0.0.1:PORT: *\n{key}\
                  authpost: the API may have accepted it, but {full}\
                  hint: ask the API whether it has it before you send it again, and repair the spool\n\
                  2 accepted, 0 refused, 1 not sent, 1 unknown in * s\n\

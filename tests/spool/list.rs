@@ -94,6 +94,86 @@ fn the_remedy_for_an_unknown_outcome_is_one_that_a_flush_leaves() {
     }
 }
 
+/// The options of a message are those of the run that stored it. A remedy that is a new option says how to use it.
+#[test]
+fn a_remedy_for_a_message_is_one_that_it_can_take() {
+    let anew = "; a message keeps its URL and options: drop it, and send its document anew\n";
+    let basic = Response::new(401, "").header("WWW-Authenticate", "Basic realm=\"x\"");
+    let basic_hint =
+        "the API offers only Basic: say --auth-scheme Basic, and give user:password as the token";
+    let page =
+        Response::new(200, "<html><title>Log in</title>").header("Content-Type", "text/html");
+    let page_hint = "check the URL, and whether a login page, a captive portal or a proxy answers in the API's place\n";
+    let moved = Response::new(301, "").header("Location", "https://new.test/");
+    let moved_hint =
+        "redirects are never followed, so that the token goes nowhere else: use the new address";
+    for (answer, hint, code) in [
+        (basic, format!("{basic_hint}{anew}"), 77),
+        (page, page_hint.to_owned(), 76),
+        (moved, format!("{moved_hint}{anew}"), 76),
+        (
+            Response::new(401, ""),
+            "the token is wrong or has expired: get a new one\n".to_owned(),
+            77,
+        ),
+    ] {
+        // In a flush, and in the run that stores it.
+        let d = dir();
+        let server = Server::script([
+            conn().read().reply(answer.clone()).close(),
+            conn().read().reply(answer).close(),
+        ]);
+        waiting(&d, server.url("/1"), &[]);
+        flush(&d)
+            .stderr_like(&format!("authpost: *\nhint: {hint}authpost: the spool *\n"))
+            .code(code);
+        let run = send(&d, server.url("/2"), &[]).stdout_like("**");
+        run.stderr_like(&format!("HTTP/1.1 *\nauthpost: *\nhint: {hint}**"))
+            .code(code);
+    }
+    let d = dir();
+    let server = Server::script([conn().read().reply(Response::new(403, "")).close()]);
+    let run = authpost(&d).args([
+        "--no-auth",
+        "--spool",
+        "s",
+        "--tries=1",
+        server.url("/"),
+        "a=b",
+    ]);
+    run.run()
+        .stderr_like(&format!(
+            "HTTP/1.1 *\nauthpost: *\nhint: no token was sent: if the API wants one, name it with --token-file, \
+             or another way ('authpost -h'){anew}authpost: stored in the spool as *\n"
+        ))
+        .code(77);
+}
+
+/// One remedy is enough: the message is there, so that it can be sent again without an option.
+#[test]
+fn a_run_that_dead_letters_its_document_names_one_remedy() {
+    for (script, why) in [
+        (
+            conn().read().reply_json(500, ""),
+            "HTTP/1.1 500 Internal Server Error\n\
+             authpost: the API answered 500 Internal Server Error\n",
+        ),
+        (
+            conn().read().close(),
+            "authpost: waiting for the answer of http://127.0.0.1:PORT: *\n",
+        ),
+    ] {
+        let d = dir();
+        let server = Server::script([script]);
+        let run = send(&d, server.url("/"), &[]);
+        let id = &names(&d, "dead")[0];
+        run.stderr_like(&format!(
+            "{why}authpost: dead-lettered in the spool as {id}; 'authpost retry DIR/s {id}' sends it again\n"
+        ))
+        .code(74);
+    }
+}
+
 #[test]
 fn the_list_fits_the_terminal() {
     let d = dir();

@@ -82,20 +82,20 @@ impl<'a> LinesRun<'a> {
         self.given_up = Some(why);
     }
 
-    /// Stores a document that the API did not accept in the spool, if there is one.
+    /// Stores a document that the API did not accept in the spool, if there is one. Returns what to say of that if all that
+    /// follows is stored, too.
     pub(super) fn store_in_spool(
         &mut self,
         job: &Job,
-        batch: &Batch,
         outcome: &mut Outcome,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let is_delivered = outcome.verdict.disposition == Disposition::Delivered;
         let Some(spool) = self.spool.filter(|_| !is_delivered) else {
-            return Ok(());
+            return Ok(None);
         };
         let is_attempted = self.given_up.is_none();
         let exit = outcome.exit();
-        message(self.plan, job, self.clock)
+        let id = message(self.plan, job, self.clock)
             .and_then(|mut message| {
                 let body = &job.body;
                 journal::accept_after_delivery(
@@ -105,7 +105,8 @@ impl<'a> LinesRun<'a> {
                     outcome,
                     is_attempted,
                     self.clock,
-                )
+                )?;
+                Ok(message.id)
             })
             .map_err(|error| journal::spool_error_context(&outcome.verdict, error))?;
         if let Some(backlog) = self.backlog.as_mut().filter(|_| is_attempted) {
@@ -114,14 +115,23 @@ impl<'a> LinesRun<'a> {
         if outcome.verdict.disposition == Disposition::Requeue {
             self.queued = true;
         }
-        if is_attempted && exit != Exit::Protocol {
-            let (tag, now) = (Tag::of(&job.target), self.clock.unix());
-            let failure = (outcome.verdict.exit, outcome.verdict.scope);
-            let delivered = delivered_by(spool, &tag, "it", failure, now);
-            self.report.given_up(&batch.span, outcome, &delivered);
-            self.given_up = Some(outcome.why());
+        if !is_attempted || exit == Exit::Protocol {
+            return Ok(None);
         }
-        Ok(())
+        self.given_up = Some(outcome.why());
+        let (tag, now) = (Tag::of(&job.target), self.clock.unix());
+        let failure = (outcome.verdict.exit, outcome.verdict.scope);
+        let delivered = delivered_by(spool, &tag, "it", failure, now);
+        Ok(Some(match outcome.verdict.disposition {
+            Disposition::DeadLetter => {
+                let dir = spool.dir().display();
+                format!(
+                    "dead-lettered in the spool as {id}: 'authpost retry {dir} {id}' sends it again; \
+                     all that follows is stored: {delivered}"
+                )
+            }
+            _ => format!("stored in the spool, as all that follows: {delivered}"),
+        }))
     }
 
     /// Reports the outcome for a document that could not be stored in the spool, and stops the run: further documents that
