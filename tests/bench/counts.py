@@ -135,5 +135,5 @@ def check(binary, launch, figures):
             said = "lower: update the file with make bench"
         print(f"| {what} | {now:,} | {before:,} | {said} |")
     if is_worse:
-        print(f"\nbench: something costs more than figures.json says. It was measured with {figures['versions']['rustc']}.")
+        print(f"\nbench: something costs more than figures.json says. It was measured with rustc {figures['versions']['rustc']}.")
     return int(is_worse)
