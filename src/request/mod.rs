@@ -76,10 +76,20 @@ pub(crate) struct Target {
     pub(crate) connection: Connection,
 }
 
-/// For display: the method, and the URL as that is displayed.
+impl Target {
+    /// The URL as it is displayed, and the file that has it: all webhooks of one host are displayed alike.
+    pub(crate) fn place(&self) -> String {
+        match self.url.file() {
+            Some(file) => format!("{} (from {})", self.url, file.display()),
+            None => self.url.to_string(),
+        }
+    }
+}
+
+/// For display: the method, and its place.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method.as_str(), self.url)
+        write!(f, "{} {}", self.method.as_str(), self.place())
     }
 }
 

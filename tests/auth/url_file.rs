@@ -440,6 +440,67 @@ fn an_answer_that_repeats_it_is_not_quoted() {
         .code(76);
 }
 
+/// All webhooks of a host are shown alike, so a list names the file as well.
+#[test]
+fn a_list_tells_two_webhooks_of_a_host_apart() {
+    let d = dir();
+    let down = Unreachable::refusing();
+    for name in ["one", "two"] {
+        let run = test()
+            .in_dir(&d)
+            .file(name, down.url(&format!("/{name}/s3cr3t")));
+        run.args([
+            &format!("--url-file={name}"),
+            "--spool=s",
+            "--tries=1",
+            "a=b",
+        ])
+        .run()
+        .stderr_like("authpost: stored in the spool *\n")
+        .code(0);
+    }
+    let list = |args: &[&str], expected: &str| {
+        test()
+            .in_dir(&d)
+            .args(["list", "s"])
+            .args(args)
+            .run()
+            .stdout_like(expected)
+            .code(0);
+    };
+    let row = |name: &str| format!("  *  http://127.0.0.1:*/… (from DIR/{name})  (connecting *)\n");
+    list(
+        &[],
+        &format!(
+            "pending: 2\n*\n{}{}dead-lettered: 0\n",
+            row("one"),
+            row("two")
+        ),
+    );
+    let row = |name: &str| {
+        format!("{{*,\"url\":\"http://127.0.0.1:*/…\",\"url_file\":\"DIR/{name}\",*}}\n")
+    };
+    list(&["--json"], &format!("{}{}", row("one"), row("two")));
+    let row = |name: &str| {
+        format!(
+            "authpost_spool_pending_messages{{dir=\"DIR/s\",target=\"POST http://127.0.0.1:*/… (from DIR/{name})\"}} 1\n"
+        )
+    };
+    list(&["--metrics"], &format!("**{}{}**", row("one"), row("two")));
+    send_plain(&d, &down);
+    list(&["--json"], "{*\n{*\n{*,\"url_file\":null,*}\n");
+}
+
+fn send_plain(d: &Dir, down: &Unreachable) {
+    let run = test()
+        .in_dir(d)
+        .args(["--no-auth", "--spool=s", "--tries=1"]);
+    run.args([down.url("/"), "a=b"])
+        .run()
+        .stderr_like("authpost: stored in the spool *\n")
+        .code(0);
+}
+
 #[test]
 fn a_spool_has_the_path_of_the_file_and_not_the_url() {
     let echo = |status: u16| {

@@ -578,7 +578,7 @@ fn the_dead_are_listed_shown_sent_again_and_dropped() {
         .run()
         .stdout_like(&format!(
             "{{\"id\":\"{first}\",\"state\":\"dead-lettered\",\"created\":*,\"age\":*,\"tries\":1,\"next\":null,\
-             \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/data?…\",\"key\":\"k1\",\"bytes\":*,\
+             \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/data?…\",\"url_file\":null,\"key\":\"k1\",\"bytes\":*,\
              \"error\":\"the API answered 400 Bad Request\"}}\n{{*}}\n"
         ))
         .code(0);

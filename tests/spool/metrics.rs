@@ -197,7 +197,7 @@ fn a_secret_url_is_not_shown() {
         let [last] = &last[..] else {
             panic!("{last:?}");
         };
-        let target = format!("target=\"POST http://{host}:PORT/…\"}} ");
+        let target = format!("target=\"POST http://{host}:PORT/… (from DIR/hook)\"}} ");
         assert!(last.contains(&target), "{last}");
     }
     assert!(!fs::read_to_string(note()).unwrap().contains("s3cr3t"));

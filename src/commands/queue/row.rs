@@ -7,6 +7,12 @@ use crate::json;
 use crate::output;
 use crate::spool::{Id, Message, MessageError, Place, RetryState};
 
+/// The file that has its URL.
+fn url_file(message: &Message) -> Option<String> {
+    let file = message.target.url.file()?;
+    Some(file.display().to_string())
+}
+
 /// One message in a list.
 pub(super) struct Row {
     pub(super) name: String,
@@ -55,7 +61,7 @@ impl Row {
         let (age, to) = match &self.message {
             Ok(message) => (
                 in_words(now.saturating_sub(message.created)),
-                message.target.url.to_string(),
+                message.target.place(),
             ),
             Err(_) => ("-".to_owned(), "-".to_owned()),
         };
@@ -92,6 +98,7 @@ impl Row {
                 text(message.map(|it| it.target.method.as_str().to_owned())),
             ),
             ("url", text(message.map(|it| it.target.url.to_string()))),
+            ("url_file", text(message.and_then(url_file))),
             (
                 "key",
                 text(
