@@ -341,9 +341,11 @@ fn remedy_for_401(credentials: CredentialKind, challenges: &[Challenge]) -> Reme
     let only_basic =
         !challenges.is_empty() && challenges.iter().all(|challenge| challenge.is("basic"));
     match (credentials, only_basic) {
-        (CredentialKind::None | CredentialKind::Token, true) => Remedy::Anew(
-            "the API offers only Basic: say --auth-scheme Basic, and give user:password as the token",
-        ),
+        (CredentialKind::None | CredentialKind::Token | CredentialKind::OAuth2, true) => {
+            Remedy::Anew(
+                "the API offers only Basic: say --auth-scheme Basic, and give user:password as the token",
+            )
+        }
         (CredentialKind::None, false) => Remedy::Anew(
             "no token was sent: name one with --token-file, or another way ('authpost -h')",
         ),

@@ -84,9 +84,12 @@ impl Id {
         &self.0[Id::TAG - 8..Id::TAG]
     }
 
-    /// Whether `part` identifies it: as its beginning, or as the end of what comes before the tag.
+    /// Whether `part` identifies it: as its beginning, as the beginning of the short form, or as the end of what comes
+    /// before the tag.
     pub(crate) fn matches_part(&self, part: &str) -> bool {
-        self.0.starts_with(part) || self.0[..Id::TAG].ends_with(part)
+        self.0.starts_with(part)
+            || self.short().starts_with(part)
+            || self.0[..Id::TAG].ends_with(part)
     }
 
     /// When the message was accepted, in microseconds since 1970; later than that if the clock was set back.

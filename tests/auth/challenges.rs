@@ -156,18 +156,28 @@ fn a_token_just_fetched_is_not_to_be_fetched_again() {
         r#"{{"token_url":"{}","client_id":"c","client_secret":"s3cret-s3cret"}}"#,
         endpoint.url("/token")
     );
-    let run = test()
-        .env("HOME", "/nonexistent")
-        .file("oauth2.json", file)
-        .arg("--oauth2-file=oauth2.json");
-    let api = Server::handler(|_| Response::new(401, ""));
-    run.args(["-q", api.url("/"), "a=1"])
-        .run()
-        .stderr_like(
-            "HTTP/1.1 401 Unauthorized\nauthpost: the API answered 401 Unauthorized\n\
-             hint: the API refuses a token that was just fetched: check 'scope' and 'audience' in the OAuth2 file, and the URL\n",
-        )
-        .code(77);
+    for (scheme, hint) in [
+        (
+            "Bearer",
+            "the API refuses a token that was just fetched: check 'scope' and 'audience' in the OAuth2 file, and the URL",
+        ),
+        (
+            "Basic",
+            "the API offers only Basic: say --auth-scheme Basic, and give user:password as the token",
+        ),
+    ] {
+        let api =
+            Server::handler(move |_| Response::new(401, "").header("WWW-Authenticate", scheme));
+        test()
+            .env("HOME", "/nonexistent")
+            .file("oauth2.json", file.clone())
+            .args(["--oauth2-file=oauth2.json", "-q", api.url("/"), "a=1"])
+            .run()
+            .stderr_like(&format!(
+                "HTTP/1.1 401 Unauthorized\nauthpost: the API answered 401 Unauthorized\nhint: {hint}\n"
+            ))
+            .code(77);
+    }
 }
 
 #[test]

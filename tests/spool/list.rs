@@ -209,6 +209,12 @@ fn an_id_is_as_short_as_the_list_has_it() {
         .run()
         .stdout_like(&format!("id: {}\n**", ids[0]))
         .code(0);
+    // Or shorter, from either end of that.
+    for part in [10..15, 13..18] {
+        let part = &ids[0][part];
+        let run = authpost(&d).args(["show", "s", part]).run();
+        run.stdout_like(&format!("id: {}\n**", ids[0])).code(0);
+    }
     authpost(&d)
         .args(["drop", "-q", "s", &ids[1][10..18]])
         .run()
