@@ -51,6 +51,29 @@ struct ProgressState {
     upload: Option<Upload>,
 }
 
+impl ProgressState {
+    /// The state before an attempt that ends with `deadline` and sends a body of so many bytes.
+    fn new(deadline: Deadline, purpose: Purpose, size: u64) -> ProgressState {
+        ProgressState {
+            phase: Phase::Resolving,
+            deadline,
+            purpose,
+            kept: true,
+            found_closed: false,
+            stopped: false,
+            cut_short: false,
+            since_certificate: None,
+            unsupported: None,
+            upload: (size > LARGE).then_some(Upload {
+                total: size,
+                sent: 0,
+                clock: None,
+                is_seen: false,
+            }),
+        }
+    }
+}
+
 /// How far the upload of a large body is.
 #[derive(Debug)]
 struct Upload {
@@ -85,18 +108,8 @@ pub(super) enum Purpose {
 impl Progress {
     /// The state before the first attempt.
     pub(super) fn new() -> Arc<Progress> {
-        Arc::new(Progress(Mutex::new(ProgressState {
-            phase: Phase::Resolving,
-            deadline: Deadline::UNLIMITED,
-            purpose: Purpose::Request,
-            kept: true,
-            found_closed: false,
-            stopped: false,
-            cut_short: false,
-            since_certificate: None,
-            unsupported: None,
-            upload: None,
-        })))
+        let state = ProgressState::new(Deadline::UNLIMITED, Purpose::Request, 0);
+        Arc::new(Progress(Mutex::new(state)))
     }
 
     fn lock(&self) -> MutexGuard<'_, ProgressState> {
@@ -105,23 +118,7 @@ impl Progress {
 
     /// Starts a new attempt, which ends with `deadline` and sends a body of so many bytes.
     pub(super) fn begin(&self, deadline: Deadline, purpose: Purpose, size: u64) {
-        *self.lock() = ProgressState {
-            phase: Phase::Resolving,
-            deadline,
-            purpose,
-            kept: true,
-            found_closed: false,
-            stopped: false,
-            cut_short: false,
-            since_certificate: None,
-            unsupported: None,
-            upload: (size > LARGE).then_some(Upload {
-                total: size,
-                sent: 0,
-                clock: None,
-                is_seen: false,
-            }),
-        };
+        *self.lock() = ProgressState::new(deadline, purpose, size);
     }
 
     /// Records that so many bytes were written, and tells how far a large body is. What HTTP and TLS add counts too.
