@@ -72,6 +72,7 @@ enum Credentials {
 }
 
 /// A line of curl.
+#[derive(Default)]
 struct CurlLine {
     url: Option<String>,
     method: Option<String>,
@@ -97,22 +98,7 @@ struct CurlLine {
 
 impl CurlLine {
     fn read(words: &[&str]) -> Result<CurlLine> {
-        let mut line = CurlLine {
-            url: None,
-            method: None,
-            data: None,
-            is_file: false,
-            is_upload: false,
-            content_type: None,
-            authorization: None,
-            has_bearer: false,
-            has_user: false,
-            secret_headers: Vec::new(),
-            options: Vec::new(),
-            times: Vec::new(),
-            output: None,
-            notes: Vec::new(),
-        };
+        let mut line = CurlLine::default();
         let mut words = words.iter().copied();
         let mut only_urls = false;
         while let Some(word) = words.next() {
@@ -162,9 +148,9 @@ impl CurlLine {
     /// Reads an option. `name` is as it was written. No error quotes the value, because it may be a secret.
     fn option(&mut self, name: &str, carry: Carry, value: Option<&str>) -> Result<()> {
         let value = value.ok_or_else(|| unreadable(format!("{name}: its value is missing")))?;
-        let because = |what: &str| match suggest::why(name) {
-            Some(why) => format!("{what}{name}: {why}"),
-            None => format!("{what}{name}"),
+        let because = match suggest::why(name) {
+            Some(why) => format!("{name}: {why}"),
+            None => name.to_owned(),
         };
         match carry {
             Carry::Needless => {}
@@ -181,12 +167,19 @@ impl CurlLine {
             Carry::Part(read) => read(self, value)?,
             Carry::Risky(option) => {
                 self.options.push((option, value.to_owned()));
-                self.notes.push(because(""));
+                self.notes.push(because);
             }
-            Carry::Dropped => self.notes.push(because("not carried over: ")),
-            Carry::Refused => return Err(impossible(because("authpost has nothing like "))),
+            Carry::Dropped => self.leave_out(&because),
+            Carry::Refused => {
+                return Err(impossible(format!("authpost has nothing like {because}")));
+            }
         }
         Ok(())
+    }
+
+    /// Notes what is not carried over, and why.
+    fn leave_out(&mut self, what: &str) {
+        self.notes.push(format!("not carried over: {what}"));
     }
 }
 

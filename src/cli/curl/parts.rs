@@ -126,36 +126,31 @@ impl CurlLine {
             return Ok(());
         }
         if small == "authorization" {
-            self.authorization(value)
+            self.authorization(value)?;
         } else if small == "content-type" {
             self.content_type = Some(value.to_owned());
-            Ok(())
         } else if small == "content-encoding" && value != "identity" {
-            Err(impossible(
+            return Err(impossible(
                 "it sends a compressed document, and authpost sends JSON as it is",
-            ))
+            ));
         } else if small == "accept" && value == "application/json" {
-            Ok(())
+            // authpost sends it too.
         } else if small.contains("idempotency") {
             if small != "idempotency-key" {
                 self.options.push(("idempotency-header", name.to_owned()));
             }
-            self.notes.push(format!(
-                "not carried over: the value of {name}: each document gets its own, else the API would take the next one for a repeat"
+            self.leave_out(&format!(
+                "the value of {name}: each document gets its own, else the API would take the next one for a repeat"
             ));
-            Ok(())
         } else if let Err(why) = request::check_header(name, value) {
-            self.notes
-                .push(format!("not carried over: a header: {why}"));
-            Ok(())
+            self.leave_out(&format!("a header: {why}"));
         } else if names_secret(&small) {
             self.secret_headers.push(name.to_owned());
-            Ok(())
         } else {
             self.options
                 .push(("header", format!("{name}: {value}").trim_end().to_owned()));
-            Ok(())
         }
+        Ok(())
     }
 
     fn authorization(&mut self, value: &str) -> Result<()> {
@@ -181,13 +176,10 @@ impl CurlLine {
     /// Text with a `=` is cookies, any other a file of them.
     pub(super) fn cookie(&mut self, text: &str) -> Result<()> {
         match text.contains('=') {
-            true => self.header(&format!("Cookie: {text}")),
-            false => {
-                self.notes
-                    .push("not carried over: a file of cookies: no cookies are kept".to_owned());
-                Ok(())
-            }
+            true => self.header(&format!("Cookie: {text}"))?,
+            false => self.leave_out("a file of cookies: no cookies are kept"),
         }
+        Ok(())
     }
 
     pub(super) fn user(&mut self, _: &str) -> Result<()> {
@@ -214,9 +206,7 @@ impl CurlLine {
     pub(super) fn cert(&mut self, text: &str) -> Result<()> {
         let (file, password) = text.split_once(':').unwrap_or((text, ""));
         if !password.is_empty() {
-            self.notes.push(
-                "not carried over: the password of the client's key: authpost needs a key without one".to_owned(),
-            );
+            self.leave_out("the password of the client's key: authpost needs a key without one");
         }
         self.options.push(("cert", file.to_owned()));
         Ok(())
@@ -227,8 +217,8 @@ impl CurlLine {
             return Err(impossible("SOCKS proxies are not supported"));
         }
         match text.contains('@') {
-            true => self.notes.push(
-                "not carried over: the proxy: it has a password, so put its URL into the variable HTTPS_PROXY".to_owned(),
+            true => self.leave_out(
+                "the proxy: it has a password, so put its URL into the variable HTTPS_PROXY",
             ),
             false => self.options.push(("proxy", text.to_owned())),
         }
