@@ -25,6 +25,13 @@ impl Spool {
         self.dir.join("delivered")
     }
 
+    fn delivered_files(&self) -> Vec<PathBuf> {
+        let dir = self.delivered_dir();
+        let names = entries(&dir).unwrap_or_default().into_iter();
+        let names = names.filter(|name| Tag::parse(name).is_some());
+        names.map(|name| dir.join(name)).collect()
+    }
+
     /// Notes that a message was delivered to `target` now, if that can be done.
     pub(crate) fn note_delivery(&self, target: &Target) {
         let dir = self.delivered_dir();
@@ -47,12 +54,10 @@ impl Spool {
 
     /// Where messages were delivered to, as [`Target`] is displayed, and when they last were, in seconds since 1970.
     pub(crate) fn deliveries(&self) -> Vec<(String, u64)> {
-        let dir = self.delivered_dir();
         let mut found = Vec::new();
-        for name in entries(&dir).unwrap_or_default() {
+        for path in self.delivered_files() {
             let mut text = String::new();
-            if Tag::parse(&name).is_some()
-                && let Ok(Ok((file, metadata))) = guard::open_own(&dir.join(name), self.owner)
+            if let Ok(Ok((file, metadata))) = guard::open_own(&path, self.owner)
                 && !guard::is_exposed(&metadata)
                 && file.take(MAX_TEXT).read_to_string(&mut text).is_ok()
                 && !text.is_empty()
@@ -65,13 +70,7 @@ impl Spool {
 
     /// Makes room for one more.
     fn forget_deliveries(&self) {
-        let dir = self.delivered_dir();
-        let mut found: Vec<_> = entries(&dir)
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|name| Tag::parse(name).is_some())
-            .map(|name| dir.join(name))
-            .collect();
+        let mut found = self.delivered_files();
         if found.len() < MAX_TARGETS {
             return;
         }

@@ -71,35 +71,30 @@ impl Spool {
         Id::parse(name).map_or(0, |id| self.backoff(&id.tag()).left(now))
     }
 
-    /// The messages of the target in `place`, oldest first.
+    /// The messages of the target in `place`, oldest first. Those accepted from now on sort after all of them.
     fn of_target(&self, place: Place, tag: &Tag) -> Result<Vec<OsString>> {
         let mut names = self.names(place)?;
         names.retain(|name| Id::parse(name).is_some_and(|id| id.tag() == *tag));
+        let last = names.last().and_then(|name| Id::parse(name));
+        let last = last.map_or(0, |id| id.micros());
+        let newest = self.noted_newest(tag).map_or(last, |noted| noted.max(last));
+        self.newest.replace(Some((tag.clone(), newest)));
         Ok(names)
+    }
+
+    fn noted_newest(&self, tag: &Tag) -> Option<u64> {
+        let noted = self.newest.borrow();
+        let noted = noted.as_ref().filter(|(known, _)| known == tag);
+        noted.map(|(_, newest)| *newest)
     }
 
     /// The microsecond in the name of the target's newest pending message, 0 if there is none.
     pub(super) fn newest(&self, tag: &Tag) -> Result<u64> {
-        if let Some((known, newest)) = &*self.newest.borrow()
-            && known == tag
-        {
-            return Ok(*newest);
+        if self.noted_newest(tag).is_none() {
+            self.of_target(Place::Active, tag)?;
+            self.of_target(Place::Queue, tag)?;
         }
-        let active = self.of_target(Place::Active, tag)?;
-        self.note_newest(tag, &active);
-        let queue = self.of_target(Place::Queue, tag)?;
-        Ok(self.note_newest(tag, &queue))
-    }
-
-    /// Ensures that messages accepted from now on sort after all of `names`. Returns the microsecond of the newest one.
-    fn note_newest(&self, tag: &Tag, names: &[OsString]) -> u64 {
-        let mut noted = self.newest.borrow_mut();
-        let before = noted.as_ref().filter(|(known, _)| known == tag);
-        let before = before.map_or(0, |(_, newest)| *newest);
-        let last = names.last().and_then(|name| Id::parse(name));
-        let newest = before.max(last.map_or(0, |id| id.micros()));
-        *noted = Some((tag.clone(), newest));
-        newest
+        Ok(self.noted_newest(tag).unwrap_or(0))
     }
 }
 
@@ -121,9 +116,7 @@ impl TargetLock<'_> {
     /// # Errors
     /// As for [`Spool::names`].
     pub(crate) fn orphans(&self) -> Result<Vec<OsString>> {
-        let names = self.spool.of_target(Place::Active, &self.tag)?;
-        self.spool.note_newest(&self.tag, &names);
-        Ok(names)
+        self.spool.of_target(Place::Active, &self.tag)
     }
 
     /// The pending messages, oldest first, when there are no orphans any more.
@@ -131,9 +124,7 @@ impl TargetLock<'_> {
     /// # Errors
     /// As for [`Spool::names`].
     pub(crate) fn pending(&self) -> Result<Vec<OsString>> {
-        let names = self.spool.of_target(Place::Queue, &self.tag)?;
-        self.spool.note_newest(&self.tag, &names);
-        Ok(names)
+        self.spool.of_target(Place::Queue, &self.tag)
     }
 
     /// When it is due.
