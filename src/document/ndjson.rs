@@ -42,6 +42,15 @@ impl Batch {
     }
 }
 
+/// These lines, by number: `line 5`, `lines 5 to 9`.
+pub(crate) fn lines_in_words(span: &RangeInclusive<u64>) -> String {
+    let (first, last) = (span.start(), span.end());
+    match first == last {
+        true => format!("line {first}"),
+        false => format!("lines {first} to {last}"),
+    }
+}
+
 /// The limits of one document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group {

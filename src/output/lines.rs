@@ -12,6 +12,7 @@ use super::{failure, hint, info, page, print_line};
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;
 use crate::delivery::{Event, Outcome};
+use crate::document::ndjson::lines_in_words;
 use crate::request::job::Job;
 use crate::request::{Output, Show, Target};
 use crate::system::error::{Error, Result};
@@ -53,26 +54,27 @@ impl Tally {
         self.accepted
     }
 
-    /// The results that are named only where there are some.
-    fn rarer(&self) -> impl Iterator<Item = (u64, Fate)> {
-        let counts = [
+    /// The counts. Those of rarer results are left out if they are 0; that of the `unsent` ones, unless it is asked for.
+    fn counts(&self, unsent: bool) -> String {
+        let mut text = format!("{} accepted, {} refused", self.accepted, self.refused);
+        if unsent || self.unsent > 0 {
+            text.push_str(&format!(", {} not sent", self.unsent));
+        }
+        for (count, fate) in [
             (self.unavailable, Fate::Unavailable),
             (self.unknown, Fate::Unknown),
             (self.spooled, Fate::Spooled),
-        ];
-        counts.into_iter().filter(|(count, _)| *count > 0)
+        ] {
+            if count > 0 {
+                text.push_str(&format!(", {count} {fate}"));
+            }
+        }
+        text
     }
 
     /// The counts of a run that goes on, in few words.
     pub(super) fn so_far(&self) -> String {
-        let mut text = format!("{} accepted, {} refused", self.accepted, self.refused);
-        if self.unsent > 0 {
-            text.push_str(&format!(", {} not sent", self.unsent));
-        }
-        for (count, fate) in self.rarer() {
-            text.push_str(&format!(", {count} {fate}"));
-        }
-        text
+        self.counts(false)
     }
 
     /// The number of lines.
@@ -83,18 +85,11 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (accepted, refused, unsent) = (self.accepted, self.refused, self.unsent);
-        write!(
-            f,
-            "{accepted} accepted, {refused} refused, {unsent} not sent"
-        )?;
-        for (count, fate) in self.rarer() {
-            write!(f, ", {count} {fate}")?;
+        f.write_str(&self.counts(true))?;
+        match self.is_open {
+            true => f.write_str(", the rest not read"),
+            false => Ok(()),
         }
-        if self.is_open {
-            write!(f, ", the rest not read")?;
-        }
-        Ok(())
     }
 }
 
@@ -102,7 +97,6 @@ impl fmt::Display for Tally {
 #[derive(Debug)]
 pub(crate) struct LineReport<'a> {
     report: Report<'a>,
-    output: &'a Output,
     target: &'a Target,
     /// The last remedy that was printed: many lines may fail for the same reason.
     hint: Option<String>,
@@ -113,7 +107,6 @@ impl LineReport<'_> {
     pub(crate) fn new<'a>(output: &'a Output, target: &'a Target) -> LineReport<'a> {
         LineReport {
             report: Report::new(output),
-            output,
             target,
             hint: None,
         }
@@ -121,7 +114,7 @@ impl LineReport<'_> {
 
     /// Reports an event during the delivery of a document with these lines.
     pub(crate) fn event(&mut self, job: &Job, span: &RangeInclusive<u64>, event: Event) {
-        if self.output.verbose {
+        if self.report.output.verbose {
             match event {
                 Event::Attempt(text) => info(&about(span, text)),
                 event => self.report.event(job, event),
@@ -135,9 +128,9 @@ impl LineReport<'_> {
     /// As for [`super::page`].
     pub(crate) fn bad_line(&mut self, number: u64, why: &str) -> Result<()> {
         let span = number..=number;
-        self.failure(&span, why);
-        match self.output.show {
-            Show::Report => self.record(&Record {
+        failure(&about(&span, why));
+        match self.report.output.show {
+            Show::Report => Record {
                 target: Some(self.target),
                 key: None,
                 lines: Some(&span),
@@ -145,7 +138,8 @@ impl LineReport<'_> {
                 exit: Exit::DataErr,
                 why: why.to_owned(),
                 outcome: None,
-            }),
+            }
+            .print(),
             Show::Pick(_) => self.nothing_picked(),
             Show::Body => Ok(()),
         }
@@ -156,11 +150,12 @@ impl LineReport<'_> {
     /// # Errors
     /// As for [`super::page`].
     pub(crate) fn not_sent(&mut self, span: &RangeInclusive<u64>, error: &Error) -> Result<()> {
-        match self.output.show {
-            Show::Report => self.record(&Record {
+        match self.report.output.show {
+            Show::Report => Record {
                 lines: Some(span),
                 ..Record::not_sent(Some(self.target), error)
-            }),
+            }
+            .print(),
             Show::Body | Show::Pick(_) => Ok(()),
         }
     }
@@ -180,18 +175,18 @@ impl LineReport<'_> {
         }
         let success = outcome.exit() == Exit::Ok;
         if let Some(answer) = &outcome.answer {
-            if self.output.verbose {
+            if self.report.output.verbose {
                 self.report.answer_head(answer);
             }
             if success
-                && !self.output.quiet
+                && !self.report.output.quiet
                 && let Some(why) = end_of(answer, outcome.fate())
             {
                 info(&about(span, &why));
             }
         }
         if !success {
-            self.failure(span, &outcome.why());
+            failure(&about(span, &outcome.why()));
             if let Some(remedy) = outcome.hint()
                 && self.hint.as_deref() != Some(remedy)
             {
@@ -199,17 +194,18 @@ impl LineReport<'_> {
                 hint(remedy);
             }
             if let Some(answer) = &outcome.answer
-                && !matches!(self.output.show, Show::Report)
+                && !matches!(self.report.output.show, Show::Report)
             {
                 quote(answer);
             }
         }
-        match &self.output.show {
-            Show::Report => self.record(&Record {
+        match &self.report.output.show {
+            Show::Report => Record {
                 lines: Some(span),
                 ..Record::of(job, outcome)
-            }),
-            Show::Pick(pointer) if success && !self.output.quiet => {
+            }
+            .print(),
+            Show::Pick(pointer) if success && !self.report.output.quiet => {
                 self.report.pick(pointer, outcome)
             }
             Show::Pick(_) => self.nothing_picked(),
@@ -219,7 +215,7 @@ impl LineReport<'_> {
 
     /// Prints an empty line for a document without a value, so that the output has one line per document, in order.
     fn nothing_picked(&mut self) -> Result<()> {
-        match self.output.quiet {
+        match self.report.output.quiet {
             true => Ok(()),
             false => page(b"\n"),
         }
@@ -227,7 +223,7 @@ impl LineReport<'_> {
 
     /// Reports why these lines and all that follow are not sent any more, and how they are `stored`.
     pub(crate) fn given_up(&mut self, span: &RangeInclusive<u64>, outcome: &Outcome, stored: &str) {
-        if self.output.quiet && outcome.exit() == Exit::Ok {
+        if self.report.output.quiet && outcome.exit() == Exit::Ok {
             return;
         }
         // If it counts as a failure, its answer has already been reported.
@@ -246,7 +242,7 @@ impl LineReport<'_> {
         delivered: &str,
         exit: Exit,
     ) {
-        if self.output.quiet && exit == Exit::Ok {
+        if self.report.output.quiet && exit == Exit::Ok {
             return;
         }
         let stored = "all lines are stored in the spool";
@@ -262,7 +258,7 @@ impl LineReport<'_> {
         elapsed: Duration,
         progress: impl FnOnce() -> Option<LineProgress<'a>>,
     ) {
-        if !self.output.quiet
+        if !self.report.output.quiet
             && progress::is_due(elapsed)
             && let Some(progress) = progress()
         {
@@ -279,7 +275,7 @@ impl LineReport<'_> {
         exit: Exit,
         stopped: Option<(u64, Option<u64>)>,
     ) {
-        if exit != Exit::Ok || !self.output.quiet {
+        if exit != Exit::Ok || !self.report.output.quiet {
             print_line(&format!("{tally} in {:.1} s", elapsed.as_secs_f64()));
         }
         match stopped {
@@ -294,21 +290,9 @@ impl LineReport<'_> {
             )),
         }
     }
-
-    fn failure(&mut self, span: &RangeInclusive<u64>, text: &str) {
-        failure(&about(span, text));
-    }
-
-    fn record(&mut self, record: &Record) -> Result<()> {
-        record.print()
-    }
 }
 
 /// `text`, with the lines that it is about.
 fn about(span: &RangeInclusive<u64>, text: &str) -> String {
-    let (first, last) = (span.start(), span.end());
-    match first == last {
-        true => format!("line {first}: {text}"),
-        false => format!("lines {first} to {last}: {text}"),
-    }
+    format!("{}: {text}", lines_in_words(span))
 }

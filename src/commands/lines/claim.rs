@@ -1,7 +1,7 @@
 //! What the last line of a run over lines says of all of them.
 
 use crate::delivery::{Outcome, Spooling};
-use crate::document::ndjson::Batch;
+use crate::document::ndjson::{Batch, lines_in_words};
 use crate::request::job::Job;
 use crate::system::claim::Claim;
 
@@ -25,13 +25,8 @@ pub(super) struct LinesClaim {
 impl LinesClaim {
     /// The document of `job`, with the lines of `batch`, came to this, and its place in the spool was decided.
     pub(super) fn add(&mut self, job: &Job, batch: &Batch, outcome: &Outcome, idempotent: bool) {
-        let (first, last) = (batch.span.start(), batch.span.end());
-        let what = match first == last {
-            true => format!("line {first}"),
-            false => format!("lines {first} to {last}"),
-        };
         self.spooled |= outcome.spool == Spooling::Accepted;
-        self.before_error(&outcome.claim(&what, job, idempotent));
+        self.before_error(&outcome.claim(&lines_in_words(&batch.span), job, idempotent));
     }
 
     /// A document came to this, after which no outcome follows.
