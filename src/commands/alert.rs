@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
-use crate::output::Report;
+use crate::delivery::backlog::Backlog;
+use crate::output;
 use crate::spool::{Id, Message, Place, Spool, TargetLock};
 use crate::system::time::{self, Clock};
 
@@ -16,7 +17,6 @@ pub(super) fn alert(
     after: Duration,
     unflushed: bool,
     clock: &dyn Clock,
-    report: Report,
 ) -> bool {
     let now = clock.unix();
     let accepted = Id::parse(oldest).map_or(now, |id| id.micros() / 1_000_000);
@@ -49,7 +49,23 @@ pub(super) fn alert(
         false => ("", format!("'authpost list {dir}' shows what is pending")),
     };
     let text = format!("to {url}: {pending}, the oldest for {age}{nothing}{error}");
-    report.warn(&text, Some(&remedy));
+    output::warn(&text, Some(&remedy));
     lock.alerted(now);
     true
+}
+
+/// Warns if messages of `backlog` have been pending for longer than `after`, and nothing has flushed the spool for so long.
+pub(super) fn alert_unflushed(
+    spool: &Spool,
+    backlog: &mut Backlog,
+    after: Duration,
+    clock: &dyn Clock,
+) {
+    let count = backlog.remaining();
+    if let Some(oldest) = backlog.oldest()
+        && spool.since_flush() >= after
+    {
+        let (pending, lock) = ((&*oldest, count), backlog.lock());
+        alert(spool, lock, pending, after, true, clock);
+    }
 }

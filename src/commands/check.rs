@@ -67,7 +67,7 @@ pub(crate) fn run(plan: &Plan) -> Result<RunEnd> {
             None => format!("the spool '{dir}' will be created"),
         })?;
     }
-    let deadline = Deadline::after(plan.run.limit(plan.policy.timeout, clock.elapsed()));
+    let deadline = Deadline::after(plan.limit(clock.elapsed()));
     let token_is_over = findings.token(plan, deadline, clock)?;
     let stopped = findings.exit.is_some();
     findings.connection(plan, deadline)?;

@@ -106,7 +106,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
     run.tally.all = total;
     let mut done = 0;
     for target in targets {
-        if run.limit().is_zero() {
+        if flush.limit(clock.elapsed()).is_zero() {
             run.tally.timed_out(total - done);
             break;
         }
@@ -162,13 +162,6 @@ struct FlushRun<'a> {
 }
 
 impl FlushRun<'_> {
-    /// The time limit of a delivery that begins now.
-    fn limit(&self) -> Duration {
-        self.flush
-            .run
-            .limit(self.flush.timeout, self.clock.elapsed())
-    }
-
     /// All targets with messages: first those that did not fail the last time, sorted by their oldest message.
     fn targets(&mut self) -> Result<Vec<PendingTarget>> {
         let mut found: HashMap<Tag, Vec<OsString>> = HashMap::new();
@@ -241,7 +234,7 @@ impl FlushRun<'_> {
                     idempotent: false,
                     retries_outages: false,
                 },
-                limit: &|| flush.run.limit(flush.timeout, clock.elapsed()),
+                limit: &|| flush.limit(clock.elapsed()),
                 connections: &mut self.connections,
                 observer,
             },
@@ -260,17 +253,8 @@ impl FlushRun<'_> {
 
     /// Warns if messages have been pending for long.
     fn alert(&mut self, lock: &mut TargetLock, oldest: &OsStr, count: usize) {
-        let (spool, report) = (self.spool, self.tally.report);
-        let after = self.flush.alert_after;
-        self.tally.has_spoken |= alert(
-            spool,
-            lock,
-            (oldest, count),
-            after,
-            false,
-            self.clock,
-            report,
-        );
+        let (spool, after) = (self.spool, self.flush.alert_after);
+        self.tally.has_spoken |= alert(spool, lock, (oldest, count), after, false, self.clock);
     }
 
     /// Whether this run already failed to send to the target of its oldest message.
@@ -425,7 +409,7 @@ impl Tally<'_> {
                 "{} {why}; next attempt in {wait} at the earliest",
                 message.id
             );
-            self.report.warn(&text, outcome.hint());
+            output::warn(&text, outcome.hint());
         }
     }
 
@@ -439,7 +423,6 @@ impl Tally<'_> {
         self.fails(Exit::TempFail);
         let messages = if left == 1 { "message" } else { "messages" };
         let text = format!("stopped by --max-time, with {left} {messages} left");
-        self.report
-            .warn(&text, Some("the next flush continues; or raise --max-time"));
+        output::warn(&text, Some("the next flush continues; or raise --max-time"));
     }
 }

@@ -185,14 +185,6 @@ fn message(plan: &Plan, job: &Job, clock: &SystemClock) -> Result<Message> {
     )
 }
 
-fn acceptance(plan: &Plan) -> Acceptance<'_> {
-    Acceptance {
-        expect: &plan.expect,
-        any_answer: plan.any_answer,
-        show: &plan.output.show,
-    }
-}
-
 struct LinesRun<'a> {
     plan: &'a Plan,
     interval: Duration,
@@ -299,15 +291,16 @@ impl LinesRun<'_> {
     /// Sends a document. With a spool, an error of our own does not stop the run, and once the API is down, nothing more is
     /// sent.
     fn deliver(&mut self, job: &Job, batch: &Batch) -> Result<Outcome> {
-        let idempotent = self.plan.policy.idempotent;
-        let not_sent = |error| Outcome::not_sent(error, idempotent, acceptance(self.plan));
+        let plan = self.plan;
+        let not_sent =
+            |error| Outcome::not_sent(error, plan.policy.idempotent, Acceptance::of(plan));
         match &self.given_up {
             Some(why) => Ok(not_sent(Error::new(Kind::Unreached, why))),
             None if self.spool.is_none() => self.send(job, batch),
             None => Ok(self.send(job, batch).unwrap_or_else(|error| {
                 output::error(&error);
                 self.exit = self.exit.or_worse(error.kind().into());
-                Outcome::not_sent(error, idempotent, acceptance(self.plan))
+                not_sent(error)
             })),
         }
     }
@@ -330,20 +323,8 @@ impl LinesRun<'_> {
 
     fn send(&mut self, job: &Job, batch: &Batch) -> Result<Outcome> {
         self.pace();
+        let context = Context::of(self.plan, self.clock);
         let report = &mut self.report;
-        let context = Context {
-            policy: &self.plan.policy,
-            limit: self
-                .plan
-                .run
-                .limit(self.plan.policy.timeout, self.clock.elapsed()),
-            acceptance: acceptance(self.plan),
-            clock: self.clock,
-            earlier_attempts: 0,
-            failed_alone: 0,
-            gives_up_after: None,
-            is_message: self.spool.is_some(),
-        };
         let tell = &mut |event: Event| report.event(job, &batch.span, event);
         deliver(job, &mut self.api, &context, &mut NoJournal, tell)
     }

@@ -10,7 +10,6 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::time::Duration;
 
 use super::flush;
 use crate::delivery::exit::{Exit, RunEnd};
@@ -122,14 +121,6 @@ fn why_unknown(spool: &Spool, place: Place, name: &OsStr, is_double: bool) -> Op
     }
 }
 
-/// A duration given in seconds, as text.
-fn in_words(seconds: u64) -> String {
-    match seconds {
-        0..10 => format!("{seconds} s"),
-        _ => time::in_words(Duration::from_secs(seconds)),
-    }
-}
-
 /// Shows one message: its state, and then its request.
 ///
 /// # Errors
@@ -150,7 +141,7 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let state = match (why_unknown(&spool, place, &name, is_double), place) {
         (Some(why_unknown), _) => why_unknown.to_owned(),
         (_, Place::Queue) if spool.left(&name, now) > 0 => {
-            let left = in_words(spool.left(&name, now));
+            let left = time::seconds_in_words(spool.left(&name, now));
             format!("pending, due in {left}")
         }
         (_, Place::Queue) => "pending, and due".to_owned(),
@@ -200,11 +191,8 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<RunEnd> {
         let (message, _) = held
             .read()
             .map_err(|why| unusable(&spool.path(place, name), &why))?;
-        if let Some(why_unknown) = held.unknown_because().filter(|_| !message.idempotent) {
-            let mut retries = spool.retry_state(name);
-            retries.error = why_unknown.to_owned();
-            spool.save_state(name, &retries);
-            held.dead_letter()?;
+        if let Some(why_unknown) = held.unknown_because(&message) {
+            held.dead_letter_because(why_unknown)?;
             let (id, dir) = (&message.id, spool.dir().display());
             output::error(
                 &Error::new(
@@ -310,59 +298,39 @@ fn find(
         .iter()
         .find(|(_, name, _)| name.to_string_lossy() == prefix);
     let dir = spool.dir().display();
+    let not_found =
+        |kind, why: &str| Error::new(kind, format!("looking for the message '{prefix}': {why}"));
     match (found.len(), exact) {
         (_, Some(exact)) => Ok((**exact).clone()),
-        _ if prefix.chars().count() < least => Err(Error::new(
-            Kind::Usage,
-            format!("looking for the message '{prefix}': that is too short for an id"),
-        )
-        .hint("give at least 4 characters of it")),
+        _ if prefix.chars().count() < least => {
+            Err(not_found(Kind::Usage, "that is too short for an id")
+                .hint("give at least 4 characters of it"))
+        }
         (1, _) => Ok(found[0].clone()),
-        (0, _) => Err(Error::new(
-            Kind::Input,
-            format!("looking for the message '{prefix}': it is not in the spool '{dir}'"),
-        )
-        .hint(format!("'authpost list {dir}' shows what is there"))),
-        (count, _) => Err(Error::new(
-            Kind::Usage,
-            format!("looking for the message '{prefix}': {count} messages have it"),
-        )
-        .hint("give more of the id")),
+        (0, _) => Err(
+            not_found(Kind::Input, &format!("it is not in the spool '{dir}'"))
+                .hint(format!("'authpost list {dir}' shows what is there")),
+        ),
+        (count, _) => Err(not_found(Kind::Usage, &format!("{count} messages have it"))
+            .hint("give more of the id")),
     }
 }
 
 fn busy(name: &OsStr) -> Error {
-    Error::new(
-        Kind::Unreached,
-        format!(
-            "taking the message '{}': another run is working on it",
-            name.display()
-        ),
-    )
-    .hint("try again in a moment")
+    not_taken(name, "another run is working on it").hint("try again in a moment")
 }
 
 fn gone(name: &OsStr) -> Error {
-    Error::new(
-        Kind::Unreached,
-        format!(
-            "taking the message '{}': another run has just moved it",
-            name.display()
-        ),
-    )
-    .hint("list the spool again")
+    not_taken(name, "another run has just moved it").hint("list the spool again")
+}
+
+fn not_taken(name: &OsStr, why: &str) -> Error {
+    let text = format!("taking the message '{}': {why}", name.display());
+    Error::new(Kind::Unreached, text)
 }
 
 fn unusable(path: &Path, why: &MessageError) -> Error {
-    let kind = match why {
-        MessageError::NoMessage(_) | MessageError::Exposed | MessageError::Damaged(_) => Kind::Data,
-        MessageError::Version(_) => Kind::Config,
-        MessageError::Unreadable(_) => Kind::Input,
-    };
-    let error = Error::new(
-        kind,
-        format!("reading the message '{}': {why}", path.display()),
-    );
+    let error = why.of(path);
     match why {
         MessageError::NoMessage(_) => error.hint("inspect it, then drop it"),
         MessageError::Exposed => {

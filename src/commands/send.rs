@@ -2,7 +2,6 @@
 
 use super::{begin, lines, read_document, spooled, warn};
 use crate::auth;
-use crate::delivery::acceptance::Acceptance;
 use crate::delivery::api::Api;
 use crate::delivery::exit::{Exit, RunEnd};
 use crate::delivery::{Context, Event, NoJournal, deliver};
@@ -38,8 +37,7 @@ fn all(plan: &Plan, report: Report) -> Result<RunEnd> {
         false => begin(&plan.run, &clock, report)?,
     };
     if !plan.dry_run {
-        let limit = plan.run.limit(plan.policy.timeout, clock.elapsed());
-        warn(&plan.target, limit, report);
+        warn(&plan.target, plan.limit(clock.elapsed()), report);
     }
     match &plan.documents {
         Documents::One(input) => one(plan, input, report, &clock),
@@ -52,8 +50,7 @@ fn all(plan: &Plan, report: Report) -> Result<RunEnd> {
 /// # Errors
 /// As for [`auth::describe`].
 pub(super) fn secrets(plan: &Plan, clock: &SystemClock) -> Result<Vec<(String, String)>> {
-    let limit = plan.run.limit(plan.policy.timeout, clock.elapsed());
-    auth::describe(&plan.target, Deadline::after(limit))
+    auth::describe(&plan.target, Deadline::after(plan.limit(clock.elapsed())))
 }
 
 fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Result<RunEnd> {
@@ -64,20 +61,7 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
         let secrets = secrets(plan, clock)?;
         return output::dry_run(&job, key_is_random, Some(secrets)).map(|()| Exit::Ok.into());
     }
-    let context = Context {
-        policy: &plan.policy,
-        limit: plan.run.limit(plan.policy.timeout, clock.elapsed()),
-        acceptance: Acceptance {
-            expect: &plan.expect,
-            any_answer: plan.any_answer,
-            show: &plan.output.show,
-        },
-        clock,
-        earlier_attempts: 0,
-        failed_alone: 0,
-        gives_up_after: None,
-        is_message: plan.spool.is_some(),
-    };
+    let context = Context::of(plan, clock);
     if let Some(spool) = &plan.spool {
         return spooled::send(spool, &job, &context, report);
     }

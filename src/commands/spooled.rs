@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::time::Duration;
 
-use super::alert::alert;
+use super::alert::alert_unflushed;
 use super::older::Older;
 use super::pending::delivered_by;
 use crate::delivery::api::Api;
@@ -124,13 +124,7 @@ impl<'a> Run<'a> {
             End::Blocked(blocked) => blocked,
         };
         let end = self.queued(count, blocked)?;
-        if let Some(oldest) = backlog.oldest()
-            && spool.since_flush() >= plan.alert_after
-        {
-            let (pending, after) = ((&*oldest, backlog.remaining()), plan.alert_after);
-            let report = self.report;
-            alert(spool, backlog.lock(), pending, after, true, clock, report);
-        }
+        alert_unflushed(spool, &mut backlog, plan.alert_after, clock);
         Ok(end)
     }
 

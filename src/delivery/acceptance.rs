@@ -7,7 +7,7 @@ use super::judge::shortened;
 use super::verdict::{Fate, Retry, Verdict};
 use crate::http::{Answer, End};
 use crate::json::{self, Pointer};
-use crate::request::{Expect, Show};
+use crate::request::{Expect, Plan, Show};
 
 /// What an accepting answer must satisfy beyond its status.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,17 @@ pub(crate) struct Acceptance<'a> {
     pub(crate) any_answer: bool,
     /// What is printed of it: a value that is to be picked must exist.
     pub(crate) show: &'a Show,
+}
+
+impl Acceptance<'_> {
+    /// What `plan` asks for.
+    pub(crate) fn of(plan: &Plan) -> Acceptance<'_> {
+        Acceptance {
+            expect: &plan.expect,
+            any_answer: plan.any_answer,
+            show: &plan.output.show,
+        }
+    }
 }
 
 /// Whether `--accept-status` names this status.

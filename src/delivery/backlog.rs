@@ -15,6 +15,7 @@ use super::acceptance::Acceptance;
 use super::connections::Connections;
 use super::exit::Exit;
 use super::journal::{self, SpoolJournal};
+use super::judge::History;
 use super::verdict::{Disposition, Fate};
 use super::{Context, Event, Outcome, Spooling, deliver};
 use crate::auth;
@@ -22,7 +23,7 @@ use crate::document::Document;
 use crate::request::job::Job;
 use crate::request::{RetryPolicy, Show};
 use crate::spool::{Held, Hold, Id, Message, MessageError, Place, STOPPED, Spool, Tag, TargetLock};
-use crate::system::error::{Error, Kind, Result};
+use crate::system::error::{Error, Result};
 use crate::system::time::{Clock, Deadline};
 pub(crate) use blocked::{Blocked, End};
 pub(crate) use event::{MessageEvent, Observer};
@@ -187,7 +188,7 @@ impl<'a> Backlog<'a> {
             Ok(taken) => taken,
             Err(next) => return Ok(next),
         };
-        if let Some(why) = held.unknown_because().filter(|_| !message.idempotent) {
+        if let Some(why) = held.unknown_because(&message) {
             return self.dead_letter(held, &message, why, observer);
         }
         if let Some(_locked) = held.namesake() {
@@ -210,10 +211,7 @@ impl<'a> Backlog<'a> {
         why: &str,
         observer: Observer,
     ) -> Result<Next> {
-        let mut retries = self.spool.retry_state(OsStr::new(held.id.as_str()));
-        retries.error = why.to_owned();
-        self.spool.save_state(&held.id, &retries);
-        if let Err(error) = held.dead_letter() {
+        if let Err(error) = held.dead_letter_because(why) {
             return leave(&error, observer);
         }
         observer(MessageEvent::DeadLettered {
@@ -258,19 +256,15 @@ impl<'a> Backlog<'a> {
             Ok((message, body)) => return Ok(Ok((held, message, body))),
             Err(why) => why,
         };
-        let unusable = |kind| {
-            let path = self.spool.path(place, name);
-            let text = format!("reading the message '{}': {why}", path.display());
-            Error::new(kind, text)
-        };
+        let error = why.of(&self.spool.path(place, name));
         match why {
             // Another version has to deliver it, so it does not block ours.
             MessageError::Version(_) => {
                 self.left_alone += 1;
-                observer(MessageEvent::Left(&unusable(Kind::Config)))?;
+                observer(MessageEvent::Left(&error))?;
                 Ok(Err(Next::Go))
             }
-            MessageError::Unreadable(_) => leave(&unusable(Kind::Input), observer).map(Err),
+            MessageError::Unreadable(_) => leave(&error, observer).map(Err),
             MessageError::NoMessage(_) | MessageError::Exposed | MessageError::Damaged(_) => {
                 next_to_invalid(self.spool, place, name, &why, observer).map(Err)
             }
@@ -283,7 +277,7 @@ impl<'a> Backlog<'a> {
             Ok(taken) => taken,
             Err(next) => return Ok(next),
         };
-        if let Some(why) = held.unknown_because().filter(|_| !message.idempotent) {
+        if let Some(why) = held.unknown_because(&message) {
             return self.dead_letter(held, &message, why, sending.observer);
         }
         if sending.connections.cannot_reach(&message.target) {
@@ -372,14 +366,15 @@ impl<'a> Backlog<'a> {
                 show: &Show::Body,
             },
             clock: self.clock,
-            earlier_attempts: if message.idempotent {
-                retries.failures
-            } else {
-                0
-            },
-            failed_alone: retries.failed_alone,
-            gives_up_after: retries.gives_up_after(message.created, self.clock.unix()),
             is_message: true,
+            history: History {
+                attempts: match message.idempotent {
+                    true => retries.failures,
+                    false => 0,
+                },
+                failed_alone: retries.failed_alone,
+                gives_up_after: retries.gives_up_after(message.created, self.clock.unix()),
+            },
         };
         job.target = auth::with_url(&job.target, Deadline::after(limit))?;
         let observer = &mut *sending.observer;

@@ -29,12 +29,21 @@ pub(super) struct Circumstances {
     pub(crate) refused_token: Option<String>,
     /// When the token expired, if it has: `2 h ago (…)`.
     pub(crate) token_expired: Option<String>,
-    /// How many deliveries of the message have failed for a reason that concerns it alone.
+    /// The document is a message in a spool: its URL and its options cannot be changed any more.
+    pub(crate) is_message: bool,
+    /// What earlier runs made of it.
+    pub(crate) history: History,
+}
+
+/// What earlier runs made of a message; nothing by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct History {
+    /// How many attempts they made, if it is idempotent.
+    pub(crate) attempts: u64,
+    /// How many deliveries have failed for a reason that concerns it alone.
     pub(crate) failed_alone: u64,
     /// If this attempt fails, the message is given up after this many failed deliveries.
     pub(crate) gives_up_after: Option<u64>,
-    /// The document is a message in a spool: its URL and its options cannot be changed any more.
-    pub(crate) is_message: bool,
 }
 
 /// The kinds of credentials, as far as the remedy for a refusal depends on them.
@@ -69,10 +78,10 @@ impl CredentialKind {
 impl Circumstances {
     /// After how many failed deliveries the message is given up, if it is given up after a failure with this scope.
     fn gives_up_after(&self, scope: Scope) -> Option<u64> {
-        let alone = self.failed_alone + 1;
+        let alone = self.history.failed_alone + 1;
         match scope {
             Scope::Message if alone >= MAX_FAILURES_ALONE => Some(alone),
-            Scope::Message | Scope::Target => self.gives_up_after,
+            Scope::Message | Scope::Target => self.history.gives_up_after,
         }
     }
 }

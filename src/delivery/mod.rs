@@ -18,16 +18,16 @@ use std::time::Duration;
 
 use crate::auth::oauth2::TokenExchange;
 use crate::http::{Answer, Attempt};
-use crate::request::RetryPolicy;
 use crate::request::job::Job;
+use crate::request::{Plan, RetryPolicy};
 use crate::system::claim::Claim;
 use crate::system::error::{Error, Kind, Result};
-use crate::system::time::{self, Clock, Deadline};
+use crate::system::time::{self, Clock, Deadline, SystemClock};
 use crate::system::watch;
 use acceptance::Acceptance;
 use api::Endpoint;
 use exit::Exit;
-use judge::{Circumstances, CredentialKind, is_rate_limit, judge, no_new_token};
+use judge::{Circumstances, CredentialKind, History, is_rate_limit, judge, no_new_token};
 use verdict::{Disposition, Fate, Retry, Scope, Verdict};
 
 /// The result of a delivery.
@@ -209,14 +209,24 @@ pub(crate) struct Context<'a> {
     pub(crate) acceptance: Acceptance<'a>,
     /// The time.
     pub(crate) clock: &'a dyn Clock,
-    /// How many attempts earlier runs made, as in [`Circumstances`].
-    pub(crate) earlier_attempts: u64,
-    /// As in [`Circumstances`].
-    pub(crate) failed_alone: u64,
-    /// As in [`Circumstances`].
-    pub(crate) gives_up_after: Option<u64>,
     /// As in [`Circumstances`].
     pub(crate) is_message: bool,
+    /// As in [`Circumstances`].
+    pub(crate) history: History,
+}
+
+impl Context<'_> {
+    /// The settings for a document of `plan` whose delivery begins now.
+    pub(crate) fn of<'a>(plan: &'a Plan, clock: &'a SystemClock) -> Context<'a> {
+        Context {
+            policy: &plan.policy,
+            limit: plan.limit(clock.elapsed()),
+            acceptance: Acceptance::of(plan),
+            clock,
+            is_message: plan.spool.is_some(),
+            history: History::default(),
+        }
+    }
 }
 
 /// Records attempts, so that the next run knows what a killed run was sending.
@@ -267,12 +277,11 @@ pub(crate) fn deliver(
     let start = clock.elapsed();
     let left = || context.limit.saturating_sub(clock.elapsed() - start);
     let mut circumstances = Circumstances {
-        attempts: context.earlier_attempts,
+        attempts: context.history.attempts,
         idempotent: policy.idempotent,
         credentials: CredentialKind::of(&job.target),
-        failed_alone: context.failed_alone,
-        gives_up_after: context.gives_up_after,
         is_message: context.is_message,
+        history: context.history,
         ..Circumstances::default()
     };
     let mut renewed = false;

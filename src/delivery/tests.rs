@@ -200,20 +200,7 @@ impl Given {
             renewals: 0,
             expiry: self.expiry,
         };
-        let context = Context {
-            policy: &self.policy,
-            limit: self.policy.timeout,
-            acceptance: Acceptance {
-                expect: &[],
-                any_answer: false,
-                show: &Show::Body,
-            },
-            clock: &clock,
-            earlier_attempts: 0,
-            failed_alone: 0,
-            gives_up_after: None,
-            is_message: false,
-        };
+        let context = context(&self.policy, &clock);
         let mut told = Vec::new();
         let tell = &mut |event: Event| match event {
             Event::Attempt(line) => told.push(line.to_owned()),
@@ -228,6 +215,22 @@ impl Given {
             told,
             renewals,
         }
+    }
+}
+
+/// The settings of a run that sends one document.
+fn context<'a>(policy: &'a RetryPolicy, clock: &'a dyn Clock) -> Context<'a> {
+    Context {
+        policy,
+        limit: policy.timeout,
+        acceptance: Acceptance {
+            expect: &[],
+            any_answer: false,
+            show: &Show::Body,
+        },
+        clock,
+        is_message: false,
+        history: History::default(),
     }
 }
 
@@ -689,20 +692,7 @@ fn an_api_that_restarts_is_ridden_out() {
                     down: SECOND * down,
                     attempt,
                 };
-                let context = Context {
-                    policy: &policy,
-                    limit: policy.timeout,
-                    acceptance: Acceptance {
-                        expect: &[],
-                        any_answer: false,
-                        show: &Show::Body,
-                    },
-                    clock: &clock,
-                    earlier_attempts: 0,
-                    failed_alone: 0,
-                    gives_up_after: None,
-                    is_message: false,
-                };
+                let context = context(&policy, &clock);
                 let job = job();
                 let outcome =
                     deliver(&job, &mut api, &context, &mut NoJournal, &mut |_| {}).unwrap();

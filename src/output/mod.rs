@@ -52,8 +52,13 @@ fn write_line(line: &str) {
 
 /// Prints an error and its remedy.
 pub(crate) fn error(error: &Error) {
-    failure(&error.to_string());
-    if let Some(remedy) = error.remedy() {
+    warn(&error.to_string(), error.remedy());
+}
+
+/// Prints what failed, and the remedy.
+pub(crate) fn warn(text: &str, remedy: Option<&str>) {
+    failure(text);
+    if let Some(remedy) = remedy {
         hint(remedy);
     }
 }

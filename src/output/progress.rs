@@ -178,11 +178,7 @@ fn share_and_left(done: u64, total: u64, elapsed: Duration) -> (String, String) 
 /// A duration in whole seconds, rounded up, or in a longer unit.
 fn seconds(time: Duration) -> String {
     let whole = time.as_secs();
-    let whole = whole.saturating_add(u64::from(time.subsec_nanos() > 0));
-    match whole {
-        0..10 => format!("{whole} s"),
-        _ => time::in_words(Duration::from_secs(whole)),
-    }
+    time::seconds_in_words(whole.saturating_add(u64::from(time.subsec_nanos() > 0)))
 }
 
 /// The unit for so many bytes, and its size.

@@ -13,7 +13,7 @@ use super::progress;
 use super::record::{Record, write_in_one_line};
 use super::request::{masked, open_headers};
 use super::terminal::is_terminal;
-use super::{error, failure, hint, info, print, print_line, print_styled, printable};
+use super::{error, info, print, print_line, print_styled, printable, warn};
 use crate::auth::oauth2::TokenExchange;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;
@@ -145,41 +145,30 @@ impl Report<'_> {
         }
     }
 
-    /// Reports one failed delivery of many, with its remedy.
-    pub(crate) fn warn(self, text: &str, remedy: Option<&str>) {
-        failure(text);
-        if let Some(remedy) = remedy {
-            hint(remedy);
-        }
-    }
-
     /// Reports a message that the API accepted, if its answer is incomplete.
     pub(crate) fn incomplete(self, message: &Message, outcome: &Outcome) {
         if outcome.exit() != Exit::Ok {
-            let (id, url) = (&message.id, &message.target.url);
-            self.warn(&format!("{id} to {url}: {}", outcome.why()), outcome.hint());
+            warn_of(message, &outcome.why(), outcome.hint());
         }
     }
 
     /// Reports that a message was set aside for review.
     pub(crate) fn dead_lettered(self, message: &Message, why: &str, remedy: Option<&str>) {
-        let (id, url) = (&message.id, &message.target.url);
-        self.warn(&format!("{id} to {url}: {why}; dead-lettered"), remedy);
+        warn_of(message, &format!("{why}; dead-lettered"), remedy);
     }
 
     /// Reports the result of a delivery after which the spool failed.
     pub(crate) fn not_moved(self, message: &Message, outcome: &Outcome, error: &Error) {
         let why = outcome.why();
         if !why.is_empty() {
-            let (id, url) = (&message.id, &message.target.url);
-            self.warn(&format!("{id} to {url}: {why}"), outcome.hint());
+            warn_of(message, &why, outcome.hint());
         }
         super::error(error);
     }
 
     /// Reports that something that is not a message was set aside.
     pub(crate) fn set_aside(self, path: &Path, why: &str) {
-        self.warn(&format!("dead-lettering '{}': {why}", path.display()), None);
+        warn(&format!("dead-lettering '{}': {why}", path.display()), None);
     }
 
     /// Shows the progress of a flush: how many messages of all it is done with, and how many of these were delivered or
@@ -282,10 +271,7 @@ impl Report<'_> {
             self.answer_head(answer);
         }
         if !success {
-            failure(&outcome.why());
-            if let Some(remedy) = outcome.hint() {
-                hint(remedy);
-            }
+            warn(&outcome.why(), outcome.hint());
         }
         let told = match self.show(job, outcome) {
             Ok(told) => told,
@@ -379,6 +365,12 @@ impl Report<'_> {
             out.write_all(b"\n")
         })
     }
+}
+
+/// Reports what failed in the delivery of a message, and the remedy.
+fn warn_of(message: &Message, why: &str, remedy: Option<&str>) {
+    let (id, url) = (&message.id, &message.target.url);
+    warn(&format!("{id} to {url}: {why}"), remedy);
 }
 
 /// Whether both outputs go to the same place, a terminal or cron's mail, so nothing needs to be printed twice.

@@ -44,6 +44,13 @@ pub(crate) struct Plan {
     pub(crate) dry_run: bool,
 }
 
+impl Plan {
+    /// The maximum duration of a delivery in a run that started this long ago.
+    pub(crate) fn limit(&self, since_start: Duration) -> Duration {
+        self.run.limit(self.policy.timeout, since_start)
+    }
+}
+
 /// The spool of a run that sends.
 #[derive(Debug)]
 pub(crate) struct SpoolPlan {
@@ -286,6 +293,13 @@ pub(crate) struct Flush {
     pub(crate) output: Output,
     /// How long a message may be pending before a warning is printed.
     pub(crate) alert_after: Duration,
+}
+
+impl Flush {
+    /// The maximum duration of a delivery in a run that started this long ago.
+    pub(crate) fn limit(&self, since_start: Duration) -> Duration {
+        self.run.limit(self.timeout, since_start)
+    }
 }
 
 /// As what a spool is listed.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
+
+use crate::system::error::{Error, Kind, reason};
 
 /// Why a file cannot be used.
 #[derive(Debug)]
@@ -16,6 +19,21 @@ pub(crate) enum MessageError {
     Version(u64),
     /// It could not be read.
     Unreadable(String),
+}
+
+impl MessageError {
+    /// The error for the message at `path`.
+    pub(crate) fn of(&self, path: &Path) -> Error {
+        let kind = match self {
+            MessageError::NoMessage(_) | MessageError::Exposed | MessageError::Damaged(_) => {
+                Kind::Data
+            }
+            MessageError::Version(_) => Kind::Config,
+            MessageError::Unreadable(_) => Kind::Input,
+        };
+        let text = format!("reading the message '{}': {self}", path.display());
+        Error::new(kind, text)
+    }
 }
 
 impl fmt::Display for MessageError {
@@ -35,7 +53,7 @@ impl fmt::Display for MessageError {
 
 impl From<io::Error> for MessageError {
     fn from(why: io::Error) -> MessageError {
-        MessageError::Unreadable(crate::system::error::reason(&why))
+        MessageError::Unreadable(reason(&why))
     }
 }
 

@@ -32,9 +32,10 @@ pub(crate) struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// If the API may have accepted it, why.
-    pub(crate) fn unknown_because(&self) -> Option<&'static str> {
+    /// Why it, which is `message`, must not be sent by itself, if so: the API may have accepted it.
+    pub(crate) fn unknown_because(&self, message: &Message) -> Option<&'static str> {
         match (self.place, self.is_double) {
+            _ if message.idempotent => None,
             (Place::Active, true) => Some(DOUBLED),
             (Place::Active, false) => Some(STOPPED),
             _ => None,
@@ -91,6 +92,17 @@ impl Held<'_> {
             return self.spool.set_aside(self.place, name, &why);
         }
         self.put(Place::Dead)
+    }
+
+    /// Moves it to `dead`, and notes this reason as its last error.
+    ///
+    /// # Errors
+    /// As for [`Held::dead_letter`].
+    pub(crate) fn dead_letter_because(self, why: &str) -> Result<()> {
+        let mut retries = self.spool.retry_state(OsStr::new(self.id.as_str()));
+        retries.error = why.to_owned();
+        self.spool.save_state(&self.id, &retries);
+        self.dead_letter()
     }
 
     /// Removes it.

@@ -223,6 +223,14 @@ pub(crate) fn in_words(time: Duration) -> String {
     }
 }
 
+/// Whole seconds for display: as [`in_words`], but never in parts of a second.
+pub(crate) fn seconds_in_words(seconds: u64) -> String {
+    match seconds {
+        0..10 => format!("{seconds} s"),
+        _ => in_words(Duration::from_secs(seconds)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

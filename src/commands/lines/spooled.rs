@@ -1,7 +1,7 @@
 //! Lines with `--spool`: older messages are sent first, and what the API does not accept is stored.
 
 use super::{LinesRun, Stop, message};
-use crate::commands::alert::alert;
+use crate::commands::alert::alert_unflushed;
 use crate::commands::older::Older;
 use crate::commands::pending::delivered_by;
 use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wait_for_target};
@@ -22,7 +22,7 @@ impl<'a> LinesRun<'a> {
     pub(super) fn take_turn(&mut self, spool: &'a Spool) -> Result<()> {
         let (plan, clock) = (self.plan, self.clock);
         let start = clock.elapsed();
-        let limit = plan.run.limit(plan.policy.timeout, start);
+        let limit = plan.limit(start);
         let left = || limit.saturating_sub(clock.elapsed() - start);
         let Some(lock) = wait_for_target(spool, &Tag::of(&plan.target), limit, clock)? else {
             let why = "another run is sending to its target".to_owned();
@@ -57,16 +57,11 @@ impl<'a> LinesRun<'a> {
         let Some(mut backlog) = self.backlog.take() else {
             return;
         };
-        let count = backlog.remaining();
-        if let (Some(plan), Some(spool), Some(oldest)) =
-            (&self.plan.spool, self.spool, backlog.oldest())
-            && spool.since_flush() >= plan.alert_after
-        {
-            let (pending, report) = ((&*oldest, count), Report::new(&self.plan.output));
-            let (lock, after) = (backlog.lock(), plan.alert_after);
-            alert(spool, lock, pending, after, true, self.clock, report);
+        if let (Some(plan), Some(spool)) = (&self.plan.spool, self.spool) {
+            alert_unflushed(spool, &mut backlog, plan.alert_after, self.clock);
         }
-        backlog.close(!self.queued && count == 0);
+        let is_empty = backlog.remaining() == 0;
+        backlog.close(!self.queued && is_empty);
     }
 
     /// Stores all lines in the spool, after this many `older` documents.

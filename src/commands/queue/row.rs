@@ -2,10 +2,10 @@
 
 use std::ffi::OsStr;
 
-use super::in_words;
 use crate::json;
 use crate::output;
 use crate::spool::{Id, Message, MessageError, Place, RetryState};
+use crate::system::time::seconds_in_words;
 
 /// The file that has its URL.
 fn url_file(message: &Message) -> Option<String> {
@@ -55,12 +55,12 @@ impl Row {
             Place::Active => "sending".to_owned(),
             Place::Queue => match self.left {
                 0 => "now".to_owned(),
-                left => in_words(left),
+                left => seconds_in_words(left),
             },
         };
         let (age, to) = match &self.message {
             Ok(message) => (
-                in_words(now.saturating_sub(message.created)),
+                seconds_in_words(now.saturating_sub(message.created)),
                 message.target.place(),
             ),
             Err(_) => ("-".to_owned(), "-".to_owned()),
