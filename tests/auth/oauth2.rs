@@ -565,87 +565,79 @@ fn files_that_say_no_grant_are_refused() {
     let id = r#""client_id":"c""#;
     let secret = r#""client_secret":"s3cret""#;
     let hint = "'authpost --help' lists its members and shows one, under --oauth2-file";
+    let whole = |file: &str| {
+        file.replace("URL", url)
+            .replace("ID", id)
+            .replace("SECRET", secret)
+    };
     for (file, why) in [
-        ("{".to_owned(), "it is not JSON: line 1, column 2: *"),
+        ("{", "it is not JSON: line 1, column 2: *"),
+        ("{URL,URL}", "line 1, column 41: duplicate key"),
+        ("[]", "it is not a JSON object"),
+        ("{}", "'token_url' is missing"),
+        ("{URL}", "'client_id' is missing"),
         (
-            format!("{{{url},{url}}}"),
-            "line 1, column 41: duplicate key",
-        ),
-        ("[]".to_owned(), "it is not a JSON object"),
-        ("{}".to_owned(), "'token_url' is missing"),
-        (format!("{{{url}}}"), "'client_id' is missing"),
-        (
-            format!("{{{url},{id}}}"),
+            "{URL,ID}",
             "'client_secret' or 'client_secret_file' is missing",
         ),
+        (r#"{URL,"client_id":7}"#, "'client_id' is not a string"),
+        (r#"{URL,"client_id":""}"#, "'client_id' is empty"),
         (
-            format!(r#"{{{url},"client_id":7}}"#),
-            "'client_id' is not a string",
-        ),
-        (
-            format!(r#"{{{url},"client_id":""}}"#),
-            "'client_id' is empty",
-        ),
-        (
-            format!(r#"{{{url},{id},{secret},"scope":["a"]}}"#),
+            r#"{URL,ID,SECRET,"scope":["a"]}"#,
             "'scope' is not a string",
         ),
         (
-            format!(r#"{{{url},{id},{secret},"resource":["a"]}}"#),
+            r#"{URL,ID,SECRET,"resource":["a"]}"#,
             "'resource' is not a string",
         ),
+        (r#"{URL,ID,SECRET,"resource":""}"#, "'resource' is empty"),
         (
-            format!(r#"{{{url},{id},{secret},"resource":""}}"#),
-            "'resource' is empty",
-        ),
-        (
-            format!(r#"{{{url},{id},{secret},"grant_type":"password"}}"#),
+            r#"{URL,ID,SECRET,"grant_type":"password"}"#,
             "'grant_type' is not a member: give 'grant'",
         ),
         (
-            format!(r#"{{{url},{id},{secret},"refresh_token":"a"}}"#),
+            r#"{URL,ID,SECRET,"refresh_token":"a"}"#,
             "'refresh_token' is not a member: give 'refresh_token_file'",
         ),
         (
-            format!(r#"{{{url},{id},{secret},"client_secret_file":"f"}}"#),
+            r#"{URL,ID,SECRET,"client_secret_file":"f"}"#,
             "'client_secret' and 'client_secret_file' are both there",
         ),
         (
-            format!(r#"{{{url},{id},{secret},"grant":"password"}}"#),
+            r#"{URL,ID,SECRET,"grant":"password"}"#,
             "'grant' is neither client_credentials nor refresh_token",
         ),
         (
-            format!(r#"{{{url},{id},{secret},"grant":"refresh_token"}}"#),
+            r#"{URL,ID,SECRET,"grant":"refresh_token"}"#,
             "'refresh_token_file' is missing",
         ),
         (
-            format!(r#"{{{url},{id},{secret},"refresh_token_file":"f"}}"#),
+            r#"{URL,ID,SECRET,"refresh_token_file":"f"}"#,
             "'refresh_token_file' is there, but 'grant' does not say refresh_token",
         ),
         (
-            format!(r#"{{{url},{id},{secret},"auth_method":"post"}}"#),
+            r#"{URL,ID,SECRET,"auth_method":"post"}"#,
             "'auth_method' is neither basic nor body",
         ),
         (
-            r#"{"token_url":"https://u:p@login.test/"}"#.to_owned(),
+            r#"{"token_url":"https://u:p@login.test/"}"#,
             "'token_url' cannot be used: it carries a user or a password",
         ),
         (
-            r#"{"token_url":"login.test"}"#.to_owned(),
+            r#"{"token_url":"login.test"}"#,
             "'token_url' cannot be used: it has no scheme, such as https://",
         ),
     ] {
-        post(&Server::never(), file)
+        post(&Server::never(), whole(file))
             .run()
             .stderr_like(&format!(
                 "authpost: reading the OAuth2 file 'oauth2.json': {why}\nhint: {hint}\n"
             ))
             .code(78);
     }
-    let grant = format!(
-        r#"{{{url},{id},"grant":"refresh_token","refresh_token_file":"f","auth_method":"basic"}}"#
-    );
-    post(&Server::never(), grant)
+    let grant =
+        r#"{URL,ID,"grant":"refresh_token","refresh_token_file":"f","auth_method":"basic"}"#;
+    post(&Server::never(), whole(grant))
         .file("f", "r3fresh")
         .run()
         .stderr(format!(

@@ -1,6 +1,6 @@
 //! What the last line of a failing run claims: whether anything was sent, and whether it may be sent again. That there is
 //! one, with the right code, name and time, is checked for every run of every test (`support/last_line.rs`).
-use crate::spool::messages::{authpost, names, waiting};
+use crate::spool::messages::{authpost, call, names, waiting};
 use crate::spool::order::due;
 use crate::support::{Dir, Ran, Response, Runner, Server, Unreachable, conn, dir, test};
 use std::io::{Read, Write};
@@ -311,7 +311,7 @@ fn a_flush_may_run_again() {
     ends(flush(&d).run(), 69, "running it again is safe");
     // What is pending in the normal way is no reason for a mail.
     due(&d);
-    authpost(&d).args(["flush", "-q", "s"]).run().code(69);
+    call(&d, &["flush", "-q", "s"]).code(69);
     set(401);
     ends(flush(&d).arg("-q").run(), 77, "running it again is safe");
     set(500);
@@ -324,12 +324,8 @@ fn a_flush_may_run_again() {
     let retry = authpost(&d).args(["retry", "s", "--all", "--now"]);
     ends(retry.run(), 74, &claim);
     set(422);
-    ends(
-        authpost(&d).args(["retry", "s", "--all", "--now"]).run(),
-        76,
-        "",
-    );
-    let missing = || authpost(&d).args(["flush", "nope"]).run();
+    ends(call(&d, &["retry", "s", "--all", "--now"]), 76, "");
+    let missing = || call(&d, &["flush", "nope"]);
     ends(missing(), 66, "running it again is safe");
 }
 

@@ -1,5 +1,5 @@
 //! The warning about messages that are pending for long, and when there is none: each line is a mail from cron.
-use crate::spool::messages::{authpost, names, rename, send, waiting};
+use crate::spool::messages::{authpost, call, names, rename, send, waiting};
 use crate::spool::order::due;
 use crate::support::last_line::{now, seconds};
 use crate::support::{Dir, Ran, Response, Server};
@@ -72,9 +72,7 @@ fn a_quiet_flush_warns_once_a_day_of_what_has_been_pending_for_long() {
     d.write(&target, earlier, 0o600);
     quiet_flush(&d).stderr(told).code(69);
     due(&d);
-    authpost(&d)
-        .args(["flush", "-q", "--alert-after", "48h", "s"])
-        .run()
+    call(&d, &["flush", "-q", "--alert-after", "48h", "s"])
         .stderr("")
         .code(69);
 }

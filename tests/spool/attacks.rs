@@ -1,6 +1,6 @@
 //! Spools that users or attackers changed: foreign directories, links, copies, a directory that is removed during a
 //! request, and messages of a killed run.
-use crate::spool::messages::{authpost, flush, lies, names, send, waiting};
+use crate::spool::messages::{authpost, call, flush, lies, names, send, waiting};
 use crate::support::{
     Dir, Response, Runner, Server, Unreachable, conn, dir, need, need_root, test,
 };
@@ -46,40 +46,30 @@ fn a_directory_that_is_no_spool_is_left_alone() {
         &["retry", "app", "1234"],
         &["drop", "app", "--all"],
     ] {
-        authpost(&d).args(args).run().stderr(why).code(66);
+        call(&d, args).stderr(why).code(66);
     }
     let url = "http://127.0.0.1:1/";
-    authpost(&d)
-        .args(["--no-auth", "--spool", "app", url])
-        .run()
+    call(&d, &["--no-auth", "--spool", "app", url])
         .stderr(why)
         .code(73);
-    authpost(&d)
-        .args(["check", "--no-auth", "--spool", "app", url])
-        .run()
+    call(&d, &["check", "--no-auth", "--spool", "app", url])
         .stdout_like("**FAIL  using the spool 'DIR/app': it is not a spool, and not empty; **")
         .code(73);
     assert_eq!(d.read("app/tmp/mydata.txt"), "important");
     assert_eq!(fs::read_dir(d.join("app")).unwrap().count(), 2);
     if need_root() {
-        authpost(&d)
-            .args(["--no-auth", "--spool", "/", url])
-            .run()
+        call(&d, &["--no-auth", "--spool", "/", url])
             .stderr("authpost: using the spool '/': it is not a spool, and not empty\nhint: name a directory of its own\n")
             .code(73);
     }
     fs::create_dir(d.join("empty")).unwrap();
     mode(&d, "empty", 0o700);
-    authpost(&d)
-        .args(["flush", "empty"])
-        .run()
+    call(&d, &["flush", "empty"])
         .stderr("authpost: nothing is pending in the spool 'empty'\n")
         .code(0);
     assert_eq!(fs::read_dir(d.join("empty")).unwrap().count(), 0);
     mode(&d, "empty", 0o777);
-    authpost(&d)
-        .args(["flush", "empty"])
-        .run()
+    call(&d, &["flush", "empty"])
         .stderr("authpost: using the spool 'DIR/empty': its group or everybody may write to it\nhint: inspect it, then: chmod 700 'DIR/empty'\n")
         .code(73);
 }
@@ -111,11 +101,7 @@ fn a_spool_whose_making_was_cut_short_is_made_whole() {
     let id = waiting(&d, "http://127.0.0.1:1/", &[]);
     // A power cut may take the lock, which is not synced.
     fs::remove_file(d.join("s/lock")).unwrap();
-    authpost(&d)
-        .args(["drop", "-q", "s", &id])
-        .run()
-        .stderr("")
-        .code(0);
+    call(&d, &["drop", "-q", "s", &id]).stderr("").code(0);
 }
 
 #[test]
@@ -132,9 +118,7 @@ fn what_the_api_said_is_told_although_the_spool_is_gone() {
         });
         if flushed {
             waiting(&d, server.url("/"), args);
-            return authpost(&d)
-                .args(["flush", "-q", "--timeout", "300ms", "s"])
-                .run();
+            return call(&d, &["flush", "-q", "--timeout", "300ms", "s"]);
         }
         let args = [&["--timeout", "300ms"], args].concat();
         send(&d, server.url("/"), &args)
@@ -170,9 +154,7 @@ fn an_empty_or_short_id_names_nothing() {
     let id = waiting(&d, "http://127.0.0.1:1/", &[]);
     for verb in ["drop", "retry"] {
         for short in ["", &id[..3]] {
-            authpost(&d)
-                .args([verb, "-q", "s", short])
-                .run()
+            call(&d, &[verb, "-q", "s", short])
                 .stderr(format!(
                     "authpost: looking for the message '{short}': that is too short for an id\n\
                      hint: give at least 4 characters of it\n"
@@ -180,16 +162,11 @@ fn an_empty_or_short_id_names_nothing() {
                 .code(64);
         }
     }
-    authpost(&d)
-        .args(["show", "s", ""])
-        .run()
+    call(&d, &["show", "s", ""])
         .stderr_like("authpost: looking for the message '': that is too short for an id\n*\n")
         .code(64);
     lies(&d, 1, 0);
-    authpost(&d)
-        .args(["drop", "-q", "s", &id[..4]])
-        .run()
-        .code(0);
+    call(&d, &["drop", "-q", "s", &id[..4]]).code(0);
     lies(&d, 0, 0);
 }
 
@@ -264,21 +241,20 @@ fn a_message_in_two_places_is_listed_shown_retried_and_dropped_as_one() {
         let server = Server::script([conn().read().reply_json(200, "{}")]);
         let id = waiting(&d, server.url("/"), &["a=1"]);
         spread(&d, &id, places, link);
-        let spool = |args: &[&str]| authpost(&d).args(args).run();
-        spool(&["list", "s"])
+        call(&d, &["list", "s"])
             .stdout_like(&format!(
                 "pending: 1\n*\n  {}  *  0      -        http://127.0.0.1:PORT/  \
                  (may have been accepted (it is in two places))\ndead-lettered: 0\n",
                 &id[10..18]
             ))
             .code(0);
-        spool(&["list", "--json", "s"])
+        call(&d, &["list", "--json", "s"])
             .stdout_like(&format!(
                 "{{\"id\":\"{id}\",\"state\":\"unknown\",*,\"next\":null,*,\
                  \"error\":\"may have been accepted (it is in two places)\"}}\n"
             ))
             .code(0);
-        spool(&["show", "s", &id[..27]])
+        call(&d, &["show", "s", &id[..27]])
             .stdout_like(&format!(
                 "id: {id}\nstate: may have been accepted (it is in two places)\n**"
             ))
@@ -287,14 +263,14 @@ fn a_message_in_two_places_is_listed_shown_retried_and_dropped_as_one() {
         for place in *places {
             assert_eq!(names(&d, place), [id.as_str()], "{places:?}");
         }
-        spool(&["retry", "s", &id[..27]])
+        call(&d, &["retry", "s", &id[..27]])
             .stderr(format!(
                 "authpost: {id}: {DOUBLED}\nhint: 'authpost retry DIR/s {id}' sends it again anyway\n\
                  authpost: 0 messages requeued; due at the next flush\n"
             ))
             .code(74);
         lies(&d, 0, 1);
-        spool(&["retry", "-q", "s", &id]).code(0);
+        call(&d, &["retry", "-q", "s", &id]).code(0);
         flush(&d)
             .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
             .code(0);
@@ -302,10 +278,10 @@ fn a_message_in_two_places_is_listed_shown_retried_and_dropped_as_one() {
 
         let id = waiting(&d, server.url("/"), &["a=1", "--idempotent"]);
         spread(&d, &id, places, link);
-        spool(&["retry", "-q", "s", &id]).code(0);
+        call(&d, &["retry", "-q", "s", &id]).code(0);
         lies(&d, 1, 0);
         spread(&d, &id, places, link);
-        spool(&["drop", "-q", "s", &id]).code(0);
+        call(&d, &["drop", "-q", "s", &id]).code(0);
         lies(&d, 0, 0);
     }
 }
@@ -345,23 +321,17 @@ fn a_message_whose_sender_was_killed_is_sent_again_knowingly() {
     let d = dir();
     let server = Server::script([conn().read().reply_json(200, "{}")]);
     let id = orphan(&d, server.url("/"), &["a=1"]);
-    authpost(&d)
-        .args(["list", "s"])
-        .run()
+    call(&d, &["list", "s"])
         .stdout_like(&format!(
             "pending: 1\n*\n  {}  *  0      -        http://127.0.0.1:PORT/  (may have been accepted (its sender was stopped))\n\
              dead-lettered: 0\n",
             &id[10..18]
         ))
         .code(0);
-    authpost(&d)
-        .args(["show", "s", &id])
-        .run()
+    call(&d, &["show", "s", &id])
         .stdout_like("*\nstate: may have been accepted (its sender was stopped)\n**")
         .code(0);
-    authpost(&d)
-        .args(["retry", "s", &id])
-        .run()
+    call(&d, &["retry", "s", &id])
         .stderr(format!(
             "authpost: {id}: the run that sent it was stopped before the answer, so the API may have accepted it; dead-lettered\n\
              hint: 'authpost retry DIR/s {id}' sends it again anyway\n\
@@ -372,20 +342,14 @@ fn a_message_whose_sender_was_killed_is_sent_again_knowingly() {
     flush(&d)
         .stderr("authpost: nothing is pending in the spool 'DIR/s'\n")
         .code(0);
-    authpost(&d)
-        .args(["retry", "s", &id])
-        .run()
+    call(&d, &["retry", "s", &id])
         .stderr("authpost: 1 message requeued; due at the next flush\n")
         .code(0);
     flush(&d)
         .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
         .code(0);
     let id = orphan(&d, "http://127.0.0.1:1/", &["--idempotent"]);
-    authpost(&d)
-        .args(["retry", "-q", "s", &id])
-        .run()
-        .stderr("")
-        .code(0);
+    call(&d, &["retry", "-q", "s", &id]).stderr("").code(0);
     lies(&d, 1, 0);
 }
 
@@ -399,9 +363,7 @@ fn what_is_being_sent_is_no_orphan() {
     waiting(&d, server.url("/"), &[]);
     let run = authpost(&d).args(["flush", "-q", "s"]).spawn();
     server.wait_for(1);
-    authpost(&d)
-        .args(["list", "s"])
-        .run()
+    call(&d, &["list", "s"])
         .stdout_like("pending: 1\n*\n*  sending  *\ndead-lettered: 0\n")
         .code(0);
     run.wait().code(0);
@@ -480,11 +442,7 @@ fn what_lies_in_the_spool_is_looked_at_before_it_is_opened() {
     let refused = |what: &str, why: &str| {
         let text = format!("authpost: using the spool 'DIR/s/{what}': {why}\nhint: *\n");
         for verb in ["flush", "list"] {
-            authpost(&d)
-                .args([verb, "s"])
-                .run()
-                .stderr_like(&text)
-                .code(73);
+            call(&d, &[verb, "s"]).stderr_like(&text).code(73);
         }
         send(&d, url, &[]).stderr_like(&text).code(73);
     };
@@ -504,11 +462,7 @@ fn what_lies_in_the_spool_is_looked_at_before_it_is_opened() {
     assert_eq!(d.read("precious"), "mine");
     fs::remove_file(d.join(format!("s/state/{id}"))).unwrap();
     fifo(&d, &format!("s/state/{id}"));
-    authpost(&d)
-        .args(["list", "s"])
-        .run()
-        .stdout_like("**")
-        .code(0);
+    call(&d, &["list", "s"]).stdout_like("**").code(0);
 
     fs::remove_file(d.join("s/lock")).unwrap();
     symlink(d.join("made"), d.join("s/lock")).unwrap();
@@ -567,18 +521,16 @@ fn a_head_too_long_to_be_read_again_is_refused_at_once() {
     run(bytes, &["a=1"]).code(0);
     let name = names(&d, "queue").remove(0);
     let head = d.read(format!("s/queue/{name}")).find('\n').unwrap() + 1;
-    authpost(&d).args(["drop", "-q", "s", &name]).run().code(0);
+    call(&d, &["drop", "-q", "s", &name]).code(0);
     // The longest that is taken in can be read, and one byte more is not taken in.
     let longest = bytes + (4 << 20) - head;
     refused(longest + 1, &["a=1"]);
     run(longest, &["a=1"]).code(0);
     let name = names(&d, "queue").remove(0);
-    authpost(&d)
-        .args(["show", "s", &name])
-        .run()
+    call(&d, &["show", "s", &name])
         .stdout_like("**\n\n{\"a\":\"1\"}\n")
         .code(0);
-    authpost(&d).args(["retry", "-q", "s", &name]).run().code(0);
+    call(&d, &["retry", "-q", "s", &name]).code(0);
     flush(&d)
         .stderr_like(
             "authpost: * to http://127.0.0.1:*: connecting to *\nauthpost: the spool 'DIR/s': 1 still pending\n",
@@ -671,17 +623,13 @@ fn a_message_that_others_may_write_is_set_aside_and_sent_once_its_mode_is_mended
                  authpost: the spool 'DIR/s': 1 dead-lettered\n"
             ))
             .code(65);
-        authpost(&d)
-            .args(["list", "s"])
-            .run()
+        call(&d, &["list", "s"])
             .stdout_like(
                 "pending: 0\ndead-lettered: 1\n*\n*(its group or everybody may write to it)\n",
             )
             .code(0);
         for verb in ["show", "retry"] {
-            authpost(&d)
-                .args([verb, "s", &id])
-                .run()
+            call(&d, &[verb, "s", &id])
                 .stderr_like(&format!(
                     "authpost: reading the message 'DIR/s/dead/{id}': its group or everybody may write to it\n\
                      hint: inspect it, then: chmod 600 'DIR/s/dead/{id}'\n**"
@@ -689,11 +637,11 @@ fn a_message_that_others_may_write_is_set_aside_and_sent_once_its_mode_is_mended
                 .code(65);
         }
         if bits == 0o620 {
-            authpost(&d).args(["drop", "-q", "s", &id]).run().code(0);
+            call(&d, &["drop", "-q", "s", &id]).code(0);
             continue;
         }
         mode(&d, &format!("s/dead/{id}"), 0o600);
-        authpost(&d).args(["retry", "-q", "s", &id]).run().code(0);
+        call(&d, &["retry", "-q", "s", &id]).code(0);
         flush(&d)
             .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
             .code(0);
@@ -716,12 +664,10 @@ fn a_message_that_others_may_write_and_whose_sender_was_killed_may_have_been_acc
                  authpost: the spool 'DIR/s': 1 dead-lettered\n"
             ))
             .code(74);
-        authpost(&d)
-            .args(["list", "s"])
-            .run()
+        call(&d, &["list", "s"])
             .stdout_like("pending: 0\ndead-lettered: 1\n*\n*(*so the API may have accepted it)\n")
             .code(0);
-        authpost(&d).args(["drop", "-q", "s", &id]).run().code(0);
+        call(&d, &["drop", "-q", "s", &id]).code(0);
     }
 }
 
@@ -747,9 +693,7 @@ fn a_message_that_is_being_sent_is_left_to_its_sender_whatever_its_mode() {
     let id = names(&d, "active").remove(0);
     mode(&d, &format!("s/active/{id}"), 0o666);
     for verb in ["retry", "drop"] {
-        authpost(&d)
-            .args([verb, "-q", "s", &id])
-            .run()
+        call(&d, &[verb, "-q", "s", &id])
             .stderr_like(
                 "authpost: taking the message '*': another run is working on it\nhint: *\n",
             )

@@ -1,5 +1,5 @@
 //! `list`, `show`, `retry` and `drop`, as a person uses them the day after.
-use crate::spool::messages::{authpost, flush, lies, names, send, waiting};
+use crate::spool::messages::{authpost, call, flush, lies, names, send, waiting};
 use crate::support::{Response, Server, conn, dir};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ fn show_has_the_last_answer() {
         .reply_json(422, &format!("\"{long}\""))]);
     let ids: Vec<_> = (0..2).map(|_| waiting(&d, server.url("/"), &[])).collect();
     flush(&d).stderr_like("**").code(76);
-    let show = |id: &str| authpost(&d).args(["show", "s", id]).run();
+    let show = |id: &str| call(&d, &["show", "s", id]);
     show(&ids[0])
         .stdout_like(
             "*\nstate: dead-lettered\n*\n*\nlast error: the API answered 422 Unprocessable *\nlast answer:\n\
@@ -50,9 +50,7 @@ fn the_last_answer_never_has_the_token() {
     let mut ids = names(&d, "dead");
     ids.sort();
     let show = |id: &str| {
-        authpost(&d)
-            .args(["show", "s", id])
-            .run()
+        call(&d, &["show", "s", id])
             .stdout_like("**")
             .code(0)
             .stdout
@@ -83,9 +81,7 @@ fn the_remedy_for_an_unknown_outcome_is_one_that_a_flush_leaves() {
                  authpost: the spool 'DIR/s': 1 dead-lettered\n"
             ))
             .code(74);
-        authpost(&d)
-            .args(["retry", "s", &id])
-            .run()
+        call(&d, &["retry", "s", &id])
             .stderr("authpost: 1 message requeued; due at the next flush\n")
             .code(0);
         flush(&d)
@@ -187,7 +183,7 @@ fn the_list_fits_the_terminal() {
         assert!(list.contains("xx…\n"), "{list}");
     }
     // A file has it all.
-    let run = authpost(&d).args(["list", "s"]).run();
+    let run = call(&d, &["list", "s"]);
     run.stdout_like(&format!("**/{path}**")).code(0);
 }
 
@@ -195,35 +191,26 @@ fn the_list_fits_the_terminal() {
 fn an_id_is_as_short_as_the_list_has_it() {
     let d = dir();
     let ids = [(); 2].map(|()| waiting(&d, "http://127.0.0.1:1/", &[]));
-    authpost(&d)
-        .args(["list", "s"])
-        .run()
+    call(&d, &["list", "s"])
         .stdout_like(&format!(
             "pending: 2\n*\n  {}  *\n  {}  *\ndead-lettered: 0\n",
             &ids[0][10..18],
             &ids[1][10..18]
         ))
         .code(0);
-    authpost(&d)
-        .args(["show", "s", &ids[0][10..18]])
-        .run()
+    call(&d, &["show", "s", &ids[0][10..18]])
         .stdout_like(&format!("id: {}\n**", ids[0]))
         .code(0);
     // Or shorter, from either end of that.
     for part in [10..15, 13..18] {
         let part = &ids[0][part];
-        let run = authpost(&d).args(["show", "s", part]).run();
+        let run = call(&d, &["show", "s", part]);
         run.stdout_like(&format!("id: {}\n**", ids[0])).code(0);
     }
-    authpost(&d)
-        .args(["drop", "-q", "s", &ids[1][10..18]])
-        .run()
-        .code(0);
+    call(&d, &["drop", "-q", "s", &ids[1][10..18]]).code(0);
     assert_eq!(names(&d, "queue"), [ids[0].as_str()]);
     // What is the same in all of them stands for none.
-    authpost(&d)
-        .args(["drop", "s", &ids[0][20..28]])
-        .run()
+    call(&d, &["drop", "s", &ids[0][20..28]])
         .stderr_like("authpost: looking for the message '*': it is not in the spool *\n**")
         .code(66);
 }
@@ -233,9 +220,7 @@ fn an_empty_directory_is_an_empty_spool() {
     let d = dir();
     fs::create_dir(d.join("s")).unwrap();
     fs::set_permissions(d.join("s"), PermissionsExt::from_mode(0o700)).unwrap();
-    authpost(&d)
-        .args(["list", "s"])
-        .run()
+    call(&d, &["list", "s"])
         .stderr("authpost: the spool 's' is empty\n")
         .code(0);
 }
@@ -262,9 +247,7 @@ fn retry_now_delivers_and_leaves_other_targets_alone() {
     )
     .unwrap();
     waiting(&d, server.url("/b"), &[]);
-    authpost(&d)
-        .args(["retry", "--now", "s", &id])
-        .run()
+    call(&d, &["retry", "--now", "s", &id])
         .stderr("authpost: 1 message requeued\nauthpost: the spool 'DIR/s': 1 delivered\n")
         .code(0);
     lies(&d, 1, 0);

@@ -93,8 +93,13 @@ pub fn lies(d: &Dir, waiting: usize, dead: usize) {
     assert_eq!(found, (waiting, 0, dead, 0), "queue, active, dead, tmp");
 }
 
+/// A run with these arguments.
+pub fn call(d: &Dir, args: &[&str]) -> Ran {
+    authpost(d).args(args).run()
+}
+
 pub fn flush(d: &Dir) -> Ran {
-    authpost(d).args(["flush", "s"]).run()
+    call(d, &["flush", "s"])
 }
 
 #[test]
@@ -313,7 +318,7 @@ fn a_flush_goes_oldest_first_over_one_connection_and_past_what_is_bad() {
     flush(&d)
         .stderr("authpost: the spool 'DIR/s': 2 not due yet\n")
         .code(0);
-    authpost(&d).args(["flush", "-q", "s"]).run().code(0);
+    call(&d, &["flush", "-q", "s"]).code(0);
 }
 
 #[test]
@@ -350,9 +355,7 @@ fn a_host_that_does_not_answer_costs_one_timeout_and_max_time_ends_the_run() {
     waiting(&d, stalls.url("/data"), &idempotent);
     waiting(&d, stalls.url("/data"), &idempotent);
     waiting(&d, server.url("/data"), &[]);
-    authpost(&d)
-        .args(["flush", "--timeout", "300ms", "--max-time", "300ms", "s"])
-        .run()
+    call(&d, &["flush", "--timeout", "300ms", "--max-time", "300ms", "s"])
         .stderr_like(
             "authpost: * to http://127.0.0.1:PORT/data: waiting for the answer of http://127.0.0.1:PORT: timed out; \
              next attempt in 60 s at the earliest\nhint: *\n\
@@ -377,12 +380,10 @@ fn one_flush_at_a_time() {
     flush(&d)
         .stderr("authpost: another flush of the spool 'DIR/s' is running; leaving it to that one\n")
         .code(0);
-    authpost(&d).args(["flush", "-q", "s"]).run().code(0);
+    call(&d, &["flush", "-q", "s"]).code(0);
     let id = &names(&d, "active")[0];
     for verb in ["retry", "drop"] {
-        authpost(&d)
-            .args([verb, "-q", "s", id])
-            .run()
+        call(&d, &[verb, "-q", "s", id])
             .stderr(format!(
                 "authpost: taking the message '{id}': another run is working on it\nhint: try again in a moment\n"
             ))
@@ -407,9 +408,7 @@ fn retry_after_is_obeyed_across_runs() {
              next attempt in 2 h at the earliest\nauthpost: the spool 'DIR/s': 1 still pending\n",
         )
         .code(69);
-    authpost(&d)
-        .args(["list", "s"])
-        .run()
+    call(&d, &["list", "s"])
         .stdout_like("pending: 1\n*\n  *  1      2 h  *\ndead-lettered: 0\n")
         .code(0);
 }
@@ -427,8 +426,9 @@ fn a_token_gone_stale_is_fetched_anew_within_the_run() {
     let count = "echo x >>count; echo token$(wc -l <count)";
     for _ in 0..2 {
         let refuses = Unreachable::refusing();
-        authpost(&d)
-            .args([
+        call(
+            &d,
+            &[
                 "-q",
                 "--token-command",
                 count,
@@ -437,9 +437,9 @@ fn a_token_gone_stale_is_fetched_anew_within_the_run() {
                 "--tries",
                 "1",
                 refuses.url("/"),
-            ])
-            .run()
-            .code(0);
+            ],
+        )
+        .code(0);
         retarget(&d, &names(&d, "queue").pop().unwrap(), server.url("/"));
     }
     due(&d);
@@ -556,9 +556,7 @@ fn the_dead_are_listed_shown_sent_again_and_dropped() {
         &["--idempotency-key", "k1", "a=1"],
     );
     let second = waiting(&d, server.url("/data"), &["-H", "X-A: b", "b=2"]);
-    authpost(&d)
-        .args(["list", "s"])
-        .run()
+    call(&d, &["list", "s"])
         .stdout_like(&format!(
             "pending: 2\n  ID        AGE     TRIES  NEXT     TO\n\
              \x20 {}  * s     0      now      http://127.0.0.1:PORT/data?…\n\
@@ -568,23 +566,15 @@ fn the_dead_are_listed_shown_sent_again_and_dropped() {
             &second[10..18]
         ))
         .code(0);
-    authpost(&d)
-        .args(["flush", "-q", "s"])
-        .run()
-        .stderr_like("**")
-        .code(76);
-    authpost(&d)
-        .args(["list", "--json", "s"])
-        .run()
+    call(&d, &["flush", "-q", "s"]).stderr_like("**").code(76);
+    call(&d, &["list", "--json", "s"])
         .stdout_like(&format!(
             "{{\"id\":\"{first}\",\"state\":\"dead-lettered\",\"created\":*,\"age\":*,\"tries\":1,\"next\":null,\
              \"method\":\"POST\",\"url\":\"http://127.0.0.1:PORT/data?…\",\"url_file\":null,\"key\":\"k1\",\"bytes\":*,\
              \"error\":\"the API answered 400 Bad Request\"}}\n{{*}}\n"
         ))
         .code(0);
-    authpost(&d)
-        .args(["show", "s", &second])
-        .run()
+    call(&d, &["show", "s", &second])
         .stdout_like(&format!(
             "id: {second}\nstate: dead-lettered\naccepted: 20* UTC\ntries: 1\nlast error: the API answered 400 Bad Request\n\
              last answer:\n  HTTP/1.1 400 Bad Request\n  {{}}\n\n\
@@ -593,18 +583,14 @@ fn the_dead_are_listed_shown_sent_again_and_dropped() {
              authorization: Bearer ********\n\n{{\"b\":\"2\"}}\n"
         ))
         .code(0);
-    authpost(&d)
-        .args(["retry", "s", &first])
-        .run()
+    call(&d, &["retry", "s", &first])
         .stderr("authpost: 1 message requeued; due at the next flush\n")
         .code(0);
     flush(&d)
         .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
         .code(0);
     assert_eq!(server.requests()[2].header("idempotency-key"), Some("k1"));
-    authpost(&d)
-        .args(["drop", "--all", "s"])
-        .run()
+    call(&d, &["drop", "--all", "s"])
         .stderr("authpost: 1 message dropped\n")
         .code(0);
     lies(&d, 0, 0);
@@ -621,18 +607,14 @@ fn an_id_is_a_unique_prefix() {
         waiting(&d, "http://127.0.0.1:1/", &[]),
     );
     let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    authpost(&d)
-        .args(["drop", "s", &a[..common]])
-        .run()
+    call(&d, &["drop", "s", &a[..common]])
         .stderr(format!(
             "authpost: looking for the message '{}': 2 messages have it\nhint: give more of the id\n\
              authpost: 0 messages dropped\n",
             &a[..common]
         ))
         .code(64);
-    authpost(&d)
-        .args(["drop", "-q", "s", &a[..=common], "ffff", &b])
-        .run()
+    call(&d, &["drop", "-q", "s", &a[..=common], "ffff", &b])
         .stderr("authpost: looking for the message 'ffff': it is not in the spool 'DIR/s'\nhint: 'authpost list DIR/s' shows what is there\n")
         .code(66);
     lies(&d, 0, 0);
@@ -742,9 +724,7 @@ fn a_version_that_is_not_known_is_left_alone_and_told() {
             "{told}authpost: the spool 'DIR/s': 1 delivered, 1 still pending\n"
         ))
         .code(78);
-    authpost(&d)
-        .args(["retry", "-q", "s", &id])
-        .run()
+    call(&d, &["retry", "-q", "s", &id])
         .stderr(format!("{told}hint: use the authpost that wrote it\n"))
         .code(78);
     lies(&d, 1, 0);
@@ -770,12 +750,10 @@ fn a_head_that_would_not_be_written_so_is_damaged() {
                 "authpost: dead-lettering 'DIR/s/queue/{id}': it is damaged: *\n*\n"
             ))
             .code(65);
-        authpost(&d)
-            .args(["retry", "-q", "s", &id])
-            .run()
+        call(&d, &["retry", "-q", "s", &id])
             .stderr_like("authpost: reading the message '*': it is damaged: *\nhint: *\n")
             .code(65);
-        authpost(&d).args(["drop", "-q", "s", &id]).run().code(0);
+        call(&d, &["drop", "-q", "s", &id]).code(0);
     }
 }
 
@@ -887,8 +865,9 @@ fn a_hundred_thousand_messages_are_listed_in_time_and_memory() {
     let (made, d) = (made.unwrap(), dir());
     symlink(made.path(), d.join("memory")).unwrap();
     let spool = "memory/s";
-    authpost(&d)
-        .args([
+    call(
+        &d,
+        &[
             "-q",
             "--no-auth",
             "--spool",
@@ -897,9 +876,9 @@ fn a_hundred_thousand_messages_are_listed_in_time_and_memory() {
             "1",
             "http://127.0.0.1:1/",
             "a=1",
-        ])
-        .run()
-        .code(0);
+        ],
+    )
+    .code(0);
     let queue = fs::read_dir(made.path().join("s/queue")).unwrap();
     let id = queue
         .last()

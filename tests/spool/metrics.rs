@@ -1,5 +1,5 @@
 //! What Prometheus is told of a spool.
-use crate::spool::messages::{authpost, flush, names, send, waiting};
+use crate::spool::messages::{authpost, call, flush, names, send, waiting};
 use crate::support::{Dir, Response, Runner, Server, conn, dir, find, need};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -189,10 +189,7 @@ fn a_secret_url_is_not_shown() {
             fs::write(note(), "POST https://a-host-with-a-longer-name.example/…").unwrap();
         }
         d.write("hook", server.url_on(host, "/s3cr3t?key=s3cr3t"), 0o600);
-        authpost(&d)
-            .args(["-q", "--spool", "s", "--url-file", "hook", "a=1"])
-            .run()
-            .code(0);
+        call(&d, &["-q", "--spool", "s", "--url-file", "hook", "a=1"]).code(0);
         let last: Vec<_> = samples(&d).split_off(3);
         let [last] = &last[..] else {
             panic!("{last:?}");
@@ -244,9 +241,7 @@ fn labels_are_escaped_and_in_order() {
             .run()
             .code(0);
     }
-    let text = authpost(&d)
-        .args(["list", "--metrics", name])
-        .run()
+    let text = call(&d, &["list", "--metrics", name])
         .stdout_like("**")
         .code(0)
         .stdout;
@@ -270,7 +265,7 @@ fn an_empty_spool_has_no_targets() {
     assert_eq!(metrics(&d), HEADS.concat());
     check(&metrics(&d));
     let id = waiting(&d, "https://a.example/", &[]);
-    authpost(&d).args(["drop", "-q", "s", &id]).run().code(0);
+    call(&d, &["drop", "-q", "s", &id]).code(0);
     assert_eq!(metrics(&d), HEADS.concat());
 }
 

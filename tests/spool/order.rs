@@ -1,5 +1,5 @@
 //! Order: the documents of one target, a method and a URL, arrive in the order in which they were accepted.
-use crate::spool::messages::{self, authpost, flush, lies, names, rename, retarget, waiting};
+use crate::spool::messages::{self, authpost, call, flush, lies, names, rename, retarget, waiting};
 use crate::support::{Dir, Ran, Response, Server, conn, dir, need, test};
 use std::fs::{self, File};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
@@ -226,9 +226,7 @@ fn a_turn_that_does_not_come_in_time_leaves_the_message_queued() {
         .within(0.29, 5.0)
         .code(0);
     // A flush does not wait for it, either.
-    authpost(&d)
-        .args(["flush", "s"])
-        .run()
+    call(&d, &["flush", "s"])
         .stderr("authpost: the spool 'DIR/s': 2 still pending\n")
         .code(0);
     gate.open();
@@ -529,7 +527,7 @@ fn a_retry_does_not_wait_for_its_target() {
         .stderr("authpost: the spool 'DIR/s': 1 not due yet\n")
         .code(0);
     let id = names(&d, "queue").remove(0);
-    authpost(&d).args(["retry", "-q", "s", &id]).run().code(0);
+    call(&d, &["retry", "-q", "s", &id]).code(0);
     api.answers(200);
     flush(&d)
         .stderr("authpost: the spool 'DIR/s': 1 delivered\n")
@@ -689,10 +687,7 @@ fn the_limit_of_a_spool_is_an_option() {
     lies(&d, 1, 0);
     // What was delivered makes room.
     api.answers(200);
-    authpost(&d)
-        .args(["retry", "-q", "s", &names(&d, "queue")[0]])
-        .run()
-        .code(0);
+    call(&d, &["retry", "-q", "s", &names(&d, "queue")[0]]).code(0);
     flush(&d).stderr_like("**").code(0);
     api.answers(503);
     send(&d, api.url("/"), &args).code(0);

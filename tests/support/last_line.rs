@@ -4,8 +4,8 @@
 use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
-/// sysexits(3), as far as authpost uses it.
-const NAMES: [(i32, &str); 11] = [
+/// The exit codes of a run that fails, by the names of sysexits(3).
+pub const EXITS: [(i32, &str); 11] = [
     (64, "USAGE"),
     (65, "DATAERR"),
     (66, "NOINPUT"),
@@ -38,7 +38,7 @@ impl LastLine {
         let (rest, time) = rest.strip_suffix("Z)")?.rsplit_once(" (")?;
         let (name, claim) = rest.split_once(": ").unwrap_or((rest, ""));
         let code = code.parse().ok()?;
-        NAMES.contains(&(code, name)).then_some(())?;
+        EXITS.contains(&(code, name)).then_some(())?;
         let time = seconds(time)?;
         let claim = claim.to_owned();
         Some(LastLine { code, claim, time })
