@@ -1,7 +1,8 @@
 //! The buffers between the socket and the layers that read and write HTTP or TLS.
 //!
 //! ureq's own buffers allocate their full size, and fill it with zeros, before the first request. The input buffer here
-//! starts small, and grows after it was full: for a long head, and for a long answer.
+//! starts small, and grows after it was full: for a long head, and for a long answer. The output buffer is as large as a
+//! request needs it.
 
 use ureq::unversioned::transport::Buffers;
 
@@ -20,12 +21,13 @@ pub(super) struct GrowingBuffers {
     /// Some of the input could be consumed the last time.
     progress: bool,
     output: Vec<u8>,
-    output_size: usize,
+    /// The size that the output buffer is to have.
+    wanted: usize,
 }
 
 impl GrowingBuffers {
     /// Buffers that allocate nothing until they are used.
-    pub(super) fn new(most: usize, output_size: usize) -> GrowingBuffers {
+    pub(super) fn new(most: usize) -> GrowingBuffers {
         GrowingBuffers {
             input: Vec::new(),
             most,
@@ -33,8 +35,13 @@ impl GrowingBuffers {
             filled: 0,
             progress: false,
             output: Vec::new(),
-            output_size,
+            wanted: 0,
         }
+    }
+
+    /// Lets the output buffer have at least this size from its next use on. What is in it then is lost.
+    pub(super) fn want_output(&mut self, size: usize) {
+        self.wanted = self.wanted.max(size);
     }
 
     /// Grows the input buffer for more input, if more may come.
@@ -61,8 +68,8 @@ impl GrowingBuffers {
 
 impl Buffers for GrowingBuffers {
     fn output(&mut self) -> &mut [u8] {
-        if self.output.is_empty() {
-            self.output = vec![0; self.output_size];
+        if self.output.len() < self.wanted {
+            self.output = vec![0; self.wanted];
         }
         &mut self.output
     }

@@ -14,7 +14,7 @@ use super::exchange::{Ready, RequestConnector};
 use super::handshake::WatchConnector;
 use super::progress::{Phase, Progress, Purpose};
 use super::resolver::{CachingResolver, KnownAddresses, lock};
-use super::transport::TcpConnector;
+use super::transport::{BUFFER, TcpConnector};
 use super::{Answer, Attempt, Body, End, Probe, Request, USER_AGENT, proxy, redact, tls};
 use crate::dns;
 use crate::document::Document;
@@ -25,8 +25,11 @@ use crate::system::time::Deadline;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The buffer size for requests. A smaller request is sent with one write.
-const BUFFER: usize = 16 * 1024;
+/// The piece size for a streamed body.
+const STREAM_BUFFER: usize = 64 << 10;
+
+/// Room for the lines that every request has: method, host, user agent, length and type of the body.
+const USUAL_LINES: usize = 1024;
 
 /// The limit for the head of an answer. It is generous because the API may repeat the request's headers, cookies
 /// included.
@@ -143,9 +146,8 @@ impl Client {
 
     /// Sends `request` once and reads the answer, within `deadline`.
     pub(crate) fn attempt(&self, request: &Request, deadline: Deadline) -> Attempt {
-        let purpose = match &request.body {
-            Body::Json(document) if document.bytes().is_none() => Purpose::Stream,
-            _ => Purpose::Request,
+        let purpose = Purpose::Request {
+            buffer: self.buffer(request),
         };
         let size = match &request.body {
             Body::Json(document) => document.len(),
@@ -181,6 +183,30 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// The size of the output buffer for a request. One that fits is sent with one write; a larger buffer would only be
+    /// filled with zeros. What a proxy and TLS add is not known here.
+    fn buffer(&self, request: &Request) -> usize {
+        let body = match &request.body {
+            Body::Json(document) => match document.bytes() {
+                Some(bytes) => bytes.len(),
+                None => return STREAM_BUFFER,
+            },
+            Body::Form(form) => form.len(),
+        };
+        if self.proxy.is_some() || request.url.is_https() {
+            return BUFFER;
+        }
+        let headers = request.headers.iter();
+        let headers = headers.map(|(name, value)| name.len() + value.len());
+        let secrets = request.secrets.iter();
+        let secrets = secrets.map(|(name, secret)| name.len() + secret.len());
+        let lines: usize = headers
+            .chain(secrets)
+            .map(|length| length + ": \r\n".len())
+            .sum();
+        BUFFER.min(body.saturating_add(USUAL_LINES + request.url.as_str().len() + lines))
     }
 
     /// Whether the API closed the connection before the last attempt had written its whole request.

@@ -99,16 +99,17 @@ const LARGE: u64 = 64 << 10;
 pub(super) enum Purpose {
     /// To see how far it gets: it stops where the request would begin.
     Probe,
-    /// A request whose body is in memory.
-    Request,
-    /// A request whose body is streamed, so larger pieces are worthwhile.
-    Stream,
+    /// A request, written in pieces of at most so many bytes.
+    Request {
+        /// The size of the output buffer.
+        buffer: usize,
+    },
 }
 
 impl Progress {
     /// The state before the first attempt.
     pub(super) fn new() -> Arc<Progress> {
-        let state = ProgressState::new(Deadline::UNLIMITED, Purpose::Request, 0);
+        let state = ProgressState::new(Deadline::UNLIMITED, Purpose::Probe, 0);
         Arc::new(Progress(Mutex::new(state)))
     }
 

@@ -87,13 +87,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
                     let config = details.config;
                     return Ok(Some(Either::B(TcpTransport {
                         stream,
-                        buffers: GrowingBuffers::new(
-                            config.input_buffer_size(),
-                            match self.progress.purpose() {
-                                Purpose::Stream => STREAM_BUFFER,
-                                _ => config.output_buffer_size(),
-                            },
-                        ),
+                        buffers: GrowingBuffers::new(config.input_buffer_size()),
                         progress: self.progress.clone(),
                         limits: [None; 2],
                         blocking: true,
@@ -133,8 +127,8 @@ pub(super) struct TcpTransport {
     unsent: Vec<u8>,
 }
 
-/// The piece size for reading and writing a streamed body.
-const STREAM_BUFFER: usize = 64 << 10;
+/// The size of the output buffer, unless a request needs another one.
+pub(super) const BUFFER: usize = 16 << 10;
 
 /// A write blocks at most this long before it checks whether an answer has arrived.
 const WRITE_SLICE: Duration = Duration::from_millis(100);
@@ -224,6 +218,10 @@ impl TcpTransport {
 
 impl Transport for TcpTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
+        self.buffers.want_output(match self.progress.purpose() {
+            Purpose::Request { buffer } => buffer,
+            Purpose::Probe => BUFFER,
+        });
         &mut self.buffers
     }
 

@@ -103,6 +103,11 @@ impl Secret {
         }
     }
 
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.expose().len()
+    }
+
     /// The text itself. The caller must not show it.
     pub(crate) fn expose(&self) -> &str {
         &self.text
