@@ -12,6 +12,7 @@ use crate::delivery::backlog::{Backlog, Blocked, End, MessageEvent, Sending, wai
 use crate::delivery::connections::Connections;
 use crate::delivery::exit::{Exit, RunEnd};
 use crate::delivery::journal::{self, SpoolJournal};
+use crate::delivery::judge::error_of_message;
 use crate::delivery::verdict::{Disposition, Fate, Scope};
 use crate::delivery::{Context, Event, Outcome, Spooling, deliver};
 use crate::output::{self, Report};
@@ -152,6 +153,7 @@ impl<'a> Run<'a> {
         let mut outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
+                let error = error_of_message(error);
                 output::error(&error);
                 backlog.not_sent(held, self.message, &error)?;
                 // A failure to print this matters less than where the document is.

@@ -15,7 +15,7 @@ use super::acceptance::Acceptance;
 use super::connections::Connections;
 use super::exit::Exit;
 use super::journal::{self, SpoolJournal};
-use super::judge::History;
+use super::judge::{History, error_of_message};
 use super::verdict::{Disposition, Fate};
 use super::{Context, Event, Outcome, Spooling, deliver};
 use crate::auth;
@@ -288,6 +288,7 @@ impl<'a> Backlog<'a> {
         let mut outcome = match self.attempt(&mut job, &message, &mut held, limit, sending) {
             Ok(outcome) => outcome,
             Err(error) => {
+                let error = error_of_message(error);
                 sending.connections.failed(&job.target, &error);
                 let requeued = self.not_sent(held, &message, &error);
                 (sending.observer)(MessageEvent::Left(&error))?;

@@ -96,6 +96,15 @@ enum Remedy<'a> {
 }
 
 impl Remedy<'_> {
+    /// The remedy of an error, which knows nothing of spools.
+    fn of(text: &str) -> Remedy<'_> {
+        const ASKS_FOR_OPTION: [&str; 4] = ["with --", "say --", "use --", "way: --"];
+        match ASKS_FOR_OPTION.iter().any(|words| text.contains(words)) {
+            true => Remedy::Anew(text),
+            false => Remedy::Fix(text),
+        }
+    }
+
     fn text(self, circumstances: &Circumstances) -> Option<String> {
         match self {
             Remedy::Fix("") | Remedy::Anew("") => None,
@@ -104,6 +113,19 @@ impl Remedy<'_> {
             )),
             Remedy::Fix(text) | Remedy::Anew(text) => Some(text.to_owned()),
         }
+    }
+}
+
+/// `error`, which kept a message from being sent, with a remedy that the message can take.
+pub(crate) fn error_of_message(error: Error) -> Error {
+    let circumstances = Circumstances {
+        is_message: true,
+        ..Circumstances::default()
+    };
+    let remedy = error.remedy().map(Remedy::of);
+    match remedy.and_then(|remedy| remedy.text(&circumstances)) {
+        Some(text) => error.hint(text),
+        None => error,
     }
 }
 
@@ -203,10 +225,7 @@ fn judge_unsent(error: &Error, circumstances: &Circumstances) -> Verdict {
         Some(refusal) => no_new_token(refusal, error),
         None => error.to_string(),
     };
-    let remedy = error.remedy().map(|it| match it.contains("with --") {
-        true => Remedy::Anew(it),
-        false => Remedy::Fix(it),
-    });
+    let remedy = error.remedy().map(Remedy::of);
     Verdict {
         hint: remedy.and_then(|it| it.text(circumstances)),
         ..Verdict::new(Fate::Unsent, error.kind().into(), retry, why)

@@ -9,7 +9,7 @@ pub(crate) mod backlog;
 pub(crate) mod connections;
 pub(crate) mod exit;
 pub(crate) mod journal;
-mod judge;
+pub(crate) mod judge;
 #[cfg(test)]
 mod tests;
 pub(crate) mod verdict;

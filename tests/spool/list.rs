@@ -1,6 +1,7 @@
 //! `list`, `show`, `retry` and `drop`, as a person uses them the day after.
 use crate::spool::messages::{authpost, call, flush, lies, names, send, waiting};
-use crate::support::{Response, Server, conn, dir};
+use crate::spool::order::due;
+use crate::support::{Response, Server, Unreachable, conn, dir};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -143,6 +144,27 @@ fn a_remedy_for_a_message_is_one_that_it_can_take() {
              or another way ('authpost -h'){anew}authpost: stored in the spool as *\n"
         ))
         .code(77);
+}
+
+#[test]
+fn an_error_that_keeps_a_message_from_being_sent_has_a_remedy_that_it_can_take() {
+    let d = dir();
+    let anew = "a message keeps its URL and options: drop it, and send its document anew\n";
+    let down = Unreachable::refusing();
+    authpost(&d)
+        .env("AUTHPOST_TOKEN", "t0ken")
+        .args(["--spool", "s", "--tries=1", down.url("/"), "a=b"])
+        .run()
+        .stderr_like("authpost: stored in the spool as *\n")
+        .code(0);
+    due(&d);
+    flush(&d)
+        .stderr_like(&format!(
+            "authpost: reading the environment variable AUTHPOST_TOKEN: it is not set\n\
+             hint: export it, or give the token another way: --token-file, --token-command; {anew}\
+             authpost: the spool *\n"
+        ))
+        .code(78);
 }
 
 /// One remedy is enough: the message is there, so that it can be sent again without an option.
