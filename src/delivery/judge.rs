@@ -326,11 +326,17 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
             Retry::Never,
             Remedy::Anew("check the path in the URL"),
         ),
-        400 if wants_tls(answer) => (
+        400 if says(answer, WANTS_TLS) => (
             Fate::Refused,
             Exit::Protocol,
             Retry::Never,
             Remedy::Anew("what answers there speaks TLS: begin the URL with https://"),
+        ),
+        400 if says(answer, WANTS_CERTIFICATE) => (
+            Fate::Refused,
+            Exit::Protocol,
+            Retry::Never,
+            Remedy::Anew("the API asks for a client certificate: give one with --cert and --key"),
         ),
         _ => (Fate::Refused, Exit::Protocol, Retry::Never, Remedy::Fix("")),
     };
@@ -398,11 +404,14 @@ const WANTS_TLS: &[&str] = &[
     "combination of host and port requires TLS",
 ];
 
-/// Whether the answer says that the request should have come over TLS.
-fn wants_tls(answer: &Answer) -> bool {
+/// What nginx says to a request without the client certificate that it requires. The handshake went well.
+const WANTS_CERTIFICATE: &[&str] = &["No required SSL certificate was sent"];
+
+/// Whether one of these stands in the first part of the answer.
+fn says(answer: &Answer, texts: &[&str]) -> bool {
     let start = &answer.body[..answer.body.len().min(1000)];
-    let text = String::from_utf8_lossy(start);
-    WANTS_TLS.iter().any(|words| text.contains(words))
+    let said = String::from_utf8_lossy(start);
+    texts.iter().any(|text| said.contains(text))
 }
 
 pub(super) fn shortened(text: &str, most: usize) -> String {

@@ -372,6 +372,23 @@ fn http_and_https_are_told_apart() {
         .code(75);
 }
 
+/// nginx, to a request without the certificate that it requires: it completes the handshake first.
+#[test]
+fn an_answer_that_asks_for_a_client_certificate_is_told() {
+    let answer =
+        "HTTP/1.1 400 Bad Request\r\n\r\n<center>No required SSL certificate was sent</center>";
+    let server = Server::script([conn().read().reply(answer).close()]);
+    test()
+        .args(["--no-auth", server.url("/"), "k=v"])
+        .run()
+        .stdout_like("**")
+        .stderr_like(
+            "HTTP/1.1 400 Bad Request\nauthpost: the API answered 400 Bad Request\n\
+             hint: the API asks for a client certificate: give one with --cert and --key\n**",
+        )
+        .code(76);
+}
+
 /// nginx, Apache and Go, to a request without TLS.
 #[test]
 fn an_answer_that_asks_for_tls_is_told() {
