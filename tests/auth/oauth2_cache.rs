@@ -146,6 +146,12 @@ fn a_token_is_used_until_30_seconds_before_its_end() {
     }
 }
 
+fn nothing_is_cached(dir: &Dir) {
+    let files = dir.list();
+    let is_entry = |name: &String| name.ends_with(".json") && name.contains('/');
+    assert!(!files.iter().any(is_entry), "{files:?}");
+}
+
 /// Says in the cache that its token was obtained then.
 fn make_older(dir: &Dir, obtained: u64) {
     let (file, text) = (entry(dir), dir.read(entry(dir)));
@@ -168,13 +174,7 @@ fn a_token_that_ends_soon_is_not_kept() {
         let (api, dir) = (api(), dir());
         accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 1);
         accepted(post(&api, client(&issuer, CACHE)).in_dir(&dir), 2);
-        let files = dir.list();
-        assert!(
-            !files
-                .iter()
-                .any(|name| name.ends_with(".json") && name.contains('/')),
-            "{files:?}"
-        );
+        nothing_is_cached(&dir);
     }
 }
 
@@ -723,13 +723,7 @@ fn a_refused_token_does_not_stay_when_there_is_no_other() {
         )
         .code(77);
     assert_eq!((issuer.count(), api.count()), (2, 1));
-    let files = dir.list();
-    assert!(
-        !files
-            .iter()
-            .any(|name| name.ends_with(".json") && name.contains('/')),
-        "{files:?}"
-    );
+    nothing_is_cached(&dir);
 }
 
 /// All that fails, looked through for what nobody may see.

@@ -44,15 +44,20 @@ fn gated() -> (Server, Sender<()>) {
     (server, open)
 }
 
-#[test]
-fn a_wait_is_counted_down() {
-    let server = Server::script([
+/// A server that is there after two seconds.
+fn asking_to_wait() -> Server {
+    Server::script([
         conn()
             .read()
             .reply(Response::json(503, "{}").header("Retry-After", "2").close())
             .close(),
         conn().read().reply_json(200, "1").close(),
-    ]);
+    ])
+}
+
+#[test]
+fn a_wait_is_counted_down() {
+    let server = asking_to_wait();
     on_terminal(test().args(["--wait=1ms", server.url("/")]))
         .run()
         .stdout(
@@ -67,15 +72,7 @@ fn a_wait_is_counted_down() {
 
 #[test]
 fn nobody_else_sees_a_wait() {
-    let api = || {
-        Server::script([
-            conn()
-                .read()
-                .reply(Response::json(503, "{}").header("Retry-After", "2").close())
-                .close(),
-            conn().read().reply_json(200, "1").close(),
-        ])
-    };
+    let api = || asking_to_wait();
     let servers = [api(), api(), api(), api()];
     let run = |server: &Server| {
         test()
@@ -101,13 +98,7 @@ fn without_a_terminal_a_wait_is_one_sleep() {
     if !need("strace") {
         return;
     }
-    let server = Server::script([
-        conn()
-            .read()
-            .reply(Response::json(503, "{}").header("Retry-After", "2").close())
-            .close(),
-        conn().read().reply_json(200, "1").close(),
-    ]);
+    let server = asking_to_wait();
     let run = test()
         .token("t0ken")
         .env("TERM", "xterm")

@@ -1,10 +1,10 @@
 //! An answer that comes while the document is still on its way: the run is judged by it, soon, and sends no more.
-use crate::http::tls::{free_port, listening};
-use crate::support::{Ca, Conn, Dir, Leaf, Ran, Runner, Server, Tls, conn, dir, find, need, test};
+use crate::http::daemon::{Daemon, certified, free_port};
+use crate::support::{Ca, Conn, Leaf, Ran, Runner, Server, Tls, conn, dir, find, need, test};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -210,30 +210,6 @@ fn pass(mut from: TcpStream, mut to: TcpStream, pause: Duration) {
     let _: io::Result<()> = to.shutdown(Shutdown::Write);
 }
 
-/// A real web server, ended when dropped.
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(command: &mut Command, ports: [u16; 2]) -> Daemon {
-        let quiet = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let daemon = Daemon(quiet.spawn().unwrap());
-        for port in ports {
-            listening(port);
-        }
-        daemon
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Judges runs against a real server's http and https port, directly and behind a slow uplink.
 fn judge(ca: &Ca, [http, https]: [u16; 2], judge: impl Fn(Ran)) {
     for port in [http, https] {
@@ -246,14 +222,6 @@ fn judge(ca: &Ca, [http, https]: [u16; 2], judge: impl Fn(Ran)) {
     }
 }
 
-fn certified(dir: &Dir) -> Ca {
-    let ca = Ca::new("Test CA");
-    let identity = ca.issue(Leaf::new("localhost"));
-    dir.write("server.pem", identity.pem(), 0o600);
-    dir.write("server.key", identity.key_pem(), 0o600);
-    ca
-}
-
 #[test]
 fn nginx_finds_it_too_large() {
     if !need("nginx") {
@@ -262,26 +230,19 @@ fn nginx_finds_it_too_large() {
     let (dir, ports) = (dir(), [free_port(), free_port()]);
     let ca = certified(&dir);
     let (at, [http, https]) = (dir.path().display(), ports);
-    let config = format!(
-        "daemon off; master_process off; pid {at}/pid; error_log stderr;\n\
-        events {{}}\n\
-        http {{\n\
-          access_log off; client_max_body_size 1m;\n\
-          client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fcgi;\n\
-          uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;\n\
-          server {{\n\
-            listen 127.0.0.1:{http}; listen 127.0.0.1:{https} ssl;\n\
-            ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;\n\
-            location / {{ proxy_pass http://127.0.0.1:1; }}\n\
-          }}\n\
-        }}\n"
+    let _nginx = Daemon::nginx(
+        &dir,
+        "master_process off; error_log stderr;",
+        &format!(
+            "access_log off; client_max_body_size 1m;\n\
+            server {{\n\
+              listen 127.0.0.1:{http}; listen 127.0.0.1:{https} ssl;\n\
+              ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;\n\
+              location / {{ proxy_pass http://127.0.0.1:1; }}\n\
+            }}"
+        ),
+        &ports,
     );
-    dir.write("nginx.conf", config, 0o600);
-    let mut nginx = Command::new(find("nginx").unwrap());
-    nginx
-        .args(["-e", "stderr", "-c"])
-        .arg(dir.join("nginx.conf"));
-    let _nginx = Daemon::start(&mut nginx, ports);
     judge(&ca, ports, |ran| {
         ran.stderr_like(
             "HTTP/1.1 413 Payload Too Large\nauthpost: the API answered 413 Payload Too Large\n**",
@@ -311,7 +272,7 @@ fn node_refuses_the_token_and_reads_nothing() {
         0o600,
     );
     let mut node = Command::new(find("node").unwrap());
-    let _node = Daemon::start(node.arg("api.js").current_dir(dir.path()), ports);
+    let _node = Daemon::start(node.arg("api.js").current_dir(dir.path()), &ports);
     judge(&ca, ports, |ran| {
         ran.stderr_like(
             "HTTP/1.1 401 Unauthorized\nauthpost: the API answered 401 Unauthorized\n**",
@@ -342,7 +303,7 @@ fn apache_finds_it_too_large() {
     dir.write("apache.conf", config, 0o600);
     let mut apache = Command::new(find("apache2").unwrap());
     apache.args(["-X", "-f"]).arg(dir.join("apache.conf"));
-    let _apache = Daemon::start(&mut apache, ports);
+    let _apache = Daemon::start(&mut apache, &ports);
     judge(&ca, ports, |ran| {
         ran.stderr_like(
             "HTTP/1.1 413 Payload Too Large\nauthpost: the API answered 413 Payload Too Large\n**",

@@ -1,11 +1,9 @@
 //! The kept connection between lines: an API that closes it is noticed, and an idle one is not used again. Answers on it
 //! are looked for where they come at once, else slept for.
-use crate::http::tls::{free_port, listening};
+use crate::http::daemon::{Daemon, free_port};
 use crate::support::{
-    Conn, Dir, Response, Runner, Server, Signal, binary, conn, dir, find, need, test,
+    Conn, Response, Runner, Running, Server, Signal, binary, conn, dir, find, need, test,
 };
-use rustix::process::{Pid, kill_process};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +18,15 @@ fn all_arrived(server: &Server) {
     let requests = server.requests();
     let bodies: Vec<_> = requests.iter().map(|r| format!("{}\n", r.text())).collect();
     assert_eq!(bodies.concat(), text());
+}
+
+/// A run whose lines are written to it one by one.
+fn reading_lines(server: &Server) -> Running {
+    test()
+        .token("t")
+        .args(["--lines", "-", "-q", server.url("/")])
+        .stdin_open()
+        .spawn()
 }
 
 fn wait_for_log(server: &Server, line: &str) {
@@ -38,11 +45,7 @@ fn an_api_that_closes_after_every_k_answers_loses_nothing() {
         let rest = LINES % k;
         let whole = (0..LINES / k).map(|_| answers(k));
         let server = Server::script(whole.chain((rest > 0).then(|| answers(rest))));
-        let mut run = test()
-            .token("t")
-            .args(["--lines", "-", "-q", server.url("/")])
-            .stdin_open()
-            .spawn();
+        let mut run = reading_lines(&server);
         for (n, line) in (1..).zip(text().split_inclusive('\n')) {
             run.write_stdin(line);
             server.wait_for(n);
@@ -88,11 +91,7 @@ fn a_connection_with_something_unasked_on_it_is_not_used_again() {
             .stall(),
         conn().read().reply_json(200, "2"),
     ]);
-    let mut run = test()
-        .token("t")
-        .args(["--lines", "-", "-q", server.url("/")])
-        .stdin_open()
-        .spawn();
+    let mut run = reading_lines(&server);
     run.write_stdin("1\n");
     wait_for_log(&server, "connection 0: stall");
     run.write_stdin("2\n");
@@ -111,11 +110,7 @@ fn a_connection_idle_for_over_a_second_is_not_used_again() {
             .read_end(),
         conn().read().reply_json(200, "3"),
     ]);
-    let mut run = test()
-        .token("t")
-        .args(["--lines", "-", "-q", server.url("/")])
-        .stdin_open()
-        .spawn();
+    let mut run = reading_lines(&server);
     run.write_stdin("1\n");
     server.wait_for(1);
     std::thread::sleep(Duration::from_millis(500));
@@ -250,61 +245,24 @@ fn the_last_look_at_a_kept_connection_comes_right_before_the_request() {
     }
 }
 
-/// A real nginx whose log has the idempotency key of each request. Its directory goes with it.
-struct Nginx {
-    dir: Dir,
-    port: u16,
-    master: Child,
-}
-
-impl Nginx {
-    fn start() -> Nginx {
-        let (dir, port) = (dir(), free_port());
-        let at = dir.path().display();
-        let config = format!(
-            "daemon off; pid {at}/pid; error_log {at}/errors; worker_processes 1;\n\
-            events {{}}\n\
-            http {{\n\
-              log_format key $http_idempotency_key; access_log {at}/log key;\n\
-              client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fcgi;\n\
-              uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi; keepalive_requests 1000000;\n\
-              server {{ listen 127.0.0.1:{port}; location / {{ return 200; }} }}\n\
-            }}\n"
-        );
-        dir.write("nginx.conf", config, 0o600);
-        let master = Command::new(find("nginx").unwrap())
-            .args(["-e", "stderr", "-c"])
-            .arg(dir.join("nginx.conf"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        listening(port);
-        Nginx { dir, port, master }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.master.id().try_into().unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        self.signal(Signal::TERM);
-        let _ = self.master.wait();
-    }
-}
-
 #[test]
 fn an_api_that_restarts_its_workers_gets_every_line_once() {
     const LINES: usize = 3000;
     if !need("nginx") {
         return;
     }
-    let nginx = Nginx::start();
-    let url = format!("http://127.0.0.1:{}/", nginx.port);
+    let (dir, port) = (dir(), free_port());
+    let at = dir.path().display();
+    let nginx = Daemon::nginx(
+        &dir,
+        &format!("error_log {at}/errors; worker_processes 1;"),
+        &format!(
+            "log_format key $http_idempotency_key; access_log {at}/log key; keepalive_requests 1000000;\n\
+            server {{ listen 127.0.0.1:{port}; location / {{ return 200; }} }}"
+        ),
+        &[port],
+    );
+    let url = format!("http://127.0.0.1:{port}/");
     let lines: String = (1..=LINES).map(|n| format!("{n}\n")).collect();
     let mut skip = 0;
     loop {
@@ -339,15 +297,14 @@ fn an_api_that_restarts_its_workers_gets_every_line_once() {
         let hint = stopped.last().unwrap();
         let (taken, rest) = hint.split_once(' ').unwrap();
         assert!(run.code == Some(74), "{}", run.stderr);
-        let is_there = nginx
-            .dir
+        let is_there = dir
             .read("log")
             .lines()
             .any(|key| key == format!("k-{taken}"));
         let untaken = rest.trim_end().rsplit(' ').next().unwrap();
         skip = if is_there { taken } else { untaken }.parse().unwrap();
     }
-    let log = nginx.dir.read("log");
+    let log = dir.read("log");
     let mut keys: Vec<usize> = log.lines().map(|key| key[2..].parse().unwrap()).collect();
     keys.sort_unstable();
     assert!(keys.into_iter().eq(1..=LINES));

@@ -1,5 +1,6 @@
 //! One attempt: names, connections, TLS, proxies.
 
+mod daemon;
 mod early_answer;
 mod framing;
 mod kept_connection;

@@ -1,9 +1,9 @@
 //! Through a proxy: which one, what it gets to see, and what it can do to us.
-use crate::http::tls::{free_port, listening};
+use crate::http::daemon::{Daemon, free_port};
 use crate::support::{
     Ca, Conn, Leaf, Runner, Server, Tls, Unreachable, conn, dir, find, need, test,
 };
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 const OK: &str = r#"{"ok":true}"#;
@@ -562,15 +562,9 @@ fn tinyproxy_lets_us_through_with_its_password() {
         ),
         0o600,
     );
-    let process = Command::new(find("tinyproxy").unwrap())
-        .args(["-d", "-c"])
-        .arg(dir.join("tinyproxy.conf"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let _process = Stopped(process.expect("tinyproxy"));
-    listening(port);
+    let mut tinyproxy = Command::new(find("tinyproxy").unwrap());
+    tinyproxy.args(["-d", "-c"]).arg(dir.join("tinyproxy.conf"));
+    let _tinyproxy = Daemon::start(&mut tinyproxy, &[port]);
     let run = |proxy: String| {
         tunnel
             .run()
@@ -590,14 +584,4 @@ fn tinyproxy_lets_us_through_with_its_password() {
     run(format!("http://user:p4ss@127.0.0.1:{port}")).code(0);
     let requests = behind.finish();
     assert_eq!(requests[1].text(), r#"{"k":"v"}"#);
-}
-
-/// Ends a process.
-struct Stopped(std::process::Child);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -1,8 +1,6 @@
 //! Trust and identity: whom authpost believes over TLS, whom it does not, and what it shows of itself.
-use crate::support::{Ca, Identity, Leaf, Ran, Runner, Server, Tls, conn, dir, find, need, test};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use crate::http::daemon::{Daemon, certified, free_port};
+use crate::support::{Ca, Identity, Leaf, Runner, Server, Tls, conn, dir, find, need, test};
 
 const OK: &str = r#"{"ok":true}"#;
 
@@ -585,99 +583,38 @@ fn a_certificate_and_key_that_cannot_be_used_stop_the_run() {
         .code(64);
 }
 
-/// A real nginx that demands a client's certificate.
-struct Nginx {
-    process: Child,
-    port: u16,
-    ca: Ca,
-}
-
-impl Nginx {
-    fn start(dir: &crate::support::Dir) -> Nginx {
-        let ca = Ca::new("Test CA");
-        let identity = ca.issue(Leaf::new("localhost"));
-        dir.write("server.pem", identity.pem(), 0o600);
-        dir.write("server.key", identity.key_pem(), 0o600);
-        dir.write("ca.pem", ca.pem(), 0o600);
-        let port = free_port();
-        let at = dir.path().display();
-        let config = format!(
-            "daemon off; master_process off; pid {at}/pid; error_log stderr;\n\
-            events {{}}\n\
-            http {{\n\
-              access_log off;\n\
-              client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fcgi;\n\
-              uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;\n\
-              server {{\n\
-                listen 127.0.0.1:{port} ssl;\n\
-                ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;\n\
-                ssl_client_certificate {at}/ca.pem; ssl_verify_client on;\n\
-                location / {{ default_type application/json; return 200 '{{\"you\":\"$ssl_client_s_dn\"}}'; }}\n\
-              }}\n\
-            }}\n"
-        );
-        dir.write("nginx.conf", config, 0o600);
-        let process = Command::new(find("nginx").unwrap())
-            .args(["-e", "stderr", "-c"])
-            .arg(dir.join("nginx.conf"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx");
-        listening(port);
-        Nginx { process, port, ca }
-    }
-
-    fn run(&self, identity: Option<&Identity>) -> Ran {
-        let run = match identity {
-            Some(identity) => showing(&self.ca, &identity.pem(), &identity.key_pem()),
-            None => trusting(&self.ca.pem()),
-        };
-        run.word(self.port.to_string(), "NGINX")
-            .args(["--pick", "/you"])
-            .arg(format!("https://localhost:{}/", self.port))
-            .run()
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A port that was free a moment ago: for programs that cannot be given port 0.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-/// Waits until somebody listens there.
-pub fn listening(port: u16) {
-    let until = Instant::now() + Duration::from_secs(10);
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < until, "nobody listens on {port}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn nginx_knows_us_by_our_certificate() {
     if !need("nginx") {
         return;
     }
-    let dir = dir();
-    let nginx = Nginx::start(&dir);
-    let me = nginx.ca.issue(Leaf::client("me"));
+    let (dir, port) = (dir(), free_port());
+    let ca = certified(&dir);
+    dir.write("ca.pem", ca.pem(), 0o600);
+    let at = dir.path().display();
+    let _nginx = Daemon::nginx(
+        &dir,
+        "master_process off; error_log stderr;",
+        &format!(
+            "access_log off;\n\
+            server {{\n\
+              listen 127.0.0.1:{port} ssl;\n\
+              ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;\n\
+              ssl_client_certificate {at}/ca.pem; ssl_verify_client on;\n\
+              location / {{ default_type application/json; return 200 '{{\"you\":\"$ssl_client_s_dn\"}}'; }}\n\
+            }}"
+        ),
+        &[port],
+    );
+    let url = format!("https://localhost:{port}/");
+    let me = ca.issue(Leaf::client("me"));
     test()
         .args(["--no-auth", "--pick", "/you"])
-        .file("ca.pem", nginx.ca.pem())
+        .file("ca.pem", ca.pem())
         .file("me.pem", me.pem())
         .file("me.key", me.key_pem())
         .args(["--cacert", "ca.pem", "--cert", "me.pem", "--key", "me.key"])
-        .arg(format!("https://localhost:{}/", nginx.port))
+        .arg(&url)
         .run()
         .stdout("CN=me\n")
         .code(0);
@@ -688,13 +625,15 @@ fn nginx_knows_us_by_our_certificate() {
         )
         .replace('\r', "")
     };
-    nginx
-        .run(None)
+    trusting(&ca.pem())
+        .args(["--pick", "/you", &url])
+        .run()
         .stderr_like(&refused("No required SSL certificate was sent"))
         .code(76);
     let stranger = Ca::new("Other CA").issue(Leaf::client("me"));
-    nginx
-        .run(Some(&stranger))
+    showing(&ca, &stranger.pem(), &stranger.key_pem())
+        .args(["--pick", "/you", &url])
+        .run()
         .stderr_like(&refused("The SSL certificate error"))
         .code(76);
 }

@@ -1,6 +1,6 @@
 //! What is said when TLS cannot be set up, or breaks later: with OpenSSL on the other side, whose alerts and certificates
 //! are not those of rustls.
-use super::tls::{free_port, listening};
+use super::daemon::{free_port, listening};
 use crate::support::{Ca, Dir, Leaf, Runner, Running, Server, Tls, conn, dir, find, need, test};
 
 const UNKNOWN: &str =

@@ -599,6 +599,9 @@ fn killed_in_groups(dir: &Dir, options: &[&str]) -> Server {
     server
 }
 
+const INTERRUPTED_AT_3: &str =
+    "authpost: the last run was interrupted: the API may have processed line* 3\n*\n";
+
 #[test]
 fn groups_are_sent_again_as_they_were() {
     let dir = dir();
@@ -609,9 +612,7 @@ fn groups_are_sent_again_as_they_were() {
             .arg("--idempotent")
             .args(other)
             .run()
-            .stderr_like(
-                "authpost: the last run was interrupted: the API may have processed line* 3\n*\n",
-            )
+            .stderr_like(INTERRUPTED_AT_3)
             .code(74);
     }
     for _ in 0..2 {
@@ -632,9 +633,7 @@ fn groups_go_on_behind_the_line_that_skip_names() {
     run(&dir, server.url("/"))
         .arg("--group=2")
         .run()
-        .stderr_like(
-            "authpost: the last run was interrupted: the API may have processed line* 3\n*\n",
-        )
+        .stderr_like(INTERRUPTED_AT_3)
         .code(74);
     for _ in 0..2 {
         run(&dir, server.url("/"))
