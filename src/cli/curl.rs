@@ -1,6 +1,6 @@
-//! Makes the line of authpost that sends what a line of curl sends.
+//! Makes the authpost command that sends what a curl command sends.
 //!
-//! Reads curl's options ([`options`]) into a [`CurlLine`], which becomes options of authpost. These go through our own
+//! Reads curl's options ([`options`]) into a [`CurlCommand`], which becomes options of authpost. These go through our own
 //! parser before they are printed. A secret is neither kept nor printed; the notes name the file to put it in.
 
 mod authpost;
@@ -15,19 +15,19 @@ use crate::system::error::{Error, Kind, Result};
 use options::Carry;
 pub(crate) use parts::is_secret_url;
 
-/// What became of a line of curl.
+/// What became of a curl command.
 #[derive(Debug)]
 pub(crate) struct Carried {
-    /// The line of authpost: for a shell, and for a crontab behind the times.
+    /// The authpost command: for a shell, and for a crontab behind the times.
     pub(crate) line: String,
     /// What to do about the secrets, and what is not carried over.
     pub(crate) notes: Vec<String>,
 }
 
-/// Carries a line of curl over: its arguments, with or without the word `curl` before them.
+/// Carries a curl command over: its arguments, with or without the word `curl` before them.
 ///
 /// # Errors
-/// [`Kind::Usage`] for what is no line of curl, and for a request that authpost does not make.
+/// [`Kind::Usage`] for what is no curl command, and for a request that authpost does not make.
 pub(super) fn carry_over(arguments: &[OsString]) -> Result<Carried> {
     let mut words = Vec::new();
     for word in arguments {
@@ -44,22 +44,22 @@ pub(super) fn carry_over(arguments: &[OsString]) -> Result<Carried> {
     {
         return Err(unreadable("it is one argument").hint("leave out the quotes around the line"));
     }
-    CurlLine::read(words)?.into_authpost()
+    CurlCommand::read(words)?.into_authpost()
 }
 
 /// The error for arguments that curl would not understand either.
 fn unreadable(why: impl AsRef<str>) -> Error {
-    let what = format!("reading the curl line: {}", why.as_ref());
+    let what = format!("reading the curl command: {}", why.as_ref());
     Error::new(Kind::Usage, what).hint("authpost from-curl curl [OPTIONS] URL")
 }
 
 /// The error for a request that authpost does not make.
 fn impossible(why: impl AsRef<str>) -> Error {
-    let what = format!("carrying over the curl line: {}", why.as_ref());
+    let what = format!("carrying over the curl command: {}", why.as_ref());
     Error::new(Kind::Usage, what).hint("keep curl for this request")
 }
 
-/// Where the token is in a line of curl.
+/// Where the token is in a curl command.
 enum Credentials {
     /// Behind this scheme in the Authorization header.
     Scheme(String),
@@ -71,9 +71,9 @@ enum Credentials {
     Base64,
 }
 
-/// A line of curl.
+/// A curl command.
 #[derive(Default)]
-struct CurlLine {
+struct CurlCommand {
     url: Option<String>,
     method: Option<String>,
     /// The document: a text, or `@FILE` for a file.
@@ -96,16 +96,16 @@ struct CurlLine {
     notes: Vec<String>,
 }
 
-impl CurlLine {
-    fn read(words: &[&str]) -> Result<CurlLine> {
-        let mut line = CurlLine::default();
+impl CurlCommand {
+    fn read(words: &[&str]) -> Result<CurlCommand> {
+        let mut command = CurlCommand::default();
         let mut words = words.iter().copied();
         let mut only_urls = false;
         while let Some(word) = words.next() {
             if only_urls || !word.starts_with('-') || word == "-" {
                 // Blank where a line that goes on ends in a backslash and a space.
                 if !word.trim().is_empty() {
-                    line.url(word)?;
+                    command.url(word)?;
                 }
             } else if word == "--" {
                 only_urls = true;
@@ -115,12 +115,12 @@ impl CurlLine {
                     true => words.next(),
                     false => Some(""),
                 };
-                line.option(word, option.carry, value)?;
+                command.option(word, option.carry, value)?;
             } else {
-                line.letters(&word[1..], &mut words)?;
+                command.letters(&word[1..], &mut words)?;
             }
         }
-        Ok(line)
+        Ok(command)
     }
 
     /// Reads letters behind one dash. A value is the rest of the word, or the next word.

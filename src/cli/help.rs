@@ -1,8 +1,10 @@
-//! Help, manual page and shell completions, rendered from [`FLAGS`], [`VERBS`] and [`EXITS`].
+//! The help, rendered from the tables of [`table`](super::table) and from [`EXITS`], and what manual page and completions
+//! share with it.
 //!
 //! Every statement about an option, a verb or an exit code comes from its row, so it cannot become outdated. The golden
 //! files under `tests/golden` hold the results; `make bless` rewrites them.
 
+use super::table::{COMMON, ENVIRONMENT, EXAMPLES, ITEMS};
 use crate::cli::{FLAGS, Flag, HelpSection, Topic, VERBS, Verb, VerbRow, usage, verb_row};
 use crate::delivery::exit::{EXITS, ExitRow};
 
@@ -19,84 +21,7 @@ pub(super) const COLUMN: usize = 31;
 
 /// The purpose of items; a table follows.
 pub(super) const ITEMS_ARE: &str = "Items build a JSON object, in order. In a name, put \\ before a literal = : @ [ ] or \\. A text is sent as it is; \
-     give one that begins with @ or = as JSON.";
-
-/// The forms of an item, with the value that each produces.
-pub(super) const ITEMS: &[(&str, &str)] = &[
-    ("name=text", "a string"),
-    (
-        "name:=json",
-        "JSON as it is: n:=1.10 ok:=true tags:='[\"a\"]'",
-    ),
-    ("name=@file", "the text of a file, as a string"),
-    ("name:=@file", "the JSON in a file"),
-    (
-        "a[b]=x a[]=x a[0]=x a[\\0]=x",
-        "nested: member b, a new element, element 0, member 0",
-    ),
-];
-
-pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
-    (
-        "AUTHPOST_TOKEN",
-        "the token, if no option names another source",
-    ),
-    (
-        "AUTHPOST_CONFIG",
-        "the config file, if --config is not given",
-    ),
-    (
-        "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
-        "the proxy, and the hosts to reach directly; lower case works too",
-    ),
-    (
-        "SSL_CERT_FILE, SSL_CERT_DIR",
-        "trusted CAs, if --cacert is not given",
-    ),
-    (
-        "CACHE_DIRECTORY, XDG_CACHE_HOME, HOME",
-        "OAuth2 token cache, see --oauth2-file",
-    ),
-    (
-        "NO_COLOR, CLICOLOR_FORCE",
-        "no colours; colours in a file or pipe too",
-    ),
-];
-
-pub(super) const EXAMPLES: &[(&str, &str)] = &[
-    (
-        "AUTHPOST_TOKEN=… authpost https://api.example.com/data key1=value1 key2=value2",
-        "token from the environment",
-    ),
-    (
-        "authpost --token-file /etc/api.token -d @report.json \\\n    https://api.example.com/data",
-        "document from a file",
-    ),
-    (
-        "authpost -q --token-file ~/.api-token --idempotent \\\n    https://api.example.com/data n:=1",
-        "for cron: silent unless it fails; also retries when the outcome is unknown",
-    ),
-];
-
-/// The options that most people need, by which `-h` begins to fit a screen.
-const COMMON: &[&str] = &[
-    "data",
-    "method",
-    "token-file",
-    "token-env",
-    "header",
-    "timeout",
-    "idempotent",
-    "spool",
-    "expect",
-    "cacert",
-    "lines",
-    "quiet",
-    "verbose",
-    "pick",
-    "report",
-    "dry-run",
-];
+     write one that begins with @ or = as JSON: name:='\"@home\"'.";
 
 /// The first screen for `-h`; the full text for `--help`. Of a section, or of a verb other than sending, only what belongs
 /// to it. For a terminal of so many columns; what is narrower than 60 or wider than 120 is as hard to read as to lay out.
@@ -206,8 +131,8 @@ impl Page {
         self.line("");
         let sections = HelpSection::ALL.map(HelpSection::word).join(", ");
         let more = format!(
-            "'authpost help TOPIC' lists the other options: {sections}; or what a verb takes. 'authpost --help' explains \
-             everything, as 'man authpost' does."
+            "'authpost help TOPIC' lists all options on a topic: {sections}. 'authpost VERB -h' lists those of a verb. \
+             'authpost --help' and 'man authpost' explain everything."
         );
         self.paragraph(&more, 0);
         self.text

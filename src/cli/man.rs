@@ -1,10 +1,11 @@
 //! The manual pages, in roff with the man(7) macros: the only place that knows roff.
 
 use super::help::{
-    ABOUT, ENVIRONMENT, EXAMPLES, ITEMS, ITEMS_ARE, OUTPUT, VERSION, consequence, is_laid_out,
-    options, options_of, paragraphs, sentence,
+    ABOUT, ITEMS_ARE, OUTPUT, VERSION, consequence, is_laid_out, options, options_of, paragraphs,
+    sentence,
 };
 use super::manual::{DATE, JOBS, LAST_LINE, SPOOL, SPOOL_NAME};
+use super::table::{ENVIRONMENT, EXAMPLES, ITEMS};
 use crate::cli::{FLAGS, Flag, HelpSection, Manual, VERBS, VerbRow};
 use crate::delivery::exit::EXITS;
 

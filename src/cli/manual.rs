@@ -21,7 +21,7 @@ pub(super) const JOBS: &[(&str, &str)] = &[
          # m h dom mon dow  command\n    \
          17 3 * * *  authpost -q --token-file ~/.api-token \"$API\" host=web1\n\n\
          With --lock FILE, a run exits at once if a previous run is still running. With --splay 5m, it first sleeps a \
-         random time of up to 5 minutes. 'authpost check' with the same arguments tests the setup and sends nothing.",
+         random time of up to 5 minutes. 'authpost check' with the same arguments tests the setup, and sends neither the document nor the token.",
     ),
     (
         "From systemd",
@@ -58,15 +58,17 @@ pub(super) const JOBS: &[(&str, &str)] = &[
     (
         "To a webhook",
         "Whoever knows the URL of a webhook (Slack, Discord, Teams) can post to it, and every user of the machine can \
-         read command lines. So the URL is in a file, mode 0600:\n\n    \
+         read command lines. So the URL is in a file, mode 0600. Paste it, then press \
+         Enter and Ctrl-D:\n\n    \
          (umask 077; cat >~/.slack-webhook)\n    \
          authpost --url-file ~/.slack-webhook text=hello\n\n\
-         What is printed, reported and kept in a spool shows it as https://hooks.slack.com/…. With --spool, the file \
+         Output, reports and messages in a spool show the URL as https://hooks.slack.com/…. With --spool, the file \
          must still be there when the spool is flushed.",
     ),
     (
         "With a token from OAuth2",
-        "oauth2.json is beside the file that has the client's secret, both mode 0600:\n\n    \
+        "oauth2.json and the file with the client's secret, reports.secret, are in the same directory, both with mode \
+         0600:\n\n    \
          { \"token_url\": \"https://login.example.com/oauth2/token\",\n    \
          \x20 \"client_id\": \"reports\",\n    \
          \x20 \"client_secret_file\": \"reports.secret\",\n    \
@@ -75,11 +77,12 @@ pub(super) const JOBS: &[(&str, &str)] = &[
     ),
     (
         "Many documents",
-        "Each line of the file is a document. Those that are not accepted are collected. If the API fails, the run stops \
-         and prints the --skip option that continues from there.\n\n    \
+        "Each line of the file is a document. Those that are not accepted are appended to failed.ndjson. If the API fails, \
+         the run stops and prints the --skip option that continues from there.\n\n    \
          authpost --token-file ~/.api-token --lines events.ndjson \\\n    \
          \x20   --failed failed.ndjson https://api.example.com/data\n\n\
-         With --resume, a run sends what is left, also after a kill. So cron can send a file that grows:\n\n    \
+         With --resume, a run continues after the last line that was sent, even if the run before was killed. So cron can \
+         send a file that grows:\n\n    \
          authpost -q --token-file ~/.api-token --lines events.ndjson \\\n    \
          \x20   --resume events.resume https://api.example.com/data\n\n\
          One process uses one connection. To use more cores or hosts, run several:\n\n    \
@@ -90,8 +93,8 @@ pub(super) const JOBS: &[(&str, &str)] = &[
     (
         "Bulk APIs",
         "Such an API answers 200 even if it refused some lines, so --expect looks into the answer. Elasticsearch and \
-         OpenSearch want an action above each document; the lines of a pair must not be parted, so --group is even here, \
-         and --group-bytes large:\n\n    \
+         OpenSearch expect an action line before each document. A group must not split such a pair: so --group is an \
+         even number here, and --group-bytes is large:\n\n    \
          authpost --lines bulk.ndjson --group 1000 --group-format ndjson \\\n    \
          \x20   --group-bytes 64M --expect /errors:=false \\\n    \
          \x20   --auth-scheme ApiKey --token-file ~/.es-key \\\n    \
@@ -100,16 +103,16 @@ pub(super) const JOBS: &[(&str, &str)] = &[
          authpost --lines bulk.ndjson --group 1000 --group-format ndjson \\\n    \
          \x20   --group-bytes 64M --expect /errors:=false --no-auth \\\n    \
          \x20   http://localhost:9428/insert/elasticsearch/_bulk\n\n\
-         The HTTP Event Collector of Splunk takes an event in each line:\n\n    \
+         The HTTP Event Collector of Splunk takes one event per line:\n\n    \
          authpost --lines events.ndjson --group 500 --group-format ndjson \\\n    \
          \x20   --expect /code:=0 --auth-scheme Splunk --token-file ~/.hec-token \\\n    \
          \x20   https://splunk.example.com:8088/services/collector/event",
     ),
     (
         "With a self-signed certificate",
-        "A self-signed certificate of the server works with --cacert unless it is marked as an authority's (CA:TRUE). The \
-         TLS library never accepts such a certificate as a server's, but 'openssl req -x509' makes it one unless told \
-         otherwise. This makes one that works:\n\n    \
+        "A server's self-signed certificate works with --cacert unless it is marked as that of a CA (CA:TRUE). The \
+         TLS library never accepts such a certificate as a server's, and 'openssl req -x509' makes such a one by default. \
+         This makes one that works:\n\n    \
          openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem \\\n    \
          \x20   -out cert.pem -days 825 -subj /CN=api.example.com \\\n    \
          \x20   -addext subjectAltName=DNS:api.example.com \\\n    \
@@ -125,9 +128,9 @@ pub(super) const JOBS: &[(&str, &str)] = &[
          authpost -q --token-file ~/.api-token \"$API\" host=web1\n    \
          case $? in\n    \
          0) ;;                       # accepted\n    \
-         69 | 75) exit 0 ;;          # try again at the next run\n    \
+         69 | 75) exit 0 ;;          # temporary: try at the next run\n    \
          74) echo 'check the API' ;; # outcome unknown: it may have been processed\n    \
-         *) exit 1 ;;                # a person must mend something\n    \
+         *) exit 1 ;;                # something must be fixed\n    \
          esac",
     ),
 ];
@@ -136,10 +139,10 @@ pub(super) const JOBS: &[(&str, &str)] = &[
 pub(super) const LAST_LINE: &str = "The last line on standard error of a run that fails has the exit code and its name, \
      what may be done with the document, and the time (UTC):\n\n    \
      authpost: exit 75 TEMPFAIL: nothing was sent, running it again is safe (2026-11-21T03:17:02Z)\n\n\
-     It never says that nothing was sent if something may have been. If the API may have accepted the document, it has the \
-     idempotency key; the document may then be sent again under that key only if the API honours it (--idempotent). Only \
-     'authpost flush -q' and 'authpost retry -q' may fail without this line: if they have nothing to say, because messages \
-     are still pending and will be tried again.";
+     It never says that nothing was sent if something may have been. If the API may have accepted the document, the line \
+     includes the idempotency key; send the document again only under that key, and only if the API honours it \
+     (--idempotent). There is one exception: 'authpost flush -q' and 'authpost retry -q' print nothing at all if the only \
+     failure is that messages are still pending, because these are tried again.";
 
 /// How a spool works, each part with a heading. The option --spool and the verbs are explained before it.
 pub(super) const SPOOL: &[(&str, &str)] = &[
@@ -148,19 +151,21 @@ pub(super) const SPOOL: &[(&str, &str)] = &[
         "'authpost flush' sends the pending messages that are due, each with its original idempotency key: \
          an id that is the same on every attempt, so that the API recognises a repeat.\n\n\
          Messages are kept in order for each target: a method and a URL. One run at a time sends to a target; another \
-         one waits for its turn until its deadline, and leaves its document queued then. A target that is not reached, \
-         or answers 408, 425, 429, 502, 503 or 504, or refuses the token, is tried again after 1 minute. Its backoff \
-         doubles up to 1 hour; the first success delivers all that is pending. A dead-lettered message blocks nothing: \
-         one that alone is answered with another 5xx is dead-lettered after 3 attempts, any other after 7 days and 10 \
-         attempts.\n\n\
+         run waits until its deadline, then leaves its document in the queue. If a target is not reached, answers 408, \
+         425, 429, 502, 503 or 504, or refuses the token, its messages are due again after 1 minute. This backoff doubles \
+         up to 1 hour. The first success delivers all that is pending.\n\n\
+         A message that is refused, or whose outcome is unknown without --idempotent, is dead-lettered at once. With \
+         --idempotent, one that is answered with a 5xx other than 502, 503 and 504 is dead-lettered after 3 attempts. After \
+         10 attempts in at least 7 days, every message is, except while only the token or a local file is at fault. A \
+         dead-lettered message does not block those behind it.\n\n\
          A message stores the path of its token file, never the token, so the file must exist when flush runs. A systemd \
-         credential exists for its own unit only.",
+         credential can be read only by the unit that loads it.",
     ),
     (
         "Guarantees",
-        "Nothing that the spool accepted is lost: the document and its directory are synced to disk before the first byte \
+        "Nothing that was stored in the spool is lost: the document and its directory are synced to disk before the first byte \
          is sent. Nothing is sent twice unless --idempotent allows it. A run that is killed, or a machine that loses power, \
-         leaves a state from which the next run goes on by itself. That was tested by killing 11,982 runs, failing single \
+         leaves a state from which the next run continues by itself. That was tested by killing 11,982 runs, failing single \
          system calls in 5,484, and cutting the power 3,600 times each on ext4, ext4 with data=writeback or fast_commit, \
          overlayfs, XFS and btrfs. A message that a restored backup leaves in two places \
          counts as one that the API may have accepted.\n\n\
@@ -171,7 +176,7 @@ pub(super) const SPOOL: &[(&str, &str)] = &[
         "Example: a daily report",
         "Create the directory once, for the user of the crontab:\n\n    \
          install -d -m 700 -o USER /var/spool/authpost\n\n\
-         One line of the crontab puts documents into it, the other delivers what is pending:\n\n    \
+         One line of the crontab sends a document through the spool, the other delivers what is pending:\n\n    \
          PATH=/usr/local/bin:/usr/bin:/bin\n    \
          API=https://api.example.com/data\n    \
          SPOOL=/var/spool/authpost\n    \

@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Retry(Chosen),
     /// Remove messages.
     Drop(Chosen),
-    /// Print the line of authpost that sends what a line of curl sends.
+    /// Print the authpost command that sends what a curl command sends.
     FromCurl(Carried),
     /// Print the help.
     Help {
@@ -113,7 +113,7 @@ pub(crate) enum Verb {
     Retry,
     /// Remove messages.
     Drop,
-    /// Carry a line of curl over.
+    /// Carry a curl command over.
     FromCurl,
 }
 

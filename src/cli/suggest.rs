@@ -34,7 +34,7 @@ pub(crate) const FOREIGN: &[Foreign] = &[
     },
     Foreign {
         words: "curl",
-        why: "from-curl carries a line of curl over",
+        why: "from-curl converts a curl command",
         command: "authpost from-curl curl --json '{\"key\":\"value\"}' https://api.example.com/data",
     },
     Foreign {

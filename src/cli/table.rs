@@ -1,4 +1,5 @@
-//! All options, each defined once. Parser, help, manual page and completions are rendered from these rows.
+//! All verbs, options, forms of an item and environment variables, each defined once. Parser, help, manual page and
+//! completions use these rows.
 
 use super::draft::Page;
 use super::{Flag, HelpSection, Manual, Shell, Verb, VerbRow};
@@ -62,10 +63,10 @@ pub(super) const VERBS: &[VerbRow] = &[
         verb: Verb::FromCurl,
         word: "from-curl",
         operands: "curl ARGUMENT...",
-        brief: "print the authpost line for a crontab that sends what this curl line sends",
-        text: "Put 'authpost from-curl' before a curl line, as copied from the documentation of an API. Nothing is sent. \
-               Standard output gets the authpost line, which a shell and a crontab read alike. Standard error says \
-               which secrets to save in which files, and which of curl's options are not carried over.",
+        brief: "print the authpost command that sends what a curl command sends",
+        text: "Put 'authpost from-curl' before a curl command, as copied from the documentation of an API. Nothing is sent. \
+               Standard output gets the authpost command, which can be used in a shell and in a crontab. Standard error \
+               says which secrets to save in which files, and which of curl's options are not carried over.",
     },
 ];
 
@@ -108,14 +109,14 @@ const OAUTH2: &str = "FILE is a JSON object. All its values are strings (RFC 674
   scope               the scope to request, as the
                       endpoint defines it
   audience            the audience to request, if the
-                      endpoint has one
+                      endpoint expects one
   auth_method         basic [default]: send id and
                       secret in a header; body: send
                       them in the form
   cache               the directory for the cached
                       access token
 
-Any other member is sent to the endpoint as a parameter, such as resource. It
+Any other member, such as resource, is sent to the endpoint as a parameter. It
 must not be a secret.
 
 For example:
@@ -141,9 +142,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Body,
         verbs: SENDING,
         brief: "document to send; @FILE reads a file, @- stdin",
-        text: "@FILE reads the document from a file, @- from standard input. authpost checks that it is JSON (RFC \
-               8259) before it connects, and sends it byte for byte as given. A file of any size is streamed, never \
-               loaded into memory.",
+        text: "authpost checks that the document is JSON (RFC 8259) before it connects, and sends it byte for byte \
+               as given. A file of any size is streamed, never loaded into memory.",
         set: |draft, value| {
             let text = value.text()?;
             draft.data = Some(match text.strip_prefix('@') {
@@ -162,7 +162,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Body,
         verbs: SENDING,
         brief: "send a request without a document",
-        text: "Without items, --data and --lines there is no document. That is an error, because it is most often a \
+        text: "Without items, --data or --lines there is no document. That is an error, because it is most often a \
                mistake: authpost never reads standard input unasked.",
         set: |draft, _| {
             draft.no_body = true;
@@ -192,11 +192,12 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Token,
         verbs: SENDING,
         brief: "read a secret URL (a webhook) from FILE",
-        text: "For webhooks such as those of Slack, Discord and Teams: whoever knows such a URL can post to it. FILE \
-               contains only the URL, and all arguments are items: authpost --url-file ~/.slack-webhook text=hello. \
-               The URL is shown as https://HOST/…, and may be plain http only where a token may. A message in a \
-               spool has the path of FILE, which is read again at each delivery, and is in order with the others of \
-               that FILE, whatever URL it has by then.\n\n\
+        text: "For webhooks such as those of Slack, Discord and Teams: whoever knows such a URL can post to it. \
+               FILE contains only the URL, and all arguments are items: authpost --url-file ~/.slack-webhook \
+               text=hello. Messages show the URL as https://HOST/…. A plain http URL is refused as it is with a \
+               token, see --allow-http.\n\n\
+               With --spool, the path of FILE is stored instead of the URL, and FILE is read again at each \
+               delivery. All documents for one FILE are delivered in order, even if the URL in it changes.\n\n\
                No token is sent, not even that of AUTHPOST_TOKEN, unless an option names one.",
         set: |draft, value| {
             let file = value.path()?;
@@ -250,8 +251,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Token,
         verbs: SENDING,
         brief: "run COMMAND with sh -c; its output is the token",
-        text: "Its run time counts toward --timeout. At the deadline COMMAND is killed with all its child \
-               processes. COMMAND runs once more if the API refuses the token (401).",
+        text: "Its run time counts toward --timeout. At the deadline COMMAND is killed; its child processes are \
+               too, unless standard input is a terminal. COMMAND runs once more if the API refuses the token (401).",
         set: |draft, value| {
             draft.source(TokenSource::Command(value.text()?));
             Ok(())
@@ -323,8 +324,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Token,
         verbs: SENDING,
         brief: "add a request header; may be repeated",
-        text: "Authorization and Cookie are refused here, because every user of the machine can read command lines. \
-               Use --header-file instead.",
+        text: "Headers with credentials (Authorization, Cookie, Proxy-Authorization) are refused here, because \
+               every user of the machine can read command lines. Use --header-file instead.",
         set: |draft, value| draft.header(&value.text()?),
     },
     Flag {
@@ -334,7 +335,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Token,
         verbs: SENDING,
         brief: "add the headers in FILE, one per line",
-        text: "Each line is 'NAME: VALUE'. Their values stay as secret as the token.",
+        text: "Each line is 'NAME: VALUE'. The values stay as secret as the token.",
         set: |draft, value| {
             draft.header_files.push(value.path()?);
             Ok(())
@@ -361,8 +362,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "DNS timeout, and connect timeout [default: 10s]",
-        text: "DNS may take this long. Then connecting may take this long again, TLS included. If the host has more \
-               than one address, one that does not answer takes 2 seconds at most, once.\n\n\
+        text: "TIME limits DNS; then it limits connecting and TLS together. If the host has several addresses, one \
+               that does not answer takes 2 seconds at most, and is not tried again in this run.\n\n\
                Names are looked up in /etc/hosts and with the servers of /etc/resolv.conf, and nowhere else: \
                /etc/nsswitch.conf is not consulted.",
         set: |draft, value| {
@@ -378,12 +379,13 @@ pub(super) const FLAGS: &[Flag] = &[
         verbs: SENDING,
         brief: "maximum number of attempts per document",
         text: "authpost retries only when that is safe: when nothing was sent, or when the API says that it did not \
-               process the document (408, 425, 429, 503). After 500, 502, 504 or a broken connection the outcome is \
+               process the document (408, 425, 429, 503). After any other 5xx or a broken connection the outcome is \
                unknown: the API may have processed the document. authpost then retries only with --idempotent.\n\n\
-               Without --tries, what passes by itself is retried until the deadline (--timeout): an API that is not \
-               reached, 408, 425, 429, 502, 503, 504, and a --token-command that fails. After another 5xx there are \
-               at most 4 attempts. With --spool there are at most 4 too, because flush retries later; only an API \
-               that asks to slow down (429, Retry-After) is waited for until the deadline.",
+               Without --tries, temporary failures are retried until the deadline (--timeout): an API that cannot \
+               be reached, 408, 425, 429, 503, a --token-command that fails; with --idempotent also 502, 504 and a \
+               broken connection. After another 5xx, such as 500, --idempotent makes at most 4 attempts. With \
+               --spool there are at most 4 in any case, because flush retries later; only if the API asks to slow \
+               down (429, Retry-After) does the run wait and retry until the deadline.",
         set: |draft, value| {
             draft.max_attempts = Some(match value.number()? {
                 0 => return Err("it must be at least 1".to_owned()),
@@ -441,13 +443,13 @@ pub(super) const FLAGS: &[Flag] = &[
         value: Some("KEY"),
         group: HelpSection::Delivery,
         verbs: SENDING,
-        brief: "same id on every attempt [default: random UUID]",
-        text: "KEY is the idempotency key. It is sent in a header with each attempt. An API that honours it \
-               processes the document once, even if it receives the document several times. A message in a spool \
-               keeps its idempotency key, also after 'authpost retry'.\n\n\
+        brief: "one id for all attempts [default: random UUID]",
+        text: "KEY, the idempotency key, is sent in a header with each attempt. An API that honours it processes \
+               the document once, even if it receives the document several times. A message in a spool keeps its \
+               idempotency key, also after 'authpost retry'.\n\n\
                With --lines, KEY is a prefix. Line 1 is sent with KEY-1; a group is sent with KEY- and the number \
-               of its first line. So the same file can be sent again, in the same groups, and nothing is processed \
-               twice.",
+               of its first line. So the same file can be sent again, in the same groups, and such an API processes \
+               nothing twice.",
         set: |draft, value| {
             let key = value.text()?;
             if key.is_empty() || key.len() > 255 || !key.bytes().all(|byte| byte.is_ascii_graphic())
@@ -521,9 +523,10 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Delivery,
         verbs: DELIVERING,
         brief: "deadline for the whole run [default: no limit]",
-        text: "--timeout is the deadline for one document; this one covers the run, with the sleep of --splay. It \
-               does not bound standard input, or a FIFO given as --data, --lines, --failed, --config, a certificate \
-               or an item's file: the run waits until the other end has opened the FIFO and closed it.",
+        text: "--timeout is the deadline for one document; this one is for the whole run, including the sleep of \
+               --splay. It does not limit the reading of standard input, or of a FIFO given as --data, --lines, \
+               --failed, --config, a certificate or an item's file: the run waits until the other end has opened \
+               the FIFO and closed it.",
         set: |draft, value| {
             draft.max_time = Some(value.positive_duration()?);
             Ok(())
@@ -539,13 +542,14 @@ pub(super) const FLAGS: &[Flag] = &[
         text: "A spool is a directory that queues documents until the API accepts them. A document in it is called \
                a message. The document is on disk before its first byte is sent. It is then sent as without \
                --spool, but in order: the documents for one method and URL reach the API in the order in which they \
-               were accepted. If older ones are pending, the run sends them first; if it cannot, the document \
-               queues behind them. If it was not sent, or if the API did not process it, the message stays pending in DIR and \
-               the run exits 0. Run 'authpost flush -q DIR' from cron to send the pending messages whose next \
-               attempt is due. If the token is refused, the message stays pending too, and the run exits 77. If the \
-               API refuses the document (76), or if the outcome is unknown and --idempotent is not given (74), the \
-               message is dead-lettered: it stays in DIR for review, and flush does not send it. See list, show, \
-               retry and drop.\n\n\
+               were stored. If older ones are pending, the run sends them first; if it cannot, the document queues \
+               behind them.\n\n\
+               If the document was not sent, or if the API did not process it, the message stays pending in DIR and \
+               the run exits 0. Run 'authpost flush -q DIR' from cron to send the pending messages that are due, \
+               which means that it is time for their next attempt. If the token is refused, the message stays \
+               pending too, but the run exits 77. If the API refuses the document (76), or if the outcome is \
+               unknown and --idempotent is not given (74), the message is dead-lettered: it stays in DIR for \
+               review, and flush does not send it. See list, show, retry and drop.\n\n\
                authpost creates DIR if it is missing, for this user only. A message stores the source of the token, \
                not the token. Prefer --token-file to an environment variable, which cron does not have.\n\n\
                With --lines, only the lines that the API does not accept are stored. The run does not stop at them. \
@@ -562,9 +566,10 @@ pub(super) const FLAGS: &[Flag] = &[
         value: Some("SIZE"),
         group: HelpSection::Delivery,
         verbs: SENDING,
-        brief: "the most bytes that the spool holds [default: 256M]",
-        text: "When the spool is full, new documents are refused (73) and nothing is sent. Dead-lettered messages \
-               count too. Several runs at the same time may exceed the limit.",
+        brief: "size limit of the spool [default: 256M]",
+        text: "SIZE is a number of bytes; the suffixes K, M and G are powers of 1024. When the spool is full, new \
+               documents are refused (73) and nothing is sent. Dead-lettered messages count too. Several runs at \
+               the same time may exceed the limit.",
         set: |draft, value| {
             draft.spool_limit = Some(value.size()?);
             Ok(())
@@ -576,9 +581,9 @@ pub(super) const FLAGS: &[Flag] = &[
         value: Some("TIME"),
         group: HelpSection::Delivery,
         verbs: DELIVERING,
-        brief: "warn of messages pending for so long [default: 24h]",
-        text: "The warning comes once a day for each method and URL, even with --quiet. It comes from flush; where \
-               nothing has run flush for so long, it comes from the runs that use --spool.",
+        brief: "warn if messages are pending for TIME [default: 24h]",
+        text: "The warning comes once a day for each method and URL, even with --quiet. flush prints it; if flush \
+               has not run for TIME, the runs that use --spool print it.",
         set: |draft, value| {
             draft.alert_after = Some(value.positive_duration()?);
             Ok(())
@@ -590,8 +595,8 @@ pub(super) const FLAGS: &[Flag] = &[
         value: None,
         group: HelpSection::Delivery,
         verbs: &[Verb::Retry],
-        brief: "deliver the requeued messages at once",
-        text: "What is older for the same method and URL goes first, as in a flush.",
+        brief: "send them now, not at the next flush",
+        text: "Older messages for the same method and URL are sent first.",
         set: |draft, _| {
             draft.now = true;
             Ok(())
@@ -604,7 +609,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Delivery,
         verbs: &[Verb::Retry, Verb::Drop],
         brief: "all dead-lettered messages",
-        text: "Give it instead of the IDs.",
+        text: "It replaces the IDs.",
         set: |draft, _| {
             draft.all = true;
             Ok(())
@@ -619,8 +624,8 @@ pub(super) const FLAGS: &[Flag] = &[
         brief: "require this in a 2xx answer, e.g. /ok:=true",
         text: "An answer that does not match is not accepted (76). POINTER is a JSON Pointer (RFC 6901): the path \
                of a value in the answer, such as /items/0/id. POINTER=TEXT compares with a string: /status=done. \
-               POINTER:=JSON compares with a JSON value: /ok:=true. !POINTER requires that there is nothing, or null: \
-               !/errors. A '=' in the pointer is written \\=. The option may be repeated; all must match.",
+               POINTER:=JSON compares with a JSON value: /ok:=true. !POINTER requires that the value is missing or \
+               null: !/errors. A '=' in the pointer is written \\=. The option may be repeated; all must match.",
         set: |draft, value| draft.expectation(&value.text()?),
     },
     Flag {
@@ -630,8 +635,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "accept a web page (HTML) with a 2xx status too",
-        text: "Without it, a web page is not accepted (76), whatever its status: it comes from a login form, a captive \
-               portal or a proxy, and not from an API. JSON, an empty answer and plain text are accepted.",
+        text: "Without it, a 2xx answer that is a web page is not accepted (76): it comes from a login form, a \
+               captive portal or a proxy, and not from an API. JSON, an empty answer and plain text are accepted.",
         set: |draft, _| {
             draft.any_answer = true;
             Ok(())
@@ -644,8 +649,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Delivery,
         verbs: SENDING,
         brief: "count this status as accepted, e.g. 409",
-        text: "It is for an API that answers 409 when the document exists already. STATUS is from 300 to 599. --expect is \
-               about 2xx answers only, --pick about this one too. The option may be repeated.",
+        text: "It is for an API that answers 409 when the document exists already. STATUS is from 300 to 599. \
+               --pick applies to such an answer, --expect only to 2xx. The option may be repeated.",
         set: |draft, value| {
             let text = value.text()?;
             draft.expect.push(match text.parse() {
@@ -662,8 +667,9 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Connection,
         verbs: SENDING,
         brief: "trust only the CA certificates in FILE (PEM)",
-        text: "By default authpost trusts those in the file that SSL_CERT_FILE names and in the directories that \
-               SSL_CERT_DIR names, else the system's, else the built-in ones.",
+        text: "By default authpost trusts the certificates in the file that SSL_CERT_FILE names and in the \
+               directories that SSL_CERT_DIR names; without these variables, those of the system; without these, \
+               the built-in ones.",
         set: |draft, value| {
             draft.cacert = Some(value.path()?);
             Ok(())
@@ -702,12 +708,12 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Connection,
         verbs: SENDING,
         brief: "HTTP proxy [default: from the environment]",
-        text: "The default is HTTPS_PROXY or HTTP_PROXY, by the scheme of the API's URL, else ALL_PROXY. Names in small \
-               letters come first; under CGI, HTTP_PROXY in capitals does not count. Hosts in NO_PROXY are \
-               reached directly. So is this machine, unless --proxy is given. authpost asks the proxy for a tunnel \
+        text: "The default is HTTPS_PROXY or HTTP_PROXY, by the scheme of the API's URL, else ALL_PROXY. Lower-case \
+               names take precedence; under CGI, HTTP_PROXY in capitals is ignored. Hosts in NO_PROXY are reached \
+               directly. So is this machine, unless --proxy is given. authpost asks the proxy for a tunnel \
                (CONNECT), for https and http alike, and the proxy resolves the API's host name. A URL with a \
                password is refused here, because every user of the machine can read command lines: put it in the \
-               variable.",
+               environment variable.",
         set: |draft, value| {
             let url = value.text()?;
             if url.contains('@') {
@@ -778,8 +784,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Connection,
         verbs: SENDING,
         brief: "longest answer to keep [default: 16M]",
-        text: "A longer answer is cut off there, and a note says so; the document is still accepted. SIZE is a number of bytes; the suffixes K, \
-               M and G are powers of 1024.",
+        text: "A longer answer is cut off there, and a note says so; the document is still accepted. SIZE is as for \
+               --spool-limit.",
         set: |draft, value| {
             draft.max_response = Some(value.size()?);
             Ok(())
@@ -792,15 +798,15 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Lines,
         verbs: SENDING,
         brief: "send each line of FILE (NDJSON); - reads stdin",
-        text: "Each line is one JSON document. All are sent over one connection. Blank lines are skipped. A file whose \
-               first line is only an opening bracket is refused: it is one document over many lines. If a line \
-               is not JSON, or if the API refuses it, authpost prints its number and continues. If the API cannot \
-               be reached, keeps failing, or refuses the token, the run stops after the last attempt and prints the \
-               --skip option that continues from there. If the API asks to slow down (429, Retry-After), each line \
-               waits as long as its --timeout allows.\n\n\
+        text: "Each line is one JSON document. All are sent over one connection. Blank lines are skipped. A file \
+               whose first line is only an opening bracket is refused: it is one document over many lines. If a \
+               line is not JSON, or if the API refuses it, authpost prints its number and continues. If the API \
+               cannot be reached, keeps failing, or refuses the token, the run stops after the last attempt and \
+               prints the --skip option that continues from there. If the API asks to slow down (429, Retry-After), \
+               each line waits as long as its --timeout allows.\n\n\
                The answers are printed only with --pick or --report. At the end, one line on standard error counts \
-               the lines, after an early stop also those that were not sent. The exit code is that of the most \
-               severe failure.",
+               the lines; if the run stopped early, also those that were not sent. The exit code is that of the \
+               most severe failure.",
         set: |draft, value| {
             draft.lines = Some(value.path()?);
             Ok(())
@@ -813,8 +819,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Lines,
         verbs: SENDING,
         brief: "send up to N lines per request",
-        text: "The lines are sent as a JSON array, or as --group-format says. A group ends early at --group-bytes, and \
-               before a line that cannot be sent. The API accepts or refuses it as a whole.",
+        text: "The lines are sent as a JSON array, or as --group-format says. A group ends early when it reaches \
+               --group-bytes, and before a line that cannot be sent. The API accepts or refuses a group as a whole.",
         set: |draft, value| {
             draft.group = Some(match value.number()? {
                 0 => return Err("it must be at least 1".to_owned()),
@@ -843,8 +849,8 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Lines,
         verbs: SENDING,
         brief: "check all lines first; send none if one is bad",
-        text: "authpost reads FILE twice. If a line is not JSON or too long, it prints its number, sends nothing, and \
-               exits 65. Lines that are appended meanwhile are not sent. FILE must be a regular file.",
+        text: "authpost reads FILE twice. If a line is not JSON or too long, it prints the line's number, sends \
+               nothing, and exits 65. Lines that are appended meanwhile are not sent. FILE must be a regular file.",
         set: |draft, _| {
             draft.all_or_nothing = true;
             Ok(())
@@ -857,9 +863,9 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Lines,
         verbs: SENDING,
         brief: "how a group is sent [default: array]",
-        text: "With ndjson, the lines are sent as they are, one below the other, with Content-Type: \
+        text: "With ndjson, the lines are sent unchanged, one below the other, with Content-Type: \
                application/x-ndjson (unless --header gives another). The bulk APIs of Elasticsearch, OpenSearch, \
-               VictoriaLogs, ClickHouse and Splunk want that.",
+               VictoriaLogs, ClickHouse and Splunk expect that.",
         set: |draft, value| {
             draft.group_format = Some(match value.text()?.as_str() {
                 "array" => GroupFormat::Array,
@@ -890,15 +896,16 @@ pub(super) const FLAGS: &[Flag] = &[
         value: Some("FILE"),
         group: HelpSection::Lines,
         verbs: SENDING,
-        brief: "record progress in FILE; go on from there",
-        text: "After a kill, a crash or a power cut, the same command line goes on. After a finished run it sends only \
-               the lines that were added since; a last line without a line feed is left for the next run. The file of \
-               --lines is known by its inode, its first bytes and its last ones: if it was rotated, replaced or \
-               truncated, the run ends with 66. With another URL or --method it ends with 64.\n\n\
-               Lines are reserved in FILE before they are sent: up to 1000, or on a slow disk those of one second. If a run is \
-               killed, the outcome of the reserved lines is unknown. With --idempotent they are sent again with the \
-               same idempotency keys. Without it, the next run names them and exits 74; --skip N, with the last of \
-               them that the API processed, goes on behind it. FILE is locked during the run.",
+        brief: "record progress in FILE; continue from there",
+        text: "After a kill, a crash or a power cut, run the same command again: it continues. After a finished run \
+               it sends only the lines that were added since; a last line without a line feed is left for the next \
+               run. authpost recognises the file of --lines by its inode and its first and last bytes: if it was \
+               rotated, replaced or truncated, the run ends with 66. With another URL or --method it ends with 64.\n\n\
+               Before lines are sent, FILE records that they will be: up to 1000 at a time, or on a slow disk those \
+               of one second. If a run is killed, the outcome of these lines is unknown. With --idempotent, the \
+               next run sends them again with the same idempotency keys. Without it, the next run prints their \
+               numbers and exits 74: find out which was the last one that the API processed, and continue after it \
+               with --skip. FILE is locked during the run.",
         set: |draft, value| {
             draft.resume = Some(value.path()?);
             Ok(())
@@ -911,7 +918,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Lines,
         verbs: SENDING,
         brief: "skip the first N lines",
-        text: "The other lines keep their numbers.",
+        text: "Lines are still numbered from the start of the file.",
         set: |draft, value| {
             let text = value.text()?;
             let lines = text
@@ -954,8 +961,9 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Output,
         verbs: QUIET,
         brief: "print nothing on success",
-        text: "No progress is shown either. Without it, uploads, --lines, flush and waits that take more than a second \
-               show on one line of standard error how far they are, if that is a terminal, and TERM is set and not dumb.",
+        text: "No progress is shown either. Without -q, an upload, --lines, flush or a wait that takes more than a \
+               second shows its progress in one line of standard error, if that is a terminal, and TERM is set and \
+               not dumb.",
         set: |draft, _| {
             draft.quiet = true;
             Ok(())
@@ -995,9 +1003,10 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Output,
         verbs: ANY,
         brief: "colour the output [default: auto]",
-        text: "The status, JSON, and the words before errors and hints are coloured; what --pick and --report print is \
-               not. With auto, standard output and standard error are each coloured if they are a terminal, and \
-               TERM is set and not dumb. NO_COLOR turns that off; otherwise CLICOLOR_FORCE colours both, also in a file or a pipe.",
+        text: "The status, JSON, and the words before errors and hints are coloured; what --pick and --report print \
+               is not. With auto, standard output and standard error are each coloured if they are a terminal, and \
+               TERM is set and not dumb. NO_COLOR turns colours off; otherwise CLICOLOR_FORCE turns them on for \
+               both, also in a file or a pipe.",
         set: |draft, value| {
             let word = value.text()?;
             let color = Color::parse(&word);
@@ -1032,11 +1041,11 @@ pub(super) const FLAGS: &[Flag] = &[
         brief: "print one line of JSON instead of the answer",
         text: "The line describes the outcome. There is one for each document, also with --quiet, and also when the \
                document is not sent because something is wrong with the command line, an input or the token. Its \
-               members: outcome (accepted, refused, unavailable, unsent, unknown, spooled), exit, status, tries \
-               (the number of attempts), seconds, key (the idempotency key), method, url, error, complete (false if \
-               the answer was cut off), response (the answer's JSON, unchanged) and text (an answer that is not JSON, as a string). With --lines there is \
-               also line, its number; for a group, line and last_line. If the command line cannot be read, method \
-               and url are null.",
+               members: outcome (accepted, refused, unavailable, unsent, unknown, spooled), exit (the exit code), \
+               status (of HTTP), tries (the number of attempts), seconds, key (the idempotency key), method, url, \
+               error, complete (false if the answer was cut off), response (the answer's JSON, unchanged) and text \
+               (an answer that is not JSON, as a string). With --lines there is also line, its number; for a group, \
+               line and last_line. If the command line cannot be read, method and url are null.",
         set: |draft, _| {
             draft.report = true;
             Ok(())
@@ -1079,7 +1088,7 @@ pub(super) const FLAGS: &[Flag] = &[
         verbs: &[Verb::Send],
         brief: "print the request, but do not send it",
         text: "authpost reads and checks the document, a token in a file or a variable, and the header files, but \
-               connects to nothing. The output names where each secret comes from and how long it is. The token of \
+               connects to nothing. The output says where each secret comes from and how long it is. The token of \
                --token-command or --oauth2-file is not fetched.",
         set: |draft, _| {
             draft.dry_run = true;
@@ -1095,7 +1104,6 @@ pub(super) const FLAGS: &[Flag] = &[
         brief: "read arguments from FILE [default: $AUTHPOST_CONFIG]",
         text: "FILE has one argument per line. Blank lines and lines that start with # are skipped. The command \
                line is read after FILE, and overrides it.",
-        // A separate pass reads it before everything else.
         set: |draft, value| match draft.in_config {
             true => Err("a config file cannot name another".to_owned()),
             false => value.path().map(drop),
@@ -1121,7 +1129,7 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Itself,
         verbs: ANY,
         brief: "print the manual page (view with man -l -)",
-        text: "--man=spool prints authpost-spool(7), which is about the spool.",
+        text: "--man=spool prints authpost-spool(7), which explains the spool.",
         set: |draft, value| {
             let page = match value.text()?.as_str() {
                 "" => Manual::Authpost,
@@ -1164,4 +1172,83 @@ pub(super) const FLAGS: &[Flag] = &[
             Ok(())
         },
     },
+];
+
+/// The options that `-h` shows, so that it fits a screen.
+pub(super) const COMMON: &[&str] = &[
+    "data",
+    "method",
+    "token-file",
+    "token-env",
+    "header",
+    "timeout",
+    "idempotent",
+    "spool",
+    "expect",
+    "cacert",
+    "lines",
+    "quiet",
+    "verbose",
+    "pick",
+    "report",
+    "dry-run",
+];
+
+/// The forms of an item, with the value that each produces.
+pub(super) const ITEMS: &[(&str, &str)] = &[
+    ("name=text", "a string"),
+    (
+        "name:=json",
+        "JSON as it is: n:=1.10 ok:=true tags:='[\"a\"]'",
+    ),
+    ("name=@file", "the text of a file, as a string"),
+    ("name:=@file", "the JSON in a file"),
+    (
+        "a[b]=x a[]=x a[0]=x a[\\0]=x",
+        "nested: member b, a new element, element 0, member 0",
+    ),
+];
+
+/// The environment variables.
+pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "AUTHPOST_TOKEN",
+        "the token, if no option names another source",
+    ),
+    (
+        "AUTHPOST_CONFIG",
+        "the config file, if --config is not given",
+    ),
+    (
+        "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
+        "the proxy, and the hosts to reach directly; lower case works too",
+    ),
+    (
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "trusted CAs, if --cacert is not given",
+    ),
+    (
+        "CACHE_DIRECTORY, XDG_CACHE_HOME, HOME",
+        "OAuth2 token cache, see --oauth2-file",
+    ),
+    (
+        "NO_COLOR, CLICOLOR_FORCE",
+        "turn colours off; turn them on, also in files and pipes",
+    ),
+];
+
+/// Commands, each with what it shows. The first one is in `-h` too.
+pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "AUTHPOST_TOKEN=… authpost https://api.example.com/data key1=value1 key2=value2",
+        "token from the environment",
+    ),
+    (
+        "authpost --token-file /etc/api.token -d @report.json \\\n    https://api.example.com/data",
+        "document from a file",
+    ),
+    (
+        "authpost -q --token-file ~/.api-token --idempotent \\\n    https://api.example.com/data n:=1",
+        "for cron: silent unless it fails; also retries when the outcome is unknown",
+    ),
 ];

@@ -121,7 +121,7 @@ impl Findings<'_> {
             if let Some(path) = lines.resume.as_deref().map(Path::display) {
                 self.ok(&match prefix {
                     None => format!("no run has used '{path}' yet"),
-                    Some(_) => format!("'{path}' goes on behind line {}", reader.number()),
+                    Some(_) => format!("'{path}' continues after line {}", reader.number()),
                 })?;
             }
             Ok(reader)

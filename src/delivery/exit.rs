@@ -74,8 +74,8 @@ pub(crate) const EXITS: &[ExitRow] = &[
         exit: Exit::Unavailable,
         code: 69,
         name: "UNAVAILABLE",
-        meaning: "the API answers, but keeps failing: 408, 425, 429, 5xx, or a rate limit's 403",
-        advice: "try later",
+        meaning: "the API answers, but keeps failing: 408, 425, 429, 5xx, or 403 from a rate limit",
+        advice: "try later; after a 5xx other than 503, check first: the API may have processed it",
     },
     ExitRow {
         exit: Exit::Software,
@@ -95,8 +95,8 @@ pub(crate) const EXITS: &[ExitRow] = &[
         exit: Exit::IoErr,
         code: 74,
         name: "IOERR",
-        meaning: "outcome unknown: sent, but no complete answer came; the API may have processed it, or after a 2xx \
-                  status has accepted it",
+        meaning: "outcome unknown: sent, but no complete answer came; the API may have processed it, and after a 2xx \
+                  status it has accepted it",
         advice: "check the API before you send it again",
     },
     ExitRow {
@@ -214,7 +214,7 @@ fn text(exit: Exit, claim: &Claim) -> String {
         Claim::NoLine => format!("no line was accepted{again}"),
         Claim::SomeLines => "do not send the lines again that were accepted".to_owned(),
         Claim::LinesSpooled => "do not send again what was accepted or is in the spool".to_owned(),
-        Claim::Resumable(line) => format!("running it again goes on behind line {line}"),
+        Claim::Resumable(line) => format!("running it again continues after line {line}"),
         Claim::Flushed => "running it again is safe".to_owned(),
         Claim::Crashed => {
             "whether anything was sent is not known, check the API before you run it again"

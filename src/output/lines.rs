@@ -282,11 +282,11 @@ impl LineReport<'_> {
             None => {}
             Some((settled, None)) => {
                 hint(&format!(
-                    "the run stopped early: go on with --skip {settled}"
+                    "the run stopped early: continue with --skip {settled}"
                 ));
             }
             Some((settled, Some(last))) => hint(&format!(
-                "the run stopped early: go on with --skip {last} if the API has accepted what was under way, else with --skip {settled}"
+                "the run stopped early: continue with --skip {last} if the API has accepted what was under way, else with --skip {settled}"
             )),
         }
     }

@@ -110,7 +110,7 @@ pub(crate) fn page(text: &[u8]) -> Result<()> {
     print(text.len(), |out| out.write_all(text))
 }
 
-/// Prints a line of authpost to standard output, and notes on it to standard error.
+/// Prints an authpost command to standard output, and notes on it to standard error.
 ///
 /// # Errors
 /// As for [`page`].

@@ -37,7 +37,7 @@ pub(crate) enum Claim {
     SomeLines,
     /// Lines are in the spool.
     LinesSpooled,
-    /// The same command line goes on behind this line.
+    /// The same command line continues after this line.
     Resumable(u64),
     /// A flush: messages that may have been accepted are not sent again by another one.
     Flushed,

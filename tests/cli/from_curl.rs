@@ -2,7 +2,7 @@
 //! curl makes. Tokens and names are placeholders, as they are there.
 use crate::support::{Dir, Request, Runner, Server, binary, conn, dir, need, test};
 
-/// A line of curl that can be carried over.
+/// A curl command that can be carried over.
 struct Line {
     /// The page that has a line of this form.
     page: &'static str,
@@ -385,7 +385,7 @@ const IMPOSSIBLE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Runs a script with authpost on its path, and with what the lines of curl name.
+/// Runs a script with authpost on its path, and with what the curl commands name.
 fn shell(script: &str, home: &Dir) -> Runner {
     let bin = binary();
     let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
@@ -407,7 +407,7 @@ fn shell(script: &str, home: &Dir) -> Runner {
         )
 }
 
-/// What authpost makes of a line of curl.
+/// What authpost makes of a curl command.
 fn carried(curl: &str, home: &Dir) -> Runner {
     shell(&format!("authpost from-curl {curl}"), home)
 }
@@ -523,7 +523,7 @@ fn what_cannot_be_carried_over_is_said_and_nothing_is_printed() {
             _ => (*why).to_owned(),
         };
         let ran = carried(curl, &dir()).run();
-        let pattern = format!("authpost: carrying over the curl line: {why}\nhint: {hint}\n");
+        let pattern = format!("authpost: carrying over the curl command: {why}\nhint: {hint}\n");
         let out = ran.stderr_like(&pattern).code(64);
         assert!(out.stdout.is_empty(), "{page}");
     }
@@ -545,7 +545,7 @@ fn prints(args: &[&str], line: &str, notes: &[&str]) {
 const CRON: &str = "in a crontab, write the times before the line, and the full path of authpost";
 const QUIET: &str = "in a crontab, write the times before the line, and the full path of authpost; to see the answer, leave out -q";
 const HISTORY: &str =
-    "the shell's history has the curl line: if the secret is in it, delete it there";
+    "the shell's history has the curl command: if the secret is in it, delete it there";
 
 #[test]
 fn the_notes_say_what_to_do_with_each_secret() {
@@ -710,100 +710,100 @@ fn what_is_no_line_of_curl_is_an_error_without_secrets() {
     let usage = "authpost from-curl curl [OPTIONS] URL";
     let keep = "keep curl for this request";
     for (args, what, hint) in [
-        (&[][..], "reading the curl line: there is no URL", usage),
+        (&[][..], "reading the curl command: there is no URL", usage),
         (
             &["curl", "-s"],
-            "reading the curl line: there is no URL",
+            "reading the curl command: there is no URL",
             usage,
         ),
         (
             &["--request=s3cret", URL],
-            "reading the curl line: curl has no option '--request=…', a space separates name and value",
+            "reading the curl command: curl has no option '--request=…', a space separates name and value",
             usage,
         ),
         (
             &["--nope", URL],
-            "reading the curl line: curl has no option --nope",
+            "reading the curl command: curl has no option --nope",
             usage,
         ),
         (
             &["-s_s3cret", URL],
-            "reading the curl line: curl has no option -_",
+            "reading the curl command: curl has no option -_",
             usage,
         ),
         (
             &[URL, "-H"],
-            "reading the curl line: -H: its value is missing",
+            "reading the curl command: -H: its value is missing",
             usage,
         ),
         (
             &["-Hs3cret", URL],
-            "reading the curl line: a header has no colon",
+            "reading the curl command: a header has no colon",
             usage,
         ),
         (
             &["-ms3cret", URL],
-            "reading the curl line: -m: it is not a number of seconds",
+            "reading the curl command: -m: it is not a number of seconds",
             usage,
         ),
         (
             &["-d{}", "https://api.example.com/{id}"],
-            "reading the curl line: the URL has a placeholder",
+            "reading the curl command: the URL has a placeholder",
             "put the value in its place, in quotes",
         ),
         (
             &["-d{}", URL, URL],
-            "carrying over the curl line: it has two URLs, and one run sends to one",
+            "carrying over the curl command: it has two URLs, and one run sends to one",
             keep,
         ),
         (
             &["-d{}", "-d@file", URL],
-            "carrying over the curl line: it joins a file and another document",
+            "carrying over the curl command: it joins a file and another document",
             keep,
         ),
         (
             &["-d@metrics.txt", "-HContent-Type: text/plain", URL],
-            "carrying over the curl line: the document is not JSON, and authpost sends nothing else",
+            "carrying over the curl command: the document is not JSON, and authpost sends nothing else",
             keep,
         ),
         (
             &["-Xs3cret", URL],
-            "carrying over the curl line: its method is none of POST, PUT and PATCH: authpost sends a document by POST, PUT or PATCH; use curl for other methods",
+            "carrying over the curl command: its method is none of POST, PUT and PATCH: authpost sends a document by POST, PUT or PATCH; use curl for other methods",
             keep,
         ),
         (
             &["-d{}", "-xsocks5://proxy", URL],
-            "carrying over the curl line: SOCKS proxies are not supported",
+            "carrying over the curl command: SOCKS proxies are not supported",
             keep,
         ),
         (
             &["-d@a.gz", "-HContent-Encoding: gzip", URL],
-            "carrying over the curl line: it sends a compressed document, and authpost sends JSON as it is",
+            "carrying over the curl command: it sends a compressed document, and authpost sends JSON as it is",
             keep,
         ),
         (
             &["curl -d '{}' https://api.example.com/data"],
-            "reading the curl line: it is one argument",
+            "reading the curl command: it is one argument",
             "leave out the quotes around the line",
         ),
         (
             &["-Tfile", "https://api.example.com/"],
-            "reading the curl line: -T puts the name of the file behind a URL that ends in '/'",
+            "reading the curl command: -T puts the name of the file behind a URL that ends in '/'",
             "write the whole URL",
         ),
         (
             &["-d{}", "ftp://api.example.com/"],
-            "reading the URL of the curl line: its scheme is 'ftp', and only https and http are spoken here",
+            "reading the URL of the curl command: its scheme is 'ftp', and only https and http are spoken here",
             "write it as https://HOST/PATH, in quotes",
         ),
         (
             &["-d{}", "--unix-socket", "/run/x", URL],
-            "carrying over the curl line: authpost has nothing like --unix-socket",
+            "carrying over the curl command: authpost has nothing like --unix-socket",
             keep,
         ),
         (
             &["-d{}", "--cacert", "a\nb", URL],
-            "reading the curl line: there is a line break or a control character in it",
+            "reading the curl command: there is a line break or a control character in it",
             usage,
         ),
     ] {

@@ -143,7 +143,7 @@ fn words_that_must_be_known() {
         wrong(
             &["--idempotency-key", key],
             "authpost: reading --idempotency-key: it must be 1 to 255 visible ASCII characters\n\
-             hint: --idempotency-key KEY: same id on every attempt [default: random UUID]\n",
+             hint: --idempotency-key KEY: one id for all attempts [default: random UUID]\n",
         );
     }
 }

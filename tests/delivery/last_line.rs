@@ -242,7 +242,7 @@ fn lines_have_one_for_all_of_them() {
         &["--resume=r"],
         &[200, 401],
         77,
-        "running it again goes on behind line 1",
+        "running it again continues after line 1",
     );
     ends(&[], &[303, 422, 422], 76, UNPROVEN);
     let unknown = "the API may have accepted line 2, check before you send it again; its idempotency key is K-2";

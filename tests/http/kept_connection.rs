@@ -164,7 +164,7 @@ fn an_api_that_answers_at_once_and_then_no_more_ends_with_the_budget() {
             "authpost: line 101: waiting for the answer of http://127.0.0.1:PORT: timed out\n\
              hint: the API may have accepted it: check before sending it again, or say --idempotent\n\
              100 accepted, 0 refused, 1 not sent, 1 unknown in * s\n\
-             hint: the run stopped early: go on with --skip 101 if the API has accepted what was under way, \
+             hint: the run stopped early: continue with --skip 101 if the API has accepted what was under way, \
              else with --skip 100\n",
         )
         .code(74);
@@ -184,7 +184,7 @@ fn an_api_that_answers_at_once_and_then_reads_no_more_ends_with_the_budget() {
             "authpost: line 101: sending to http://127.0.0.1:PORT: timed out\n\
              hint: the API may have accepted it: check before sending it again, or say --idempotent\n\
              100 accepted, 0 refused, 0 not sent, 1 unknown in * s\n\
-             hint: the run stopped early: go on with --skip 101 if the API has accepted what was under way, \
+             hint: the run stopped early: continue with --skip 101 if the API has accepted what was under way, \
              else with --skip 100\n",
         )
         .code(74);
@@ -293,7 +293,7 @@ fn an_api_that_restarts_its_workers_gets_every_line_once() {
         // What left before the close was seen may have been accepted: the run must stop there, and say so.
         let stopped = run
             .stderr
-            .split("hint: the run stopped early: go on with --skip ");
+            .split("hint: the run stopped early: continue with --skip ");
         let hint = stopped.last().unwrap();
         let (taken, rest) = hint.split_once(' ').unwrap();
         assert!(run.code == Some(74), "{}", run.stderr);

@@ -166,7 +166,7 @@ fn a_failing_api_stops_the_run_and_skip_goes_on() {
             "authpost: line 2: not JSON: column 2: the document ends too early\n\
              authpost: line 3: the API answered 503 Service Unavailable (2 attempts)\n  {{\"why\":\"no\"}}\n\
              1 accepted, 0 refused, 2 not sent, 1 unavailable {CLOSING}\
-             hint: the run stopped early: go on with --skip 2\n"
+             hint: the run stopped early: continue with --skip 2\n"
         ))
         .code(69);
     assert_eq!(bodies(&server), ["\"one\"", "\"three\"", "\"three\""]);
@@ -205,7 +205,7 @@ fn an_api_that_is_not_reached_stops_the_run() {
         .stderr_like(&format!(
             "authpost: line 1: connecting to http://127.0.0.1:PORT: Connection refused\n\
              0 accepted, 0 refused, 2 not sent {CLOSING}\
-             hint: the run stopped early: go on with --skip 0\n"
+             hint: the run stopped early: continue with --skip 0\n"
         ))
         .code(75);
 }
@@ -220,7 +220,7 @@ fn a_line_that_may_have_been_taken_stops_the_run() {
             "authpost: line 2: waiting for the answer of http://127.0.0.1:PORT: the connection was closed\n\
              hint: the API may have accepted it: check before sending it again, or say --idempotent\n\
              1 accepted, 0 refused, 1 not sent, 1 unknown {CLOSING}\
-             hint: the run stopped early: go on with --skip 2 if the API has accepted what was under way, else with --skip 1\n"
+             hint: the run stopped early: continue with --skip 2 if the API has accepted what was under way, else with --skip 1\n"
         ))
         .code(74);
 }
@@ -235,7 +235,7 @@ fn a_refused_token_stops_the_run() {
             .stderr_like(&format!(
                 "authpost: line 2: the API answered {status} *\nhint: the token is *\n  {{\"why\":\"no\"}}\n\
                  1 accepted, 1 refused, 1 not sent {CLOSING}\
-                 hint: the run stopped early: go on with --skip 1\n"
+                 hint: the run stopped early: continue with --skip 1\n"
             ))
             .code(77);
         assert_eq!(server.count(), 2);
@@ -252,7 +252,7 @@ fn a_missing_token_stops_the_run_before_it_begins() {
         .stderr_like(&format!(
             "authpost: reading the environment variable AUTHPOST_TOKEN: it is not set\nhint: *\n\
              0 accepted, 0 refused, 1 not sent {CLOSING}\
-             hint: the run stopped early: go on with --skip 0\n"
+             hint: the run stopped early: continue with --skip 0\n"
         ))
         .code(78);
 }
@@ -380,7 +380,7 @@ fn a_group_ends_before_a_line_that_cannot_be_sent() {
             "authpost: line 3: not JSON: column 2: the document ends too early\n\
              authpost: line 4: the API answered 503 Service Unavailable\n  {{\"why\":\"no\"}}\n\
              2 accepted, 0 refused, 2 not sent, 1 unavailable {CLOSING}\
-             hint: the run stopped early: go on with --skip 3\n"
+             hint: the run stopped early: continue with --skip 3\n"
         ))
         .code(69);
     assert_eq!(bodies(&server), ["[0,1]", "[2]"]);
@@ -411,15 +411,15 @@ fn a_random_key_does_not_make_a_rerun_harmless() {
     for (options, closing) in [
         (
             &["--tries", "2"][..],
-            "go on with --skip 2 if the API has accepted what was under way, else with --skip 1\n",
+            "continue with --skip 2 if the API has accepted what was under way, else with --skip 1\n",
         ),
         (
             &["--tries", "2", "--idempotency-key", "k"],
-            "go on with --skip 1\n",
+            "continue with --skip 1\n",
         ),
         (
             &["--tries", "2", "--no-idempotency-key"],
-            "go on with --skip 1\n",
+            "continue with --skip 1\n",
         ),
     ] {
         let server = Server::script([
@@ -451,7 +451,7 @@ fn a_stopped_group_is_gone_back_to() {
             "authpost: lines 4 to 5: the API answered 500 Internal Server Error\n\
              hint: the API may have accepted it; say --idempotent to have it sent again\n  {{\"why\":\"no\"}}\n\
              2 accepted, 0 refused, 0 not sent, 2 unavailable {CLOSING}\
-             hint: the run stopped early: go on with --skip 5 if the API has accepted what was under way, else with --skip 2\n"
+             hint: the run stopped early: continue with --skip 5 if the API has accepted what was under way, else with --skip 2\n"
         ))
         .code(69);
 }
@@ -549,7 +549,7 @@ fn an_api_that_asks_for_no_wait_is_not_called_without_one() {
             .stderr_like(&format!(
                 "authpost: line 1: the API answered 429 Too Many Requests (* attempts, no time left for another)\n  {{}}\n\
                  0 accepted, 0 refused, 1 not sent, 1 unavailable {CLOSING}\
-                 hint: the run stopped early: go on with --skip 0\n"
+                 hint: the run stopped early: continue with --skip 0\n"
             ))
             .within(0.0, 1.5)
             .code(69);
@@ -568,7 +568,7 @@ fn an_api_that_asks_to_wait_longer_than_the_budget_stops_the_run() {
         .stderr_like(&format!(
             "authpost: line 1: the API answered 429 Too Many Requests (it asks to wait 99 s, but only 59 s are left)\n  {{}}\n\
              0 accepted, 0 refused, 1 not sent, 1 unavailable {CLOSING}\
-             hint: the run stopped early: go on with --skip 0\n"
+             hint: the run stopped early: continue with --skip 0\n"
         ))
         .code(69);
 }
@@ -595,7 +595,7 @@ fn the_pace_does_not_outlast_the_run() {
         .run()
         .stderr_like(&format!(
             "authpost: line 2: *timed out*\n**1 accepted, 0 refused, 1 not sent {CLOSING}\
-             hint: the run stopped early: go on with --skip 1\n"
+             hint: the run stopped early: continue with --skip 1\n"
         ))
         .within(0.3, 1.0)
         .code(75);
@@ -671,7 +671,7 @@ fn the_failed_lines_must_have_a_place() {
             "authpost: line 2: the API answered 400 Bad Request\n  {{\"why\":\"no\"}}\n\
              authpost: writing the file of failed lines '/dev/full': No space left on device\nhint: *\n\
              1 accepted, 1 refused, 1 not sent {CLOSING}\
-             hint: the run stopped early: go on with --skip 1\n"
+             hint: the run stopped early: continue with --skip 1\n"
         ))
         .code(73);
 }
@@ -686,7 +686,7 @@ fn a_full_disk_for_the_report_stops_the_run_behind_what_was_accepted() {
         .stderr_like(&format!(
             "authpost: writing to standard output: No space left on device\nhint: *\n\
              1 accepted, 0 refused, 1 not sent {CLOSING}\
-             hint: the run stopped early: go on with --skip 1\n"
+             hint: the run stopped early: continue with --skip 1\n"
         ))
         .code(73);
 }
@@ -907,7 +907,7 @@ fn the_lines_behind_a_stop_are_counted() {
             "authpost: line 2: the API answered 500 Internal Server Error\n\
              hint: the API may have accepted it; say --idempotent to have it sent again\n  {{\"why\":\"no\"}}\n\
              1 accepted, 0 refused, {rest} {CLOSING}\
-             hint: the run stopped early: go on with --skip 2 if the API has accepted what was under way, else with --skip 1\n"
+             hint: the run stopped early: continue with --skip 2 if the API has accepted what was under way, else with --skip 1\n"
         )
     };
     lines("1\n2\n\n4\n{\n6")

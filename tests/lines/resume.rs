@@ -106,7 +106,7 @@ fn lines_that_a_killed_run_may_have_sent_are_named_and_not_sent() {
             .run()
             .stderr_like(
                 "authpost: the last run was interrupted: the API may have processed lines 3 to 4\n\
-                 hint: ask the API, and go on behind the last line that it has: --skip 2 to --skip 4\n",
+                 hint: ask the API, and continue after the last line that it has: --skip 2 to --skip 4\n",
             )
             .code(74);
     }
@@ -128,7 +128,7 @@ fn a_skip_that_was_followed_decides_nothing_a_second_time() {
         .run()
         .stderr(
             "authpost: the last run was interrupted: the API may have processed line 4\n\
-             hint: ask the API, and go on behind the last line that it has: --skip 4; \
+             hint: ask the API, and continue after the last line that it has: --skip 4; \
              if it has none of them: another --resume file and --skip 3\n",
         )
         .code(74);
@@ -200,7 +200,7 @@ fn lines_whose_keys_would_be_others_are_not_sent_again() {
             .stderr(
                 "authpost: the last run was interrupted: the API may have processed lines 3 to 4\n\
                  hint: repeat the last run's --group, --max-line and --idempotency options to send them again; \
-                 or ask the API, and go on behind the last line that it has: --skip 2 to --skip 4\n",
+                 or ask the API, and continue after the last line that it has: --skip 2 to --skip 4\n",
             )
             .code(74);
     }
@@ -241,7 +241,7 @@ fn another_target_is_an_error_that_says_so() {
     other(&["--skip=3", with], "");
     other(&["--idempotent", with], "");
     run(&dir, server.url("/")).arg("--skip=3").run().code(0);
-    let moved = "; if the API has moved, go on with another --resume file and --skip 4";
+    let moved = "; if the API has moved, continue with another --resume file and --skip 4";
     for options in [
         &[with][..],
         &["--method=PUT", server.url("/")],
@@ -333,7 +333,7 @@ fn what_is_no_file_of_resume_is_left_alone() {
     };
     let damaged = (
         "it is damaged",
-        "ask the API for the last line that it has, and go on behind it with another --resume file and --skip",
+        "ask the API for the last line that it has, and continue after it with another --resume file and --skip",
     );
     let mut edited = whole.clone();
     for at in [100, 4196] {
@@ -351,7 +351,7 @@ fn what_is_no_file_of_resume_is_left_alone() {
             b"{\"authpost_resume\":1,\"count\":2".to_vec(),
             (
                 "another version of authpost wrote it",
-                "use that version; or ask the API for the last line that it has, and go on behind it with \
+                "use that version; or ask the API for the last line that it has, and continue after it with \
                  another --resume file and --skip",
             ),
         ),
@@ -472,7 +472,7 @@ fn a_dry_run_and_check_show_where_it_would_go_on() {
         .arg("--skip=3")
         .run()
         .stdout_like(
-            "ok    POST *\nok    'state' goes on behind line 3\nFAIL  line 4: *\nFAIL  1 of 1 lines **",
+            "ok    POST *\nok    'state' continues after line 3\nFAIL  line 4: *\nFAIL  1 of 1 lines **",
         )
         .code(65);
     assert!(fs::read(dir.join("state")).unwrap() == state);
@@ -669,7 +669,7 @@ fn what_makes_no_sense_together_is_refused() {
         ),
         (
             ["--lines=-", "--quiet"],
-            "--resume cannot go on in the middle of standard input\n\
+            "--resume cannot continue in the middle of standard input\n\
              hint: give --lines a file",
         ),
     ];

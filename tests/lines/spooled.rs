@@ -242,12 +242,12 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
         (
             &[][..],
             "",
-            "go on with --skip 3 if the API has accepted what was under way, else with --skip 2\n",
+            "continue with --skip 3 if the API has accepted what was under way, else with --skip 2\n",
         ),
         (
             &["--idempotent", "--idempotency-key", "k"],
             "hint: the API may have accepted it: check before sending it under another key\n",
-            "go on with --skip 2\n",
+            "continue with --skip 2\n",
         ),
     ] {
         without_room(options, &Server::script([two().read().close()]))
@@ -274,7 +274,7 @@ fn a_full_disk_hides_nothing_of_a_line_that_may_have_been_accepted() {
                  authpost: {told}, but {full}\
                  hint: repair the spool, and check that the message is still there ('authpost list')\n\
                  2 accepted, {fate} in * s\n\
-                 hint: the run stopped early: go on with --skip 2\n"
+                 hint: the run stopped early: continue with --skip 2\n"
             ))
             .code(73);
     }

@@ -1,9 +1,9 @@
-//! The line of authpost for a line of curl, and the notes on it.
+//! The authpost command for a curl command, and the notes on it.
 
 use std::ffi::OsString;
 
 use super::shell::{HEADER_FILE, PASSWORD_FILE, TOKEN_FILE, URL_FILE, quoted};
-use super::{Carried, Credentials, CurlLine, impossible, is_secret_url, unreadable};
+use super::{Carried, Credentials, CurlCommand, impossible, is_secret_url, unreadable};
 use crate::cli::draft::Draft;
 use crate::cli::{read_arguments, suggest};
 use crate::json;
@@ -33,7 +33,7 @@ impl Words {
     }
 }
 
-impl CurlLine {
+impl CurlCommand {
     pub(super) fn into_authpost(mut self) -> Result<Carried> {
         let url = self
             .url
@@ -48,7 +48,7 @@ impl CurlLine {
         let url = Url::parse(&url).map_err(|why| {
             Error::new(
                 Kind::Usage,
-                format!("reading the URL of the curl line: {why}"),
+                format!("reading the URL of the curl command: {why}"),
             )
             .hint("write it as https://HOST/PATH, in quotes")
         })?;
@@ -213,7 +213,7 @@ impl CurlLine {
         }
         if !notes.is_empty() {
             notes.push(
-                "the shell's history has the curl line: if the secret is in it, delete it there"
+                "the shell's history has the curl command: if the secret is in it, delete it there"
                     .to_owned(),
             );
             if !url.is_https() && !url.is_loopback() {

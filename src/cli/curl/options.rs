@@ -3,7 +3,7 @@
 //! Why something is not carried over stands in the table of [`suggest`](crate::cli::suggest), which has the same answer
 //! for whoever types the option to authpost itself.
 
-use super::CurlLine;
+use super::CurlCommand;
 use crate::system::error::Result;
 
 /// What becomes of an option.
@@ -18,7 +18,7 @@ pub(super) enum Carry {
     /// A header with this name.
     Header(&'static str),
     /// A part of the line.
-    Part(fn(&mut CurlLine, &str) -> Result<()>),
+    Part(fn(&mut CurlCommand, &str) -> Result<()>),
     /// An option of authpost with the same value, and a warning.
     Risky(&'static str),
     /// It is not carried over, which is said.
@@ -73,14 +73,14 @@ use Carry::{Header, Needless, Part, Refused, Risky, Same, Seconds};
 
 /// Letter, long name, whether it takes a value, and what becomes of it.
 const OPTIONS: &[(&str, &str, bool, Carry)] = &[
-    ("", "url", true, Part(CurlLine::url)),
-    ("X", "request", true, Part(CurlLine::method)),
-    ("d", "data", true, Part(CurlLine::data)),
-    ("", "data-ascii", true, Part(CurlLine::data)),
-    ("", "data-binary", true, Part(CurlLine::data)),
-    ("", "data-raw", true, Part(CurlLine::raw_data)),
-    ("", "json", true, Part(CurlLine::json)),
-    ("T", "upload-file", true, Part(CurlLine::upload)),
+    ("", "url", true, Part(CurlCommand::url)),
+    ("X", "request", true, Part(CurlCommand::method)),
+    ("d", "data", true, Part(CurlCommand::data)),
+    ("", "data-ascii", true, Part(CurlCommand::data)),
+    ("", "data-binary", true, Part(CurlCommand::data)),
+    ("", "data-raw", true, Part(CurlCommand::raw_data)),
+    ("", "json", true, Part(CurlCommand::json)),
+    ("T", "upload-file", true, Part(CurlCommand::upload)),
     ("F", "form", true, Refused),
     ("", "form-string", true, Refused),
     ("", "data-urlencode", true, Refused),
@@ -95,30 +95,30 @@ const OPTIONS: &[(&str, &str, bool, Carry)] = &[
     ("", "aws-sigv4", true, Refused),
     ("", "unix-socket", true, Refused),
     ("", "abstract-unix-socket", true, Refused),
-    ("H", "header", true, Part(CurlLine::header)),
+    ("H", "header", true, Part(CurlCommand::header)),
     ("A", "user-agent", true, Header("User-Agent")),
     ("e", "referer", true, Header("Referer")),
-    ("b", "cookie", true, Part(CurlLine::cookie)),
-    ("u", "user", true, Part(CurlLine::user)),
-    ("", "oauth2-bearer", true, Part(CurlLine::bearer)),
-    ("n", "netrc", false, Part(CurlLine::user)),
-    ("", "netrc-file", true, Part(CurlLine::user)),
-    ("", "netrc-optional", false, Part(CurlLine::user)),
+    ("b", "cookie", true, Part(CurlCommand::cookie)),
+    ("u", "user", true, Part(CurlCommand::user)),
+    ("", "oauth2-bearer", true, Part(CurlCommand::bearer)),
+    ("n", "netrc", false, Part(CurlCommand::user)),
+    ("", "netrc-file", true, Part(CurlCommand::user)),
+    ("", "netrc-optional", false, Part(CurlCommand::user)),
     ("", "basic", false, Needless),
     ("m", "max-time", true, Seconds("timeout")),
     ("", "connect-timeout", true, Seconds("connect-timeout")),
-    ("", "retry", true, Part(CurlLine::retry)),
+    ("", "retry", true, Part(CurlCommand::retry)),
     ("", "retry-delay", true, Seconds("wait")),
     ("", "retry-max-time", true, Seconds("timeout")),
     ("", "retry-connrefused", false, Needless),
     ("", "cacert", true, Same("cacert")),
-    ("E", "cert", true, Part(CurlLine::cert)),
+    ("E", "cert", true, Part(CurlCommand::cert)),
     ("", "key", true, Same("key")),
     ("k", "insecure", false, Risky("insecure")),
-    ("x", "proxy", true, Part(CurlLine::proxy)),
+    ("x", "proxy", true, Part(CurlCommand::proxy)),
     ("4", "ipv4", false, Same("ipv4")),
     ("6", "ipv6", false, Same("ipv6")),
-    ("o", "output", true, Part(CurlLine::output)),
+    ("o", "output", true, Part(CurlCommand::output)),
     ("v", "verbose", false, Needless),
     ("s", "silent", false, Needless),
     ("S", "show-error", false, Needless),

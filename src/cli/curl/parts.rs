@@ -1,6 +1,6 @@
-//! The parts of a line of curl: what each option means.
+//! The parts of a curl command: what each option means.
 
-use super::{Credentials, CurlLine, impossible, unreadable};
+use super::{Credentials, CurlCommand, impossible, unreadable};
 use crate::request;
 use crate::system::error::Result;
 
@@ -39,7 +39,7 @@ const SECRET: [&str; 9] = [
     "token",
 ];
 
-impl CurlLine {
+impl CurlCommand {
     pub(super) fn url(&mut self, text: &str) -> Result<()> {
         if self.url.is_some() {
             return Err(impossible("it has two URLs, and one run sends to one"));

@@ -226,7 +226,7 @@ impl Draft {
         }
         if self.resume.is_some() && self.lines.as_deref() == Some("-".as_ref()) {
             return Err(usage_error(
-                "reading the command line: --resume cannot go on in the middle of standard input",
+                "reading the command line: --resume cannot continue in the middle of standard input",
             )
             .hint("give --lines a file"));
         }

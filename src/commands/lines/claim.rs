@@ -41,7 +41,7 @@ impl LinesClaim {
         }
     }
 
-    /// Of the whole run, which goes on behind the line `resumable` with the same command line, where it does.
+    /// Of the whole run, which continues after the line `resumable` with the same command line, where it does.
     pub(super) fn end(self, resumable: Option<u64>) -> Claim {
         match (self.unknown, resumable) {
             (Some(unknown), _) => unknown,

@@ -195,11 +195,11 @@ impl Resumption<'_> {
             // A new file under this name would let a run without --skip start over.
             Found::Damaged => (
                 "it is damaged",
-                "ask the API for the last line that it has, and go on behind it with another --resume file and --skip",
+                "ask the API for the last line that it has, and continue after it with another --resume file and --skip",
             ),
             Found::OtherVersion => (
                 "another version of authpost wrote it",
-                "use that version; or ask the API for the last line that it has, and go on behind it with another \
+                "use that version; or ask the API for the last line that it has, and continue after it with another \
                  --resume file and --skip",
             ),
         };
@@ -260,7 +260,7 @@ impl Resumption<'_> {
         let moved = match state.reserved > state.settled {
             true => String::new(),
             false => format!(
-                "; if the API has moved, go on with another --resume file and --skip {}",
+                "; if the API has moved, continue with another --resume file and --skip {}",
                 state.settled
             ),
         };
@@ -295,7 +295,7 @@ impl Resumption<'_> {
             false => format!("--skip {first} to --skip {last}"),
         };
         let mut remedy =
-            format!("ask the API, and go on behind the last line that it has: {skips}");
+            format!("ask the API, and continue after the last line that it has: {skips}");
         if is_taken {
             remedy.push_str(&format!(
                 "; if it has none of them: another --resume file and --skip {settled}"
