@@ -13,7 +13,7 @@ use super::progress;
 use super::record::{Record, write_in_one_line};
 use super::request::{masked, open_headers};
 use super::terminal::is_terminal;
-use super::{error, info, print, print_line, print_styled, printable, warn};
+use super::{error, hint, info, print, print_line, print_styled, printable, warn};
 use crate::auth::oauth2::TokenExchange;
 use crate::delivery::exit::Exit;
 use crate::delivery::verdict::Fate;
@@ -212,6 +212,12 @@ impl Report<'_> {
     /// As for [`super::page`].
     pub(crate) fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
         self.unless_quiet(text);
+        // Most outages end by themselves, but nobody else says what does not, such as a certificate that is not trusted.
+        if let Some(remedy) = outcome.hint().filter(|_| !self.output.quiet)
+            && outcome.verdict.fate == Fate::Unsent
+        {
+            hint(remedy);
+        }
         self.flushed(job, outcome)?;
         Ok(outcome.exit())
     }

@@ -1,7 +1,7 @@
 //! `list`, `show`, `retry` and `drop`, as a person uses them the day after.
 use crate::spool::messages::{authpost, call, flush, lies, names, send, waiting};
 use crate::spool::order::due;
-use crate::support::{Response, Server, Unreachable, conn, dir};
+use crate::support::{Ca, Leaf, Response, Server, Tls, Unreachable, conn, dir};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -165,6 +165,19 @@ fn an_error_that_keeps_a_message_from_being_sent_has_a_remedy_that_it_can_take()
              authpost: the spool *\n"
         ))
         .code(78);
+}
+
+/// The run ends well, but the reason does not pass by itself.
+#[test]
+fn a_message_whose_api_is_not_trusted_is_stored_with_the_remedy() {
+    let ca = Ca::new("Test CA");
+    let tls = Tls::new(&ca.issue(Leaf::new("localhost")));
+    let server = tls.script([conn().handshake_fails(), conn().handshake_fails()]);
+    let told = "authpost: stored in the spool as *: setting up TLS with *: its certificate is not trusted here: *\n\
+                hint: give that authority's certificate (or the self-signed one) with --cacert; or tell *; \
+                a message keeps its URL and options: drop it, and send its document anew\n";
+    send(&dir(), server.url("/"), &[]).stderr_like(told).code(0);
+    send(&dir(), server.url("/"), &["-q"]).code(0);
 }
 
 /// One remedy is enough: the message is there, so that it can be sent again without an option.
