@@ -18,7 +18,7 @@ use crate::delivery::connections::Connections;
 use crate::delivery::exit::{Exit, RunEnd};
 use crate::delivery::journal;
 use crate::output::{self, Report};
-use crate::request::{Chosen, Flush, Output, RetryPolicy, RunLimits, Show};
+use crate::request::{Chosen, Flush, Output, RetryPolicy, RunLimits};
 use crate::spool::{Id, Message, Place, Spool, Tag, TargetLock};
 use crate::system::claim::Claim;
 use crate::system::error::{Error, Result};
@@ -40,16 +40,10 @@ pub(crate) fn only(chosen: &Chosen, tags: HashSet<Tag>) -> Result<RunEnd> {
     let flush = Flush {
         dir: chosen.dir.clone(),
         timeout: Duration::from_secs(60),
-        run: RunLimits {
-            splay: Duration::ZERO,
-            lock: None,
-            max_time: None,
-        },
+        run: RunLimits::default(),
         output: Output {
             quiet: chosen.quiet,
-            verbose: false,
-            pretty: false,
-            show: Show::Body,
+            ..Output::default()
         },
         alert_after: Duration::MAX,
     };

@@ -43,7 +43,7 @@ pub(super) fn run(plan: &Plan, lines: &Lines, clock: &SystemClock) -> Result<Run
     if plan.spool.is_some() {
         // What cannot be written into a message is an error before anything is sent.
         let job = Job::new(plan.target.clone(), plan.key.clone(), Document::empty());
-        message(plan, &job, clock)?;
+        Message::new(plan, &job, clock.unix())?;
     }
     let resume = lines.resume.as_deref();
     let progress = resume
@@ -171,18 +171,6 @@ fn job(plan: &Plan, prefix: Option<&str>, document: Document, batch: &Batch) -> 
     let base = plan.key.as_deref().or(prefix);
     let key = base.map(|base| format!("{base}-{first}"));
     Job::new(plan.target.clone(), key, document)
-}
-
-/// The message that carries a job.
-fn message(plan: &Plan, job: &Job, clock: &SystemClock) -> Result<Message> {
-    let (expect, any_answer) = (&plan.expect, plan.any_answer);
-    Message::new(
-        job,
-        plan.policy.idempotent,
-        expect,
-        any_answer,
-        clock.unix(),
-    )
 }
 
 struct LinesRun<'a> {

@@ -8,6 +8,7 @@ use crate::delivery::{Context, Event, NoJournal, deliver};
 use crate::output::{self, Report};
 use crate::request::job::Job;
 use crate::request::{Documents, Input, Plan};
+use crate::spool::Message;
 use crate::system::claim::Claim;
 use crate::system::error::Result;
 use crate::system::time::{Clock, Deadline, SystemClock};
@@ -63,7 +64,8 @@ fn one(plan: &Plan, input: &Input, report: Report, clock: &SystemClock) -> Resul
     }
     let context = Context::of(plan, clock);
     if let Some(spool) = &plan.spool {
-        return spooled::send(spool, &job, &context, report);
+        let message = Message::new(plan, &job, clock.unix())?;
+        return spooled::send(spool, message, &job, &context, report);
     }
     let mut api = Api::new(&job.target)?;
     let tell = &mut |event: Event| report.event(&job, event);

@@ -22,25 +22,20 @@ use crate::spool::{Held, Hold, Message, Place, Spool, Tag};
 use crate::system::claim::Claim;
 use crate::system::error::Result;
 
-/// Stores `job` in the spool of `plan`, and delivers it after older messages. Returns the exit code of the run.
+/// Stores `message`, which carries `job`, in the spool of `plan`, and delivers it after older messages. Returns the exit
+/// code of the run.
 ///
 /// # Errors
 /// If the document cannot be stored, or the outcome not printed.
 pub(crate) fn send(
     plan: &SpoolPlan,
+    mut message: Message,
     job: &Job,
     context: &Context,
     report: Report,
 ) -> Result<RunEnd> {
     let clock = context.clock;
     let start = clock.elapsed();
-    let mut message = Message::new(
-        job,
-        context.policy.idempotent,
-        context.acceptance.expect,
-        context.acceptance.any_answer,
-        clock.unix(),
-    )?;
     let spool = Spool::make(&plan.dir, plan.limit)?;
     let tag = Tag::of(&job.target);
     let mut older = Older::new(report);

@@ -260,7 +260,7 @@ pub(crate) struct RetryPolicy {
 }
 
 /// How a run avoids other runs, and how long it may take in total.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RunLimits {
     /// The maximum of the random wait at the start.
     pub(crate) splay: Duration,
@@ -338,7 +338,7 @@ pub(crate) enum Expect {
 }
 
 /// What to print.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Output {
     /// Print nothing on success.
     pub(crate) quiet: bool,
@@ -351,9 +351,10 @@ pub(crate) struct Output {
 }
 
 /// What goes to standard output.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Show {
     /// The answer's body.
+    #[default]
     Body,
     /// One value of it.
     Pick(Pointer),

@@ -24,7 +24,9 @@ use crate::document::Document;
 use crate::json::{self, Pointer};
 use crate::request::Family;
 use crate::request::job::{Job, Key};
-use crate::request::{self, Auth, Connection, Expect, Form, Method, Target, TokenSource, Url};
+use crate::request::{
+    self, Auth, Connection, Expect, Form, Method, Plan, Target, TokenSource, Url,
+};
 use crate::system::error::{Error, Kind, Result};
 
 /// The version written here, and the only one read.
@@ -59,17 +61,11 @@ pub(crate) struct Message {
 const NOT_OURS: &str = "its head is not one that authpost writes";
 
 impl Message {
-    /// The message for `job`, with absolute paths. It gets its name when it is accepted.
+    /// The message for a `job` of `plan`, with absolute paths. It gets its name when it is accepted.
     ///
     /// # Errors
     /// [`Kind::Usage`] if a path is not UTF-8, or if the head would be too long.
-    pub(crate) fn new(
-        job: &Job,
-        idempotent: bool,
-        expect: &[Expect],
-        any_answer: bool,
-        now: u64,
-    ) -> Result<Message> {
+    pub(crate) fn new(plan: &Plan, job: &Job, now: u64) -> Result<Message> {
         let target = &job.target;
         let source = match &target.auth.source {
             TokenSource::File(path) => TokenSource::File(absolute(path)?),
@@ -87,9 +83,9 @@ impl Message {
             id: Id::new(0, &Tag::of(target)),
             created: now,
             key: job.key.clone(),
-            idempotent,
-            expect: expect.to_vec(),
-            any_answer,
+            idempotent: plan.policy.idempotent,
+            expect: plan.expect.clone(),
+            any_answer: plan.any_answer,
             target: Rc::new(Target {
                 url: match target.url.file() {
                     Some(file) => target.url.clone().read_from(absolute(file)?),

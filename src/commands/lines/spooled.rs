@@ -1,6 +1,6 @@
 //! Lines with `--spool`: older messages are sent first, and what the API does not accept is stored.
 
-use super::{LinesRun, Stop, message};
+use super::{LinesRun, Stop};
 use crate::commands::alert::alert_unflushed;
 use crate::commands::older::Older;
 use crate::commands::pending::delivered_by;
@@ -12,7 +12,7 @@ use crate::delivery::{Outcome, journal};
 use crate::document::ndjson::Batch;
 use crate::output::{self, Report};
 use crate::request::job::Job;
-use crate::spool::{Spool, Tag};
+use crate::spool::{Message, Spool, Tag};
 use crate::system::error::{Error, Result};
 use crate::system::time::Clock;
 
@@ -90,7 +90,7 @@ impl<'a> LinesRun<'a> {
         };
         let is_attempted = self.given_up.is_none();
         let exit = outcome.exit();
-        let id = message(self.plan, job, self.clock)
+        let id = Message::new(self.plan, job, self.clock.unix())
             .and_then(|mut message| {
                 let body = &job.body;
                 journal::accept_after_delivery(
