@@ -70,7 +70,7 @@ fn run(command: Command) -> Result<RunEnd> {
     // Nobody expects these to send anything.
     shown
         .map(|()| Exit::Ok.into())
-        .map_err(|error| error.after(Claim::Untold))
+        .map_err(|error| error.after(Claim::Unstated))
 }
 
 /// Prints a whole page.

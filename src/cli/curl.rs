@@ -1,7 +1,7 @@
-//! Makes the authpost command that sends what a curl command sends.
+//! Converts a curl command to the authpost command that sends the same.
 //!
-//! Reads curl's options ([`options`]) into a [`CurlCommand`], which becomes options of authpost. These go through our own
-//! parser before they are printed. A secret is neither kept nor printed; the notes name the file to put it in.
+//! Curl's options ([`options`]) are read into a [`CurlCommand`], which becomes options of authpost. Our own parser
+//! checks these before they are printed. A secret is neither stored nor printed; the notes name a file for it.
 
 mod authpost;
 mod options;
@@ -15,16 +15,16 @@ use crate::system::error::{Error, Kind, Result};
 use options::Carry;
 pub(crate) use parts::is_secret_url;
 
-/// What became of a curl command.
+/// The result of a conversion.
 #[derive(Debug)]
 pub(crate) struct Carried {
-    /// The authpost command: for a shell, and for a crontab behind the times.
+    /// The authpost command, for a shell, or for a crontab after the fields of time.
     pub(crate) line: String,
     /// What to do about the secrets, and what is not carried over.
     pub(crate) notes: Vec<String>,
 }
 
-/// Carries a curl command over: its arguments, with or without the word `curl` before them.
+/// Converts a curl command, given as its arguments, with or without the word `curl` before them.
 ///
 /// # Errors
 /// [`Kind::Usage`] for what is no curl command, and for a request that authpost does not make.
@@ -61,7 +61,7 @@ fn impossible(why: impl AsRef<str>) -> Error {
 
 /// Where the token is in a curl command.
 enum Credentials {
-    /// Behind this scheme in the Authorization header.
+    /// After this scheme in the Authorization header.
     Scheme(String),
     /// The whole value of this header.
     Header(String),
@@ -103,7 +103,7 @@ impl CurlCommand {
         let mut only_urls = false;
         while let Some(word) = words.next() {
             if only_urls || !word.starts_with('-') || word == "-" {
-                // Blank where a line that goes on ends in a backslash and a space.
+                // A continued line that ends in a backslash and a space yields a blank word.
                 if !word.trim().is_empty() {
                     command.url(word)?;
                 }
@@ -123,7 +123,7 @@ impl CurlCommand {
         Ok(command)
     }
 
-    /// Reads letters behind one dash. A value is the rest of the word, or the next word.
+    /// Reads the letters after one dash. A value is the rest of the word, or the next word.
     fn letters<'a>(
         &mut self,
         letters: &'a str,
@@ -158,7 +158,7 @@ impl CurlCommand {
             Carry::Seconds(option) => {
                 let time = seconds(value)
                     .ok_or_else(|| unreadable(format!("{name}: it is not a number of seconds")))?;
-                // Without a limit, as 0 means for curl, ours stays.
+                // For curl, 0 means no limit. authpost's default then applies.
                 if time > 0 {
                     self.times.push((option, time));
                 }
@@ -183,7 +183,8 @@ impl CurlCommand {
     }
 }
 
-/// The error for a long option. Only its name is shown; people write values behind a `=`, which curl does not know.
+/// The error for a long option. Only its name is shown: after a `=`, which curl does not accept, there may be a secret
+/// value.
 fn unknown(name: &str) -> Error {
     match name.split_once('=') {
         Some((name, _)) => unreadable(format!(

@@ -47,10 +47,10 @@ pub(crate) fn only(chosen: &Chosen, tags: HashSet<Tag>) -> Result<RunEnd> {
         },
         alert_after: Duration::MAX,
     };
-    let end = deliver(&flush, Some(tags)).map_err(|error| error.after(Claim::Untold))?;
+    let end = deliver(&flush, Some(tags)).map_err(|error| error.after(Claim::Unstated))?;
     // A second `retry` sends again what the first one dead-lettered.
     let claim = end.claim.map(|claim| match claim {
-        Claim::Flushed => Claim::Untold,
+        Claim::Flushed => Claim::Unstated,
         claim => claim,
     });
     Ok(RunEnd { claim, ..end })

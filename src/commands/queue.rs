@@ -220,7 +220,7 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<RunEnd> {
     Ok(RunEnd {
         exit: exit.or_worse(end.exit),
         // What is told of a message does not end the run silently.
-        claim: end.claim.or((exit != Exit::Ok).then_some(Claim::Untold)),
+        claim: end.claim.or((exit != Exit::Ok).then_some(Claim::Unstated)),
     })
 }
 
@@ -239,7 +239,7 @@ pub(crate) fn drop(chosen: &Chosen) -> Result<RunEnd> {
         Ok(Exit::Ok)
     });
     end.map(RunEnd::from)
-        .map_err(|error| error.after(Claim::Untold))
+        .map_err(|error| error.after(Claim::Unstated))
 }
 
 /// Calls `act` for each chosen message; an error does not stop it.

@@ -160,7 +160,7 @@ impl RunEnd {
 
 impl From<Exit> for RunEnd {
     fn from(exit: Exit) -> RunEnd {
-        RunEnd::new(exit, Claim::Untold)
+        RunEnd::new(exit, Claim::Unstated)
     }
 }
 
@@ -172,13 +172,13 @@ impl From<&Error> for RunEnd {
 
 /// What the last line claims.
 fn text(exit: Exit, claim: &Claim) -> String {
-    // Another run may succeed although nobody mends anything.
+    // Another run may succeed without anything being fixed.
     let again = match exit {
         Exit::TempFail | Exit::Unavailable => ", running it again is safe",
         _ => "",
     };
     match claim {
-        Claim::Untold => String::new(),
+        Claim::Unstated => String::new(),
         // An earlier run sent something.
         Claim::Nothing if exit == Exit::IoErr => "this run sent nothing".to_owned(),
         Claim::Nothing => format!("nothing was sent{again}"),

@@ -157,7 +157,7 @@ impl Progress {
     }
 
     fn tell(&self, work: Work) {
-        if watch::tell(work)
+        if watch::report(work)
             && let Some(upload) = &mut self.lock().upload
         {
             upload.is_seen = true;
@@ -168,7 +168,7 @@ impl Progress {
     pub(super) fn end(&self) {
         let upload = self.lock().upload.take();
         if upload.is_some_and(|upload| upload.is_seen) {
-            watch::tell(Work::Over);
+            watch::report(Work::Over);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whether output is coloured, and in which colours.
 //!
-//! Standard output and standard error are judged separately. The colours are standard ones that can be read on a light
+//! Standard output and standard error are decided separately. The colours are standard ones that can be read on a light
 //! and on a dark background: neither yellow nor blue, and nothing bright.
 
 use std::ffi::OsString;
@@ -37,7 +37,8 @@ impl Color {
         let _ = CHOICE.set(self);
     }
 
-    /// Whether an output is coloured. NO_COLOR: <https://no-color.org>; CLICOLOR_FORCE: <https://bixense.com/clicolors>.
+    /// Whether an output is coloured. NO_COLOR: <https://no-color.org>; CLICOLOR_FORCE:
+    /// <https://bixense.com/clicolors>.
     fn applies(self, is_terminal: impl FnOnce() -> bool) -> bool {
         let given = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
         match self {
@@ -45,7 +46,7 @@ impl Color {
             Color::Never => false,
             Color::Auto if given("NO_COLOR").is_some() => false,
             Color::Auto if given("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
-            Color::Auto => terminal::knows_escapes() && is_terminal(),
+            Color::Auto => terminal::interprets_escapes() && is_terminal(),
         }
     }
 }

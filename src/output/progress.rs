@@ -1,8 +1,8 @@
 //! The progress line: how far long work is, on one line of standard error.
 //!
 //! Invariants: it is drawn only on a terminal that interprets escape sequences, so no byte of it gets into a file or a
-//! pipe; it is erased before anything else is printed in its place; work of less than a second draws nothing. A
-//! run asks whether there is a terminal only once it could draw.
+//! pipe; it is erased before anything else is printed in its place; work of less than a second draws nothing. The
+//! terminal is examined only once there is something to draw.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::terminal::{is_stderr_terminal, knows_escapes, shorten, stderr_columns};
+use super::terminal::{interprets_escapes, is_stderr_terminal, shorten, stderr_columns};
 use super::{Tally, printable};
 use crate::system::time::{self, Clock, SystemClock};
 use crate::system::watch::{self, Work};
@@ -19,15 +19,15 @@ use crate::system::watch::{self, Work};
 /// Work that takes less than this shows no progress.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// The milliseconds between two redraws, on average. Five may follow each other at once, so that the line is back soon
-/// after another line took its place. So no second has more than 10.
+/// The milliseconds between two redraws, on average. Five may follow each other at once, so that the line is drawn
+/// again soon after another line replaced it. So no second has more than 10.
 const REDRAW: u64 = 200;
 const AHEAD: u64 = 4 * REDRAW;
 
 /// Whether the line is on the terminal.
 static IS_DRAWN: AtomicBool = AtomicBool::new(false);
 
-/// Draws what any layer tells of its work.
+/// Draws the work that the layers report.
 pub(super) fn watch() {
     watch::set_watcher(|work| match work {
         Work::Over => {
@@ -61,7 +61,7 @@ pub(super) fn watch() {
     });
 }
 
-/// How far a run over lines is.
+/// The progress of a run over lines.
 pub(crate) struct LineProgress<'a> {
     /// The last line that is settled.
     pub(crate) line: u64,
@@ -74,7 +74,7 @@ pub(crate) struct LineProgress<'a> {
 }
 
 impl LineProgress<'_> {
-    /// What is most important comes first, because a narrow terminal shows no more.
+    /// The most important part comes first, because a narrow terminal cuts off the rest.
     pub(super) fn text(&self, elapsed: Duration) -> String {
         let rate = self.tally.total() as f64 / elapsed.as_secs_f64();
         let rate = match rate < 10.0 {
@@ -94,7 +94,7 @@ impl LineProgress<'_> {
     }
 }
 
-/// Whether work that began so long ago is to be drawn now.
+/// Whether work that has taken this long is to be drawn now.
 pub(super) fn is_due(elapsed: Duration) -> bool {
     static CLOCK: OnceLock<SystemClock> = OnceLock::new();
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -113,19 +113,19 @@ pub(super) fn is_due(elapsed: Duration) -> bool {
 /// Whether there is a terminal to draw on.
 fn is_live() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| knows_escapes() && is_stderr_terminal())
+    *ANSWER.get_or_init(|| interprets_escapes() && is_stderr_terminal())
 }
 
-/// Replaces the line by this one. It never wraps, because the terminal is told to cut what is too long for it: its width
-/// may have changed since it was asked for.
+/// Replaces the line by this one. Wrapping is turned off meanwhile, because the terminal's width may have changed
+/// since it was read.
 pub(super) fn draw(text: &str) {
     let line = shorten(&printable(text), stderr_columns());
     write(&format!("\r\x1b[?7l{line}\x1b[K\x1b[?7h"));
     IS_DRAWN.store(true, Ordering::Relaxed);
 }
 
-/// Removes the line, if standard output may show up in its place: on a terminal, or by way of a pipe. It would flicker
-/// if each record that goes to a file removed it.
+/// Removes the line, if standard output may show up in its place: on a terminal, or by way of a pipe. If standard
+/// output is a file, the line stays, because it would flicker with each record.
 pub(super) fn make_room() {
     static IS_FILE: OnceLock<bool> = OnceLock::new();
     let is_file = || {

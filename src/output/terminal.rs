@@ -26,7 +26,7 @@ pub(super) fn is_stderr_terminal() -> bool {
 }
 
 /// Whether the terminal, if there is one, interprets escape sequences.
-pub(super) fn knows_escapes() -> bool {
+pub(super) fn interprets_escapes() -> bool {
     std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 

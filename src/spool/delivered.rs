@@ -1,7 +1,7 @@
-//! When a message of each target was last delivered, for a person who watches the spool.
+//! When a message of each target was last delivered, for monitoring.
 //!
-//! A file per target says where to, as it is displayed, and was last written at that time. It is neither locked nor
-//! synced: losing it loses nothing. A target that was not delivered to for the longest time is forgotten first.
+//! Each target has a file, with the target as it is displayed; its modification time is the time of the delivery. It
+//! is neither locked nor synced, because no message depends on it. If there are too many, the oldest are removed.
 
 use std::fs;
 use std::io::Read;
@@ -14,7 +14,7 @@ use super::{Spool, Tag};
 use crate::request::Target;
 use crate::system::guard;
 
-/// So many targets are remembered. A job may put each document to a URL of its own.
+/// The maximum of targets. A job may PUT each document to a URL of its own.
 const MAX_TARGETS: usize = 1000;
 
 /// The longest text of a file that is read.
@@ -32,12 +32,12 @@ impl Spool {
         names.map(|name| dir.join(name)).collect()
     }
 
-    /// Notes that a message was delivered to `target` now, if that can be done.
+    /// Records that a message was delivered to `target` now. Errors are ignored.
     pub(crate) fn note_delivery(&self, target: &Target) {
         let dir = self.delivered_dir();
         let path = dir.join(Tag::of(target));
         if fs::symlink_metadata(&path).is_err() {
-            // An earlier version made the spool without it.
+            // A spool of an earlier version lacks the directory.
             let _ = make_dir(&dir);
             // Once per run, because a run may deliver to any number of targets.
             if !self.has_forgotten.replace(true) {
@@ -68,7 +68,7 @@ impl Spool {
         found
     }
 
-    /// Makes room for one more.
+    /// Removes the oldest files, so that there is room for another one.
     fn forget_deliveries(&self) {
         let mut found = self.delivered_files();
         if found.len() < MAX_TARGETS {

@@ -1,20 +1,20 @@
-//! What a failing run can say of what it was to send: the claim in its last line.
+//! What the last line of a failing run claims about the documents that it was to send.
 //!
-//! An [`Error`](super::error::Error) carries it where a step fails, an outcome gives it where the API was asked. What is
-//! not certain is never claimed: where two of these hold, the more careful one is taken.
+//! If a step of our own failed, the [`Error`](super::error::Error) has the claim; else it follows from the outcome.
+//! What is not certain is never claimed: if two claims apply, the more cautious one is used.
 
-/// What became of what the run was to send.
+/// What became of the documents of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// Nothing is claimed: the run sends nothing, or its messages have said it.
-    Untold,
-    /// Nothing of it was sent by this run.
+    /// Nothing is claimed: the run sends nothing, or its other messages have said it.
+    Unstated,
+    /// This run sent nothing.
     Nothing,
-    /// The API, or a proxy before it, answered that it did not accept it.
+    /// The API, or a proxy before it, answered that the document was not accepted.
     NotAccepted,
-    /// The answer is none that accepts it, nor one that rules out that it was processed.
+    /// The answer shows neither that the document was accepted nor that it was not processed.
     Unproven,
-    /// The API accepted it.
+    /// The API accepted the document.
     Accepted,
     /// The API may have accepted `what`: `the document`, `line 5`.
     Unknown {
@@ -25,21 +25,21 @@ pub(crate) enum Claim {
         /// Whether it may be sent twice under that key.
         idempotent: bool,
     },
-    /// The API may have accepted so many of the documents.
+    /// The API may have accepted this many of the documents.
     UnknownDocuments(usize),
-    /// It is in the spool.
+    /// The document is in the spool.
     Spooled,
-    /// It may be in the spool, which failed.
+    /// The document may be in the spool, which failed.
     MaybeSpooled,
-    /// Lines were sent, and none was accepted, nor may one have been.
+    /// Lines were sent; none was accepted, and none may have been.
     NoLine,
     /// Lines were sent, and some may have been accepted.
     SomeLines,
     /// Lines are in the spool.
     LinesSpooled,
-    /// The same command line continues after this line.
+    /// The same command line continues after this line of the input.
     Resumable(u64),
-    /// A flush: messages that may have been accepted are not sent again by another one.
+    /// A flush: the next one does not send messages again that may have been accepted.
     Flushed,
     /// The program was stopped by a bug of its own.
     Crashed,

@@ -1,6 +1,6 @@
-//! Tells whoever watches how far long work is.
+//! Reports the progress of long work to the layer that shows it.
 //!
-//! Any layer may tell; none knows who watches, or whether anybody does. Without a watcher it costs next to nothing.
+//! Every layer may report its work, because this is the lowest one. Without a watcher, a report costs next to nothing.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -30,38 +30,38 @@ pub(crate) enum Work<'a> {
     Wait {
         /// What comes next.
         next: &'a str,
-        /// How long it still takes.
+        /// The time that is left.
         left: Duration,
         /// The reason for the wait.
         why: &'a str,
     },
-    /// What was told before, and seen, is over.
+    /// The work that was reported last, and shown, is over.
     Over,
 }
 
-/// Returns whether anybody can see it.
+/// Shows the work. Returns whether it is visible.
 type Watcher = fn(Work) -> bool;
 
 static WATCHER: OnceLock<Watcher> = OnceLock::new();
 
-/// Tells `watcher` of all work from now on. Only the first call has an effect.
+/// Sends all reports to `watcher` from now on. Only the first call has an effect.
 pub(crate) fn set_watcher(watcher: Watcher) {
     let _ = WATCHER.set(watcher);
 }
 
-/// Tells how far some work is. Returns whether anybody can see it.
-pub(crate) fn tell(work: Work) -> bool {
+/// Reports the progress of some work. Returns whether it is visible.
+pub(crate) fn report(work: Work) -> bool {
     WATCHER.get().is_some_and(|watcher| watcher(work))
 }
 
-/// Waits for `time` before what comes `next`. Where somebody watches, it counts the seconds down.
+/// Waits for `time` before what comes `next`. If it is visible, the time left is reported every second.
 pub(crate) fn wait(clock: &dyn Clock, time: Duration, next: &str, why: &str) {
     const SECOND: Duration = Duration::from_secs(1);
     let start = clock.elapsed();
     let mut left = time;
     let mut is_seen = false;
     // A shorter wait shows nothing.
-    while time >= SECOND && !left.is_zero() && tell(Work::Wait { next, left, why }) {
+    while time >= SECOND && !left.is_zero() && report(Work::Wait { next, left, why }) {
         is_seen = true;
         let fraction = Duration::from_nanos(left.subsec_nanos().into());
         let step = match fraction.is_zero() {
@@ -73,6 +73,6 @@ pub(crate) fn wait(clock: &dyn Clock, time: Duration, next: &str, why: &str) {
     }
     clock.sleep(left);
     if is_seen {
-        tell(Work::Over);
+        report(Work::Over);
     }
 }

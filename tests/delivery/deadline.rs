@@ -4,16 +4,16 @@ use crate::support::{
 };
 use std::time::Duration;
 
-/// The budget of each of these runs, in seconds.
-const BUDGET: f64 = 0.4;
+/// The --timeout of each of these runs, in seconds.
+const TIMEOUT: f64 = 0.4;
 
 fn run(url: &str) -> Runner {
     test().token("t0ken").args([url, "--timeout=400ms", "a=b"])
 }
 
-/// It took its budget and no more.
+/// It took its --timeout and no more.
 fn in_time(ran: Ran) -> Ran {
-    ran.within(BUDGET, BUDGET + 0.5)
+    ran.within(TIMEOUT, TIMEOUT + 0.5)
 }
 
 fn tick() -> Duration {
@@ -49,7 +49,7 @@ fn a_connect_that_hangs() {
     in_time(word(run(silent.url("/"))).run())
         .stderr(timed_out)
         .code(75);
-    // --connect-timeout is a part of the budget, for each try.
+    // --connect-timeout is a part of the deadline, for each attempt.
     let args = ["--timeout=10s", "--connect-timeout=400ms", "--tries=1"];
     in_time(word(run(silent.url("/"))).args(args).run())
         .stderr(timed_out)
@@ -164,7 +164,7 @@ fn a_document_that_is_never_read() {
         let ran = run
             .args([server.url("/"), "--timeout=400ms", "-d@large"])
             .run();
-        ran.within(BUDGET, BUDGET + 1.5)
+        ran.within(TIMEOUT, TIMEOUT + 1.5)
             .stderr(
                 "authpost: sending to http://127.0.0.1:PORT: timed out\n\
                  hint: the API may have accepted it: check before sending it again, or say --idempotent\n",
@@ -204,12 +204,12 @@ fn a_token_that_takes_its_time() {
 
 #[test]
 fn an_api_that_is_never_there_is_given_up_in_time() {
-    // Tries and waits draw from the budget, too.
+    // Attempts and waits count toward the deadline, too.
     let refusing = Unreachable::refusing();
     let run = run(refusing.url("/")).args(["--tries=1000000", "--wait=20ms", "--max-wait=20ms"]);
     let word = run.word(refusing.port().to_string(), "CLOSED");
     word.run()
-        .within(BUDGET - 0.05, BUDGET + 0.5)
+        .within(TIMEOUT - 0.05, TIMEOUT + 0.5)
         .stderr_like("authpost: connecting to http://127.0.0.1:CLOSED: Connection refused (* attempts, no time left for another)\n")
         .code(75);
 }

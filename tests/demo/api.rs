@@ -15,8 +15,8 @@
 mod http;
 #[path = "../support/server.rs"]
 mod server;
-#[path = "../support/wire.rs"]
-mod wire;
+#[path = "../support/transport.rs"]
+mod transport;
 
 use http::{Request, Response};
 use std::io::{self, Write};

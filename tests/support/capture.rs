@@ -1,4 +1,4 @@
-//! Takes what a child writes, as it writes it, so that none ever blocks on a full pipe.
+//! Reads the output of a child as it is written, so that the child never blocks on a full pipe.
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What has come out of a pipe so far, taken by a thread.
+/// The output of a pipe so far, read by a thread.
 pub struct Capture(Arc<(Mutex<Captured>, Condvar)>);
 
 #[derive(Default)]
@@ -67,7 +67,7 @@ impl Capture {
     }
 }
 
-/// A terminal in raw mode, with so many columns: our end, and the one that a child can have.
+/// A terminal in raw mode, with this many columns: our end, and the one for a child.
 pub fn terminal(columns: u16) -> (File, Stdio) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let ours = openpt(flags).expect("a terminal");

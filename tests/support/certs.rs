@@ -5,7 +5,7 @@
 //! let identity = ca.issue(Leaf::new("localhost").ip("127.0.0.1"));
 //! test().file("ca.pem", ca.pem()).args(["--cacert", "ca.pem"])
 //! ```
-//! All keys are fresh P-256 ones, but for RSA: ring cannot make such keys, so one is kept here.
+//! All keys are fresh P-256 ones, except for RSA: ring cannot make RSA keys, so one is stored here.
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -40,25 +40,25 @@ impl Leaf {
         leaf
     }
 
-    /// Holds for this name as well.
+    /// Also valid for this name.
     pub fn name(mut self, name: &str) -> Leaf {
         self.names.push(name.into());
         self
     }
 
-    /// Holds for this address as well.
+    /// Also valid for this address.
     pub fn ip(self, address: &str) -> Leaf {
         self.name(address)
     }
 
-    /// Ended in 2001.
+    /// Expired in 2001.
     pub fn expired(mut self) -> Leaf {
         self.params.not_before = date_time_ymd(2000, 1, 1);
         self.params.not_after = date_time_ymd(2001, 1, 1);
         self
     }
 
-    /// Begins in 2090.
+    /// Not valid before 2090.
     pub fn not_yet_valid(mut self) -> Leaf {
         self.params.not_before = date_time_ymd(2090, 1, 1);
         self.params.not_after = date_time_ymd(2091, 1, 1);
@@ -112,12 +112,12 @@ impl Ca {
         }
     }
 
-    /// An authority that this one vouches for.
+    /// An authority that this one has signed.
     pub fn intermediate(&self, name: &str) -> Ca {
         self.vouch(Leaf::new(name))
     }
 
-    /// An authority that this one vouched for, until 2001.
+    /// An authority that this one has signed, and that expired in 2001.
     pub fn expired_intermediate(&self, name: &str) -> Ca {
         self.vouch(Leaf::new(name).expired())
     }
@@ -143,7 +143,7 @@ impl Ca {
         self.issuer.der()
     }
 
-    /// What `--cacert` takes.
+    /// The file for `--cacert`.
     pub fn pem(&self) -> String {
         self.issuer.pem()
     }
@@ -156,14 +156,14 @@ fn authority(leaf: Leaf) -> (CertificateParams, KeyPair) {
     (params, key)
 }
 
-/// A certificate with its chain and its key: what a server, or a client, proves itself with.
+/// A certificate with its chain and its key: what a server or a client authenticates with.
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: KeyPair,
 }
 
 impl Identity {
-    /// Vouched for by nobody but itself.
+    /// Self-signed.
     pub fn self_signed(leaf: Leaf) -> Identity {
         let (params, key) = leaf.params();
         let signed = params.self_signed(&key).expect("a certificate");
@@ -224,7 +224,7 @@ fn pem(label: &str, der: &[u8]) -> String {
     pem::encode_config(&pem::Pem::new(label, der), lf)
 }
 
-/// A key for tests alone: published here, it protects nothing.
+/// A key for tests only: it is public.
 const TEST_KEY_RSA: &str = "\
 -----BEGIN PRIVATE KEY-----
 MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCYbnG6r21Xiblw

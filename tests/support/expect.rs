@@ -1,7 +1,7 @@
-//! What a run came to, and the verdict on it: exact stdout, exact stderr, exact exit code.
+//! The result of a run, and the assertions on it: exact stdout, exact stderr, exact exit code.
 //!
-//! Silent unless told: without [`Ran::stdout`] or [`Ran::stderr`] that output must be empty. The verdict is spoken by
-//! [`Ran::code`] or [`Ran::signal`], on everything at once; a run without a verdict fails the test.
+//! Without [`Ran::stdout`] or [`Ran::stderr`] that output must be empty. [`Ran::code`] or [`Ran::signal`] checks
+//! everything at once; a run that is not checked fails the test.
 //!
 //! In the output, the ports of this test's servers read `PORT`, `PORT2`, … in the order in which they were started,
 //! and the run's directory reads `DIR`, so that expected texts are literal.
@@ -35,13 +35,13 @@ pub struct Ran {
     elapsed: Duration,
     stdout: Stream,
     stderr: Stream,
-    /// Taken out of stderr, and out of stdout where a shell may have led it there.
+    /// Removed from stderr, and from stdout if a shell may have redirected it there.
     last_lines: Vec<LastLine>,
     faults: Vec<String>,
     judged: bool,
 }
 
-/// A run that was as expected, for a closer look. `PORT` and `DIR` are in its texts.
+/// A run that was as expected, for further assertions. `PORT` and `DIR` are in its texts.
 #[derive(Clone, Debug)]
 pub struct Output {
     pub stdout: String,
@@ -194,7 +194,7 @@ impl Ran {
         }
     }
 
-    /// Everything that is known of the run.
+    /// The whole run as text.
     fn report(&self, faults: &[String]) -> String {
         let mut report = format!("the run was not as expected\n  {}\n", faults.join("\n  "));
         report += &format!("$ {}\n", self.command);

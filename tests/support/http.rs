@@ -1,7 +1,7 @@
-//! HTTP/1.1 as the test servers see it: a [`Request`] read off a socket byte by byte, a [`Response`] to put there.
+//! HTTP/1.1 as the test servers see it: a [`Request`] read from a socket byte by byte, a [`Response`] to write to it.
 //!
-//! Lenient on purpose and independent of what authpost uses, so that it never shares its mistakes: every byte that
-//! arrived is kept in [`Request::raw`], whatever it means. Plain std, for the demo API includes this file too.
+//! Lenient on purpose and independent of what authpost uses, so that both never have the same bug: every byte that
+//! arrived is kept in [`Request::raw`], whatever it means. Plain std, because the demo API includes this file too.
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ impl Request {
             .map(|(_, v)| v)
     }
 
-    /// Every field of that name: a header sent twice is a fault worth seeing.
+    /// Every field of that name: a header sent twice must be seen.
     pub fn headers(&self, name: &str) -> Vec<&str> {
         self.fields()
             .filter(|(n, _)| n.eq_ignore_ascii_case(name))
@@ -104,8 +104,8 @@ pub enum Part {
     Bytes(usize),
 }
 
-/// What reading a [`Part`] came to.
-pub enum Taken {
+/// The result of reading a [`Part`].
+pub enum ReadOutcome {
     /// It is all there.
     Done(Request),
     /// The client ended first; this is what it had sent.
@@ -137,13 +137,13 @@ impl Inbox {
         }
     }
 
-    /// Whether a part of the current request has been taken, but not the whole.
+    /// Whether a part of the current request has been read, but not the whole.
     pub fn is_midway(&self) -> bool {
         self.midway
     }
 
     /// Reads until `part` of the current request is there.
-    pub fn read(&mut self, from: &mut dyn Read, part: Part) -> io::Result<Taken> {
+    pub fn read(&mut self, from: &mut dyn Read, part: Part) -> io::Result<ReadOutcome> {
         let mut frame = None;
         loop {
             frame = frame.or_else(|| Frame::parse(&self.buffer));
@@ -158,9 +158,9 @@ impl Inbox {
                 if !self.midway {
                     self.buffer.drain(..end);
                 }
-                return Ok(Taken::Done(request));
+                return Ok(ReadOutcome::Done(request));
             }
-            // What nobody asked for stays in the kernel, so that a client can be left stuck in the middle.
+            // Bytes beyond `part` stay in the kernel, so that a client can be blocked in the middle of its request.
             let most = match part {
                 Part::Bytes(n) => n - self.buffer.len(),
                 Part::Head => 1,
@@ -168,8 +168,8 @@ impl Inbox {
             };
             if !self.fill(from, most)? {
                 return Ok(match self.buffer.len() {
-                    0 => Taken::Ended,
-                    _ => Taken::Short(Request::new(
+                    0 => ReadOutcome::Ended,
+                    _ => ReadOutcome::Short(Request::new(
                         self.connection,
                         self.at,
                         &std::mem::take(&mut self.buffer),
@@ -194,7 +194,7 @@ impl Inbox {
     }
 }
 
-/// Whether an error only says that the client is gone: by reset, or over TLS without its goodbye.
+/// Whether an error only says that the client is gone: by reset, or over TLS without close_notify.
 pub fn is_end(error: &io::Error) -> bool {
     use io::ErrorKind::*;
     matches!(
@@ -278,7 +278,7 @@ fn unchunk(bytes: &[u8]) -> Unchunked {
     Unchunked { data, end }
 }
 
-/// An answer: what [`Server::handler`](super::server::Server::handler) returns, and what `reply` takes.
+/// An answer: what [`Server::handler`](super::server::Server::handler) returns, and the argument of `reply`.
 #[derive(Clone, Debug)]
 pub struct Response {
     status: u16,
@@ -309,7 +309,7 @@ impl Response {
         Response::new(status, body).header("Content-Type", "application/json")
     }
 
-    /// Closes the connection without a word.
+    /// Closes the connection without an answer.
     pub fn hang_up() -> Response {
         let mut none = Response::new(500, "");
         none.hangs_up = true;

@@ -1,4 +1,4 @@
-//! The last line of a failing run of authpost: checked for its form, and taken out of what is compared.
+//! The last line of a failing run of authpost: checked for its form, and removed from what is compared.
 //!
 //! `authpost: exit 75 TEMPFAIL: nothing was sent, running it again is safe (2026-11-21T03:17:02Z)`
 use std::ops::RangeInclusive;
@@ -73,7 +73,7 @@ pub fn now() -> u64 {
     now.expect("after 1970").as_secs()
 }
 
-/// Takes all such lines out of what was written.
+/// Removes all such lines from the output.
 pub fn take(bytes: &mut Vec<u8>) -> Vec<LastLine> {
     let mut found = Vec::new();
     let mut kept = Vec::new();

@@ -1,6 +1,6 @@
 //! What all tests share: a runner of the real binary, scripted servers on real sockets, certificates, and skips.
 //!
-//! Nothing here knows the insides of authpost; it is tested by `selftest.rs` without it.
+//! Nothing here depends on the internals of authpost; `selftest.rs` tests it without authpost.
 #![allow(dead_code, unused_imports)] // every part is for some test, not every test for every part
 
 pub mod capture;
@@ -17,8 +17,8 @@ mod selftest_tls;
 pub mod server;
 mod skip;
 pub mod tls;
+pub mod transport;
 pub mod unreachable;
-pub mod wire;
 
 pub use certs::{Ca, Identity, Leaf};
 pub use dir::{Dir, dir};
@@ -54,7 +54,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Says why a test does nothing; always false.
+/// Records why a test does nothing; always false.
 pub fn skipped(why: &str) -> bool {
     skip::note(why);
     false

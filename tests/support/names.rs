@@ -67,7 +67,7 @@ impl NameServer {
         NameServer { address, asked }
     }
 
-    /// Takes questions and says nothing.
+    /// Receives questions and never answers.
     pub fn silent() -> NameServer {
         NameServer::start(|_, _| None)
     }

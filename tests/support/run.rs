@@ -1,10 +1,10 @@
-//! Runs the real binary as a stranger would: an empty environment, an empty directory, no stdin, nothing inherited.
+//! Runs the real binary in isolation: an empty environment, an empty directory, no stdin, nothing inherited.
 //!
 //! ```ignore
 //! test().token("t0ken").args([server.url("/data"), "k=v"]).run()
 //!     .stdout("{\"ok\":true}").stderr("HTTP/1.1 200 OK\n").code(0);
 //! ```
-//! What came of it is judged in `expect.rs`. Always true: no child outlives its [`Running`], however the test ends.
+//! The result is checked in `expect.rs`. Always true: no child outlives its [`Running`], however the test ends.
 use super::capture::{Capture, terminal};
 use super::dir::{Dir, dir};
 use super::expect::Ran;
@@ -20,7 +20,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a child may run unless told otherwise; nobody's test should come near it.
+/// How long a child may run by default; no test should come near it.
 const WATCHDOG: Duration = Duration::from_secs(30);
 
 /// The binary under test: `AUTHPOST_BIN`, such as a static release build, else the one cargo built for the tests.
@@ -57,7 +57,7 @@ fn lack_document(args: &[OsString]) -> bool {
     url && !document
 }
 
-/// A run in preparation.
+/// A run that has not been started yet.
 pub struct Runner {
     program: PathBuf,
     args: Vec<OsString>,
@@ -101,7 +101,7 @@ impl Runner {
         self.program == binary()
     }
 
-    /// Whether it may fail without a word: that an API is down is nothing that a quiet flush tells.
+    /// Whether it may fail silently: a quiet flush does not report that an API is down.
     pub fn may_fail_silently(&self) -> bool {
         let verb = self.args.first().and_then(|arg| arg.to_str());
         let is_quiet = self.args.iter().any(|arg| arg == "-q" || arg == "--quiet");
@@ -266,14 +266,14 @@ impl Runner {
         let mut stdin = child.stdin.take();
         if let Stdin::Bytes(bytes) = &self.stdin {
             let (mut pipe, bytes) = (stdin.take().expect("piped"), bytes.clone());
-            // Not read to the end is the child's right: the error is no concern of ours.
+            // The child need not read to the end, so the error is ignored.
             thread::spawn(move || drop(pipe.write_all(&bytes)));
         }
         let pid = Pid::from_child(&child);
         let (send, exit) = mpsc::channel();
         thread::spawn(move || {
             let status = child.wait().expect("a child");
-            let _ = send.send((status, Instant::now())); // nobody listens once a test has failed
+            let _ = send.send((status, Instant::now())); // fails once the test has failed
         });
         Running {
             runner: self,

@@ -1,4 +1,4 @@
-//! What a server does, written down before the test: a list of connections, each a list of steps.
+//! The script of a server: a list of connections, each a list of steps.
 //!
 //! ```ignore
 //! let server = Server::script([
@@ -6,12 +6,12 @@
 //!     conn().read().reply_json(200, r#"{"ok":true}"#),
 //! ]);
 //! ```
-//! The script is exact: a connection too many or too few, a request that did not come or that nobody waited for fails
-//! the test when the server ends. After its last step a connection stays open until the client is done with it.
-//! That a client is gone before it was answered is no fault of the script: timeouts are tested that way.
-use super::http::{Inbox, Part, Response, Taken, is_end};
+//! The script is exact: a missing or unexpected connection or request fails the test when the server ends. After its
+//! last step a connection stays open until the client is done with it.
+//! A client may be gone before it is answered: timeouts are tested that way.
+use super::http::{Inbox, Part, ReadOutcome, Response, is_end};
 use super::server::{Serve, Server, Shared, loopback};
-use super::wire::{Secure, Tcp, Wire};
+use super::transport::{Secure, Tcp, Transport};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -94,12 +94,13 @@ impl Conn {
         self.then(Step::Wait(time))
     }
 
-    /// Holds the connection open without a word, dropping what comes, until the client goes or the test ends.
+    /// Keeps the connection open without an answer, and discards what arrives, until the client closes or the test
+    /// ends.
     pub fn stall(self) -> Conn {
         self.then(Step::Stall)
     }
 
-    /// Holds the connection open and reads nothing, through a small receive buffer, until the test ends.
+    /// Keeps the connection open and reads nothing, through a small receive buffer, until the test ends.
     pub fn never_read(self) -> Conn {
         self.then(Step::NeverRead)
     }
@@ -109,12 +110,12 @@ impl Conn {
         self.then(Step::HalfClose)
     }
 
-    /// Closes both directions properly. When the client has sent bytes that nobody read, the kernel adds a reset.
+    /// Closes both directions properly. If bytes of the client are unread, the kernel adds a reset.
     pub fn close(self) -> Conn {
         self.then(Step::Close)
     }
 
-    /// Closes without the goodbye of TLS; over plain TCP the same as [`Conn::close`].
+    /// Closes without close_notify; over plain TCP the same as [`Conn::close`].
     pub fn cut(self) -> Conn {
         self.then(Step::Cut)
     }
@@ -124,13 +125,14 @@ impl Conn {
         self.then(Step::Reset)
     }
 
-    /// Breaks TLS off with this fatal alert (RFC 8446, section 6), and closes.
+    /// Ends TLS with this fatal alert (RFC 8446, section 6), and closes.
     pub fn alert(self, code: u8) -> Conn {
         self.then(Step::Alert(code))
     }
 
-    /// On a TLS server: no handshake until told, so the steps speak plain TCP. For a peer that is silent (`.stall()`)
-    /// or talks garbage (`.reply("220 smtp\r\n")`), and for a proxy: `.read().reply(…).handshake().read()`.
+    /// On a TLS server: no handshake before [`Conn::handshake`], so the steps use plain TCP. For a peer that is silent
+    /// (`.stall()`) or sends garbage (`.reply("220 smtp\r\n")`), and for a proxy:
+    /// `.read().reply(…).handshake().read()`.
     pub fn raw(mut self) -> Conn {
         self.raw = true;
         self
@@ -142,7 +144,7 @@ impl Conn {
         self.then(Step::Handshake)
     }
 
-    /// Shakes hands, and expects that the client (or the check of its certificate) breaks it off.
+    /// Starts the handshake, and expects that it fails, by the client or by the check of its certificate.
     pub fn handshake_fails(mut self) -> Conn {
         self.raw = true;
         self.then(Step::HandshakeFails)
@@ -170,7 +172,7 @@ impl Server {
         Server::play(connections, None, address)
     }
 
-    /// Fails the test when anyone so much as connects.
+    /// Fails the test at the first connection.
     pub fn never() -> Server {
         Server::script([])
     }
@@ -195,7 +197,7 @@ impl Server {
     }
 }
 
-/// A listener whose connections take in only a few kilobytes: the size counts from before the handshake of TCP on.
+/// A listener whose connections buffer only a few kilobytes: the size counts from before the handshake of TCP on.
 fn narrow(address: SocketAddr) -> TcpListener {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(4096).expect("SO_RCVBUF");
@@ -219,7 +221,7 @@ impl Serve for Script {
             number,
             secure: self.secure.as_ref(),
             inbox: Inbox::new(number),
-            wire: Box::new(tcp.clone()),
+            transport: Box::new(tcp.clone()),
             tcp,
             speaks_http: true,
         };
@@ -246,9 +248,9 @@ struct Player<'a> {
     number: usize,
     secure: Option<&'a Arc<dyn Secure>>,
     inbox: Inbox,
-    wire: Box<dyn Wire>,
+    transport: Box<dyn Transport>,
     tcp: Tcp,
-    /// Not so before the handshake on a TLS server: what is read then is recorded only when it is a request.
+    /// False before the handshake on a TLS server: bytes that are read then are recorded only if they are a request.
     speaks_http: bool,
 }
 
@@ -297,7 +299,7 @@ impl Player<'_> {
             Step::Wait(time) => drop(self.server.pause(*time)),
             Step::Stall => {
                 self.log("stall");
-                let copied = io::copy(&mut self.wire, &mut io::sink());
+                let copied = io::copy(&mut self.transport, &mut io::sink());
                 self.log_err("stall", copied);
             }
             Step::NeverRead => {
@@ -305,17 +307,19 @@ impl Player<'_> {
                 self.server.pause(Duration::MAX);
             }
             Step::HalfClose => {
-                self.wire.goodbye();
+                self.transport.close_notify();
                 self.tcp.shut_write();
             }
             Step::Close => {
-                self.wire.goodbye();
+                self.transport.close_notify();
                 self.close();
             }
             Step::Cut => self.close(),
             Step::Alert(code) => {
                 self.log(format!("alert {code}"));
-                self.wire.alert(*code).map_err(|e| format!("alert: {e}"))?;
+                self.transport
+                    .alert(*code)
+                    .map_err(|e| format!("alert: {e}"))?;
                 self.close();
             }
             Step::Reset => {
@@ -329,10 +333,10 @@ impl Player<'_> {
 
     fn read(&mut self, part: Part) -> Result<(), String> {
         let more = self.inbox.is_midway();
-        let (request, short) = match self.inbox.read(&mut self.wire, part) {
-            Ok(Taken::Done(request)) => (request, false),
-            Ok(Taken::Short(request)) => (request, true),
-            Ok(Taken::Ended) => return Err("a request was due, but the client closed".into()),
+        let (request, short) = match self.inbox.read(&mut self.transport, part) {
+            Ok(ReadOutcome::Done(request)) => (request, false),
+            Ok(ReadOutcome::Short(request)) => (request, true),
+            Ok(ReadOutcome::Ended) => return Err("a request was due, but the client closed".into()),
             Err(e) => return Err(format!("a request was due: {e}")),
         };
         let size = request.raw().len();
@@ -349,16 +353,16 @@ impl Player<'_> {
     fn read_end(&mut self) -> Result<(), String> {
         loop {
             let more = self.inbox.is_midway();
-            match self.inbox.read(&mut self.wire, Part::Whole) {
-                Ok(Taken::Done(rest) | Taken::Short(rest)) if more => {
+            match self.inbox.read(&mut self.transport, Part::Whole) {
+                Ok(ReadOutcome::Done(rest) | ReadOutcome::Short(rest)) if more => {
                     self.server.record(rest, more)
                 }
-                Ok(Taken::Done(request) | Taken::Short(request)) => {
+                Ok(ReadOutcome::Done(request) | ReadOutcome::Short(request)) => {
                     let line = request.line().to_string();
                     self.server.record(request, false);
-                    return Err(format!("a request that nobody waited for: {line}"));
+                    return Err(format!("an unexpected request: {line}"));
                 }
-                Ok(Taken::Ended) => {
+                Ok(ReadOutcome::Ended) => {
                     self.log("the client closed");
                     return Ok(());
                 }
@@ -376,7 +380,7 @@ impl Player<'_> {
 
     fn handshake(&mut self) -> Result<(), String> {
         let accepted = self.secured()?.accept(self.tcp.clone());
-        self.wire = accepted.map_err(|e| format!("TLS handshake: {e}"))?;
+        self.transport = accepted.map_err(|e| format!("TLS handshake: {e}"))?;
         self.log("TLS handshake");
         self.speaks_http = true;
         Ok(())
@@ -395,7 +399,10 @@ impl Player<'_> {
 
     /// Returns whether the client was still there.
     fn send(&mut self, bytes: &[u8]) -> bool {
-        let sent = self.wire.write_all(bytes).and_then(|()| self.wire.flush());
+        let sent = self
+            .transport
+            .write_all(bytes)
+            .and_then(|()| self.transport.flush());
         self.log_err("reply", sent.map(|()| 0))
     }
 

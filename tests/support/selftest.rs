@@ -324,7 +324,7 @@ fn what_no_script_expects_fails() {
         .write_all(POST.repeat(2).as_bytes())
         .unwrap();
     let wrong = server.complaints();
-    let expected = "connection 0: a request that nobody waited for: POST /data HTTP/1.1";
+    let expected = "connection 0: an unexpected request: POST /data HTTP/1.1";
     assert_eq!(wrong, [expected]);
 }
 

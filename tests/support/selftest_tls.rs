@@ -31,11 +31,11 @@ fn post(server: &Server, ca: &str, client: Option<(&str, &str)>) -> Result<Strin
     let name = ServerName::try_from("localhost").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let tcp = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    let mut wire = StreamOwned::new(connection, tcp);
+    let mut transport = StreamOwned::new(connection, tcp);
     let mut talk = || -> io::Result<String> {
-        wire.write_all(POST.as_bytes())?;
+        transport.write_all(POST.as_bytes())?;
         let mut answer = String::new();
-        wire.read_to_string(&mut answer)?;
+        transport.read_to_string(&mut answer)?;
         Ok(answer)
     };
     talk().map_err(|e| e.to_string())
@@ -196,7 +196,7 @@ fn what_is_not_tls_is_noticed() {
 }
 
 #[test]
-fn an_answer_can_end_without_goodbye() {
+fn an_answer_can_end_without_close_notify() {
     let ca = Ca::new("Test CA");
     let tls = Tls::new(&ca.issue(Leaf::new("localhost")));
     let server = tls.script([conn().read().reply(ok()).cut()]);

@@ -1,12 +1,12 @@
-//! A [`Server`] on a real loopback socket: it accepts, records, complains, and is gone when dropped.
+//! A [`Server`] on a real loopback socket: it accepts, records and reports, until it is dropped.
 //!
-//! It owns sockets and threads; what is said on a connection is its [`Serve`]'s affair: a handler function (here), a
-//! script (`script.rs`), either of them over TLS (`tls.rs`). Plain std, for the demo API includes this file too.
+//! It owns sockets and threads. Its [`Serve`] decides what is sent on a connection: a handler function (here) or a
+//! script (`script.rs`), either of them over TLS (`tls.rs`). Plain std, because the demo API includes this file too.
 //!
-//! Always true: nothing outlives the `Server` value; what a client that has exited had sent was looked at before
-//! [`Server::finish`] judges.
-use super::http::{Inbox, Part, Request, Response, Taken};
-use super::wire::{Secure, Tcp, Wire};
+//! Always true: nothing outlives the `Server` value; everything that exited clients have sent is read before
+//! [`Server::finish`] checks it.
+use super::http::{Inbox, Part, ReadOutcome, Request, Response};
+use super::transport::{Secure, Tcp, Transport};
 use std::cell::RefCell;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Requests that a handler's server keeps; all are counted, but a flood must not fill the memory.
 const KEPT: usize = 10_000;
 
-/// What is said on a connection. One value serves all of a server's connections, each on a thread of its own.
+/// What happens on a connection. One value serves all of a server's connections, each on its own thread.
 pub trait Serve: Send + Sync {
     fn serve(&self, server: &Shared, number: usize, tcp: Tcp);
 
@@ -30,7 +30,7 @@ pub trait Serve: Send + Sync {
     }
 }
 
-/// The half of a server that its threads hold.
+/// The part of a server that its threads share.
 pub struct Shared {
     port: u16,
     scheme: &'static str,
@@ -65,7 +65,7 @@ pub fn ours() -> Vec<Arc<Shared>> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A thread that panicked says so itself; its lock must not hide that.
+    // A thread that panicked reports it itself; a poisoned lock must not hide the report.
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
@@ -76,7 +76,7 @@ impl Shared {
         lock(&self.log).push(format!("{at:8.3} {}", line.as_ref()));
     }
 
-    /// Notes what fails the test at its end.
+    /// Records an error that fails the test at its end.
     pub fn complain(&self, line: impl AsRef<str>) {
         self.log(format!("WRONG: {}", line.as_ref()));
         lock(&self.complaints).push(line.as_ref().into());
@@ -397,12 +397,12 @@ impl<F: Fn(&Request) -> Response + Send + Sync> Handler<F> {
     }
 
     fn converse(&self, server: &Shared, number: usize, tcp: Tcp) -> io::Result<()> {
-        let mut wire: Box<dyn Wire> = match &self.secure {
+        let mut transport: Box<dyn Transport> = match &self.secure {
             Some(secure) => secure.accept(tcp)?,
             None => Box::new(tcp),
         };
         let mut inbox = Inbox::new(number);
-        while let Taken::Done(request) = inbox.read(&mut wire, Part::Whole)? {
+        while let ReadOutcome::Done(request) = inbox.read(&mut transport, Part::Whole)? {
             let response = (self.answer)(&request);
             server.record(request, false);
             if !response.delay.is_zero() {
@@ -411,13 +411,13 @@ impl<F: Fn(&Request) -> Response + Send + Sync> Handler<F> {
             if response.hangs_up {
                 return Ok(());
             }
-            wire.write_all(&response.to_bytes())?;
-            wire.flush()?;
+            transport.write_all(&response.to_bytes())?;
+            transport.flush()?;
             if response.closes {
                 break;
             }
         }
-        wire.goodbye();
+        transport.close_notify();
         Ok(())
     }
 }

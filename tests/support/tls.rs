@@ -1,5 +1,5 @@
-//! The servers over TLS, by rustls with ring: what authpost speaks as well, so a bug of theirs would escape. A second
-//! opinion is nginx, where a test needs one.
+//! The servers over TLS, by rustls with ring: authpost uses the same, so their bugs would not be found. A test that
+//! needs an independent implementation uses nginx.
 //!
 //! ```ignore
 //! let tls = Tls::new(&ca.issue(Leaf::new("localhost"))).only12();
@@ -9,7 +9,7 @@ use super::certs::{Ca, Identity};
 use super::http::{Request, Response};
 use super::script::Conn;
 use super::server::{Handler, Server, loopback};
-use super::wire::{Secure, Tcp, Wire};
+use super::transport::{Secure, Tcp, Transport};
 use rustls::crypto::cipher::{AeadKey, Iv, OutboundChunks, OutboundPlainMessage};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -48,7 +48,7 @@ pub struct Handshake {
     pub name: Option<String>,
     /// The protocol agreed on by ALPN.
     pub alpn: Option<String>,
-    /// Whether the client showed a certificate.
+    /// Whether the client sent a certificate.
     pub client: bool,
 }
 
@@ -96,7 +96,7 @@ impl Tls {
         self
     }
 
-    /// Speaks these protocols only; a client that offers none of them is turned away.
+    /// Speaks these protocols only; a client that offers none of them is refused.
     pub fn alpn(mut self, protocols: &[&str]) -> Tls {
         self.alpn = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
         self
@@ -144,7 +144,7 @@ impl Tls {
         let config = builder.with_single_cert(self.chain.clone(), self.key.clone_key());
         let mut config = config.expect("a certificate and its key");
         config.alpn_protocols = self.alpn.clone();
-        config.enable_secret_extraction = true; // for Wire::alert
+        config.enable_secret_extraction = true; // for Transport::alert
         if !self.tickets {
             config.send_tls13_tickets = 0;
         }
@@ -167,7 +167,7 @@ impl Layer {
 }
 
 impl Secure for Layer {
-    fn accept(&self, mut tcp: Tcp) -> io::Result<Box<dyn Wire>> {
+    fn accept(&self, mut tcp: Tcp) -> io::Result<Box<dyn Transport>> {
         let mut connection = self.connection()?;
         while connection.is_handshaking() {
             connection.complete_io(&mut tcp)?;
@@ -210,11 +210,11 @@ impl Secured {
     }
 }
 
-impl Wire for Secured {
-    fn goodbye(&mut self) {
+impl Transport for Secured {
+    fn close_notify(&mut self) {
         if let Ok(stream) = self.stream() {
             stream.conn.send_close_notify();
-            let _ = stream.flush(); // to a client that is gone there is nobody to say it
+            let _ = stream.flush(); // fails if the client is gone
         }
     }
 

@@ -1,4 +1,4 @@
-//! Addresses where nobody answers, held for as long as the value lives.
+//! Addresses that do not answer, reserved for as long as the value lives.
 use socket2::{Domain, Socket, Type};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub struct Unreachable {
 }
 
 impl Unreachable {
-    /// Refuses (RST): bound so that nobody else takes it, but not listening.
+    /// Refuses (RST): bound so that no other process gets it, but not listening.
     pub fn refusing() -> Unreachable {
         let (socket, port) = bound(SocketAddr::from(([127, 0, 0, 1], 0)));
         Unreachable {

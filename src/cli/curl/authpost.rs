@@ -20,7 +20,7 @@ impl Words {
     }
 
     fn option(&mut self, name: &str, value: &str) {
-        // The letter where most people know no other name.
+        // These letters are better known than the long names.
         self.add(match name {
             "header" => "-H".to_owned(),
             "method" => "-X".to_owned(),
@@ -53,7 +53,7 @@ impl CurlCommand {
             .hint("write it as https://HOST/PATH, in quotes")
         })?;
         let mut words = Words::default();
-        // An answer that is printed would be mailed after every run.
+        // cron would mail a printed answer after every run.
         let end = match &self.output {
             Some(file) => format!(" > {}", quoted(file)),
             None => {
@@ -101,7 +101,7 @@ impl CurlCommand {
         })
     }
 
-    /// Names the files that would be looked for elsewhere.
+    /// Notes the relative paths, which cron resolves in the home directory.
     fn note_files(&mut self) {
         let ours = ["cacert", "cert", "header-file", "key"];
         let given = self.options.iter().filter(|(name, _)| ours.contains(name));
@@ -152,17 +152,17 @@ impl CurlCommand {
         let given = given.or_else(|| self.has_bearer.then(bearer));
         let given = given.or_else(|| self.has_user.then_some(Credentials::User));
         given.or_else(|| {
-            // --auth-header carries a key, which has no spaces.
-            let is_key = |name: &String| {
+            // --auth-header suits an API key, which has no scheme before it.
+            let is_api_key = |name: &String| {
                 !["cookie", "authorization", "proxy-authorization"]
                     .contains(&name.to_ascii_lowercase().as_str())
             };
-            let first = self.secret_headers.iter().position(is_key)?;
+            let first = self.secret_headers.iter().position(is_api_key)?;
             Some(Credentials::Header(self.secret_headers.remove(first)))
         })
     }
 
-    /// Says where the secrets are read from, and what to put there; whether the URL is one of them.
+    /// Adds the options that read the secrets, and notes on what to save where. Returns whether the URL is one of them.
     fn add_credentials(&mut self, words: &mut Words, url: &Url) -> bool {
         let credentials = self.take_credentials();
         let mut notes = Vec::new();
@@ -229,7 +229,7 @@ impl CurlCommand {
         is_secret_url
     }
 
-    /// Adds the times, each once: the longest, because one of curl's limits may be that of a single attempt.
+    /// Adds each time once: the longest, because one of curl's limits may be that of a single attempt.
     fn add_times(&self, words: &mut Words) {
         for name in ["timeout", "connect-timeout", "wait"] {
             let all = self.times.iter().filter(|(given, _)| *given == name);
@@ -279,7 +279,7 @@ impl CurlCommand {
                 })
             })?;
         }
-        // A crontab has a line for a command. In JSON, all line breaks are between the tokens.
+        // A command in a crontab is one line. In JSON, all line breaks are between the tokens, so they can be removed.
         let lines = data.split(['\n', '\r']).map(str::trim);
         let data = match self.is_file || !data.contains(['\n', '\r']) {
             true => data.to_owned(),
@@ -295,7 +295,8 @@ impl CurlCommand {
     }
 }
 
-/// The name of a member of the document that is likely a secret: every user of the machine can read it in the line.
+/// The name of a member of the document that is likely a secret: every user of the machine can read it in the command
+/// line.
 fn secret_member(data: &str) -> Option<&str> {
     let words = ["apikey", "password", "secret", "token", "_key"];
     json::children(data)

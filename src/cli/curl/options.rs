@@ -1,7 +1,7 @@
 //! The options of curl, each defined once: how it is written, and what becomes of it.
 //!
-//! Why something is not carried over stands in the table of [`suggest`](crate::cli::suggest), which has the same answer
-//! for whoever types the option to authpost itself.
+//! Why something is not carried over is in the table of [`suggest`](crate::cli::suggest), which gives the same answer
+//! if the option is given to authpost itself.
 
 use super::CurlCommand;
 use crate::system::error::Result;
@@ -17,17 +17,17 @@ pub(super) enum Carry {
     Seconds(&'static str),
     /// A header with this name.
     Header(&'static str),
-    /// A part of the line.
+    /// A part of the request, read by this function.
     Part(fn(&mut CurlCommand, &str) -> Result<()>),
     /// An option of authpost with the same value, and a warning.
     Risky(&'static str),
-    /// It is not carried over, which is said.
+    /// It is not carried over, and a note says so.
     Dropped,
     /// authpost cannot make such a request.
     Refused,
 }
 
-/// How an option is written.
+/// What is known of an option.
 pub(super) struct CurlOption {
     pub(super) takes_value: bool,
     pub(super) carry: Carry,

@@ -4,12 +4,13 @@ use super::{Credentials, CurlCommand, impossible, unreadable};
 use crate::request;
 use crate::system::error::Result;
 
-/// Whether a header or a part of a query with this name, in small letters, has a secret value. One too many does no harm.
+/// Whether a header or a part of a query with this name, in small letters, has a secret value. A false positive does
+/// no harm.
 fn names_secret(name: &str) -> bool {
     SECRET.iter().any(|part| name.contains(part)) && !name.contains("email")
 }
 
-/// Whether whoever knows the URL can use it: a webhook, if the request has no other secret; a token in the path, as in
+/// Whether the URL alone gives access: a webhook, if the request has no other secret; a token in the path, as in
 /// bots of Telegram; or a secret in the query.
 pub(crate) fn is_secret_url(url: &str, is_only_secret: bool) -> bool {
     let small = url.to_ascii_lowercase();
@@ -72,8 +73,8 @@ impl CurlCommand {
         Ok(())
     }
 
-    /// `@FILE` is a file, for all of curl's options but --data-raw. curl takes the line breaks out of some files, which
-    /// is of no account in JSON.
+    /// `@FILE` is a file, for all of curl's options but --data-raw. curl takes the line breaks out of some files,
+    /// which does not matter in JSON.
     pub(super) fn data(&mut self, text: &str) -> Result<()> {
         self.add(text, text.starts_with('@'), "&")
     }
@@ -121,7 +122,8 @@ impl CurlCommand {
             (None, None) => return Err(unreadable("a header has no colon")),
         };
         let small = name.to_ascii_lowercase();
-        // For curl, `Name:` takes one of its own headers out. A secret is never one of these: its variable is not set.
+        // With `Name:`, curl omits one of its own headers. A secret header is none of these: here the shell's variable
+        // was empty.
         if value.is_empty() && text.contains(':') && !names_secret(&small) {
             return Ok(());
         }
@@ -173,7 +175,7 @@ impl CurlCommand {
         Ok(())
     }
 
-    /// Text with a `=` is cookies, any other a file of them.
+    /// A text with a `=` is cookies; any other is the name of a file with cookies.
     pub(super) fn cookie(&mut self, text: &str) -> Result<()> {
         match text.contains('=') {
             true => self.header(&format!("Cookie: {text}"))?,

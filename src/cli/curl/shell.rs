@@ -1,10 +1,10 @@
-//! Words of a line that means the same to a shell and in a crontab.
+//! Quotes the words of a command that a shell and a crontab read alike.
 //!
-//! cron takes a bare `%` for the end of the command, and a backslash before it away. Some crons do that to a backslash
-//! before a backslash too. So a `%` is written `\%` outside of quotes, and no two backslashes stand side by side: a
-//! shell and every cron then read the same words.
+//! For cron, a bare `%` ends the command, and a backslash before a `%` is removed. Some crons also remove a backslash
+//! before a backslash. So a `%` is written `\%` outside of quotes, and two backslashes are never adjacent: a shell and
+//! every cron then read the same words.
 
-/// Files for secrets. Their names are written as they are, for the shell to find the home directory.
+/// Files for secrets. They are not quoted, so that the shell replaces `~` by the home directory.
 pub(super) const TOKEN_FILE: &str = "~/.api-token";
 pub(super) const PASSWORD_FILE: &str = "~/.api-password";
 pub(super) const HEADER_FILE: &str = "~/.api-headers";

@@ -23,13 +23,13 @@ pub(super) struct LinesClaim {
 }
 
 impl LinesClaim {
-    /// The document of `job`, with the lines of `batch`, came to this, and its place in the spool was decided.
+    /// Adds the outcome of `job`, whose document has the lines of `batch`, once its place in the spool is decided.
     pub(super) fn add(&mut self, job: &Job, batch: &Batch, outcome: &Outcome, idempotent: bool) {
         self.spooled |= outcome.spool == Spooling::Accepted;
         self.before_error(&outcome.claim(&lines_in_words(&batch.span), job, idempotent));
     }
 
-    /// A document came to this, after which no outcome follows.
+    /// Adds the claim of a document that has no outcome, because an error followed.
     pub(super) fn before_error(&mut self, claim: &Claim) {
         match claim {
             Claim::Nothing | Claim::Spooled => {}

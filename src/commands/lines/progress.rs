@@ -1,7 +1,8 @@
-//! How far a run over lines came, in the file of `--resume`, so that the same command line goes on from there.
+//! The progress of a run over lines, saved in the file of `--resume`, so that the same command line continues from
+//! there.
 //!
-//! Lines are reserved before they are sent: the file says up to which line a run may have come before it sends the first
-//! of them. After a crash, the lines between the last settled one and the last reserved one may have been sent, and no
+//! Lines are reserved before they are sent: the file says up to which line a run may have come before it sends
+//! the first of them. After a crash, the lines between the last settled one and the last reserved one may have been sent, and no
 //! others.
 
 mod input;
@@ -23,12 +24,12 @@ use crate::system::time::{Clock, SystemClock};
 use input::Input;
 use state::{Found, State, load};
 
-/// How many lines are reserved at most where the disk is fast, and for how long in any case.
-const MOST: u64 = 1000;
-const PERIOD: Duration = Duration::from_secs(1);
+/// How many lines are reserved at most if the disk is fast, and for how long in any case.
+const MAX_RESERVED: u64 = 1000;
+const MAX_PERIOD: Duration = Duration::from_secs(1);
 
-/// A disk is slow where a sync takes more than this part of the time for which lines are reserved.
-const PART: u32 = 20;
+/// A disk is slow if a sync takes more than this part (1/20) of the time for which lines are reserved.
+const SLOW_PART: u32 = 20;
 
 /// The file of `--resume`, locked as long as this value lives.
 #[derive(Debug)]
@@ -41,11 +42,11 @@ pub(super) struct Progress {
     /// How many lines were reserved last, and when.
     ahead: u64,
     saved: Duration,
-    /// How long that takes, on an average of the last ones.
+    /// How long saving takes: a moving average.
     cost: Duration,
 }
 
-/// Goes to where the last run came, and takes the file of `--resume` for this one.
+/// Moves `reader` to where the last run ended, and locks the file of `--resume` for this run.
 ///
 /// # Errors
 /// Those of [`Resumption::state`], and [`Kind::Output`] if the file cannot be made.
@@ -75,8 +76,8 @@ pub(super) fn resume(
     })
 }
 
-/// Goes to where a run would go on, and changes nothing. What the idempotency keys would begin with, if an earlier run has
-/// decided that.
+/// Moves `reader` to where a run would continue, and changes nothing. Returns the prefix of the idempotency keys, if
+/// an earlier run has chosen it.
 ///
 /// # Errors
 /// Those of [`Resumption::state`].
@@ -96,7 +97,7 @@ pub(super) fn preview(
     Ok((count > 0).then_some(state.prefix))
 }
 
-/// A run that is to go on where the last one ended.
+/// A run that is to continue where the last one ended.
 struct Resumption<'a> {
     plan: &'a Plan,
     lines: &'a Lines,
@@ -104,8 +105,8 @@ struct Resumption<'a> {
 }
 
 impl Resumption<'_> {
-    /// What the file says, and how often it was written; a fresh state where there is none. `reader` is then where this
-    /// run goes on.
+    /// What the file says, and how often it was written; a fresh state where there is none. `reader` is then where
+    /// this run continues.
     ///
     /// # Errors
     /// [`Kind::Output`] when the file cannot be used, [`Kind::Unreached`] while another run uses it, [`Kind::Usage`] when
@@ -143,13 +144,13 @@ impl Resumption<'_> {
             }
             (true, None) if resend => state.settled,
             (true, None) => {
-                // Not all that were reserved need exist.
+                // Fewer lines may exist than were reserved.
                 reader.go_to((state.offset, state.settled), state.reserved, state.end)?;
                 return Err(self.unknown(&state, reader.number()));
             }
             (false, _) => state.settled.max(skip.unwrap_or(0)),
         };
-        // Lines that are sent again go out as they did before, and no others with them.
+        // Lines that are sent again are sent in the same groups as before, without other lines.
         if !is_unclean || decided.is_some() {
             // The same --skip, given once more, decides nothing about what this run sends.
             state.skip = skip;
@@ -175,7 +176,7 @@ impl Resumption<'_> {
             }
             Err(TryLockError::Error(why)) => return Err(self.cannot_use(&why)),
         }
-        // Whoever writes it decides which lines are skipped.
+        // Another user who writes to the file could decide which lines are skipped.
         let is_foreign = || Ok(file.metadata()?.uid() != guard::user()?);
         let is_foreign = is_foreign().map_err(|why| self.cannot_use(&why))?;
         let (why, remedy) = match load(file).map_err(|why| self.cannot_use(&why))? {
@@ -222,7 +223,7 @@ impl Resumption<'_> {
         }
     }
 
-    /// The checksum of the target: line numbers say nothing of what another API has.
+    /// The checksum of the target: a line number means nothing to another API.
     fn target(&self) -> String {
         let target = &self.plan.target;
         let mut sum = Checksum::new();
@@ -287,16 +288,16 @@ impl Resumption<'_> {
             false => format!("lines {} to {last}", settled + 1),
         };
         let why = format!("the last run was interrupted: the API may have processed {lines}");
-        // What was given before is no decision: it cannot be offered again.
-        let is_taken = state.skip == Some(settled);
-        let first = settled + u64::from(is_taken);
+        // A --skip that was given before decides nothing, so it is not suggested again.
+        let was_given = state.skip == Some(settled);
+        let first = settled + u64::from(was_given);
         let skips = match first == last {
             true => format!("--skip {last}"),
             false => format!("--skip {first} to --skip {last}"),
         };
         let mut remedy =
             format!("ask the API, and continue after the last line that it has: {skips}");
-        if is_taken {
+        if was_given {
             remedy.push_str(&format!(
                 "; if it has none of them: another --resume file and --skip {settled}"
             ));
@@ -311,7 +312,7 @@ impl Resumption<'_> {
 }
 
 impl Progress {
-    /// What the idempotency keys begin with.
+    /// The prefix of the idempotency keys.
     pub(super) fn prefix(&self) -> &str {
         &self.state.prefix
     }
@@ -323,11 +324,12 @@ impl Progress {
 
     /// Whether lines up to `last` must be reserved before they are sent; now is `now`.
     pub(super) fn must_reserve(&self, last: u64, now: Duration) -> bool {
-        last > self.state.reserved || now.saturating_sub(self.saved) >= PERIOD
+        last > self.state.reserved || now.saturating_sub(self.saved) >= MAX_PERIOD
     }
 
-    /// Reserves the lines up to `last`, and some behind them: few, so that few are unknown after a crash, but so many that
-    /// the syncs take little of the time. All up to `settled`, which ends at `offset`, are settled.
+    /// Reserves the lines up to `last` and some after them: few, so that the outcome of few lines is unknown after a
+    /// crash, but enough that the syncs take little of the time. All up to `settled`, which ends at `offset`, are
+    /// settled.
     ///
     /// # Errors
     /// [`Kind::Output`]; nothing of what was to be reserved may be sent then.
@@ -341,9 +343,9 @@ impl Progress {
         let done = settled.saturating_sub(self.state.settled);
         let passed = now.saturating_sub(self.saved);
         self.ahead = match 2 * self.ahead {
-            _ if passed >= PERIOD => done.max(1),
-            more if more <= MOST || passed < PART * self.cost => more,
-            _ => (self.ahead / 2).max(MOST),
+            _ if passed >= MAX_PERIOD => done.max(1),
+            more if more <= MAX_RESERVED || passed < SLOW_PART * self.cost => more,
+            _ => (self.ahead / 2).max(MAX_RESERVED),
         };
         (self.state.settled, self.state.offset) = (settled, offset);
         self.state.reserved = last + self.ahead - 1;
@@ -353,7 +355,7 @@ impl Progress {
         Ok(())
     }
 
-    /// Notes how the run ended: all up to `settled` are settled, and those behind it up to `unknown` may have been sent.
+    /// Saves how the run ended: all up to `settled` are settled, and those after it up to `unknown` may have been sent.
     ///
     /// # Errors
     /// [`Kind::Output`].

@@ -1,4 +1,4 @@
-//! What the file with the lines is known by.
+//! Recognises the file that the lines come from.
 
 use std::fs::File;
 use std::io;
@@ -7,8 +7,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use super::state::State;
 use crate::spool::checksum::Checksum;
 
-/// How much of its start, and of its end when it was read, it is known by: a file that was truncated and written anew
-/// keeps its inode, and often its first line.
+/// How many bytes of its start, and of its end when it was read, identify it: a file that was truncated and written
+/// again keeps its inode, and often its first line.
 const START: u64 = 1024;
 const END: u64 = 4096;
 
@@ -30,8 +30,8 @@ impl Input<'_> {
         })
     }
 
-    /// Whether this is the input that the state is about, no shorter than it was. If that had no complete line yet, any
-    /// input is.
+    /// Whether this is the input that the state is about, no shorter than it was. Any input is, if that one had no
+    /// complete line yet.
     pub(super) fn is_that_of(&self, state: &State) -> io::Result<bool> {
         Ok(state.end == 0
             || self.inode == state.inode
@@ -50,7 +50,7 @@ impl Input<'_> {
         Ok(sum.text())
     }
 
-    /// Where its last line feed ends. What is behind that may still be being written.
+    /// Where its last line feed ends. The rest may be a line that is still being written.
     pub(super) fn complete_lines(&self) -> io::Result<u64> {
         let mut end = self.length;
         let mut piece = vec![0; 64 << 10];

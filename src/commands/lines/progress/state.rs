@@ -1,6 +1,6 @@
-//! What the file of `--resume` holds.
+//! The content of the file of `--resume`.
 //!
-//! It has two slots, written in turn, each with a checksum: when a power cut tears one, the other holds.
+//! It has two slots, written in turn, each with a checksum: if a power cut damages one, the other is intact.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,7 +17,7 @@ const SLOT: u64 = 4096;
 const MAGIC: &str = "{\"authpost_resume\":2,";
 const ANY_MAGIC: &str = "{\"authpost_resume\":";
 
-/// What a slot says.
+/// The content of a slot.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     /// The inode of the input, and the checksum of its content before `end`.
@@ -29,9 +29,10 @@ pub(super) struct State {
     pub(super) target: String,
     /// The checksum of the options that decide which lines go out under which key.
     pub(super) keying: String,
-    /// What the idempotency keys begin with.
+    /// The prefix of the idempotency keys.
     pub(super) prefix: String,
-    /// The `--skip` that the run was given which reserved lines: another one is about the lines that are unknown.
+    /// The `--skip` of the run that reserved the lines. If the next run has another one, it decides what is done about
+    /// the lines whose outcome is unknown.
     pub(super) skip: Option<u64>,
     /// The last settled line, and where it ends in the input.
     pub(super) settled: u64,
@@ -68,7 +69,7 @@ pub(super) fn load(mut file: &File) -> io::Result<Found> {
     let begins_with = |magic: &str| bytes.starts_with(magic.as_bytes());
     Ok(match last {
         Some((state, count)) if bytes.len() as u64 == 2 * SLOT => Found::State(state, count),
-        // The power may go before the first state is on disk. Nothing was sent then.
+        // The power may fail before the first state is on disk. Nothing was sent then.
         _ if bytes.iter().all(|byte| *byte == 0) => Found::Nothing,
         _ if begins_with(MAGIC) => Found::Damaged,
         _ if begins_with(ANY_MAGIC) => Found::OtherVersion,
@@ -77,22 +78,22 @@ pub(super) fn load(mut file: &File) -> io::Result<Found> {
 }
 
 impl State {
-    /// Writes it to the file, and brings it to disk; `count` says how often that was done before.
+    /// Writes it to the file and syncs it; `count` says how often that was done before.
     ///
     /// # Errors
     /// Those of the file system.
     pub(super) fn save(&self, file: &File, count: u64) -> io::Result<()> {
         let mut text = self.text(count + 1).into_bytes();
-        // The first time, room is made for both slots, so that a disk that fills up later stops nothing.
+        // The first time, room is made for both slots, so that later writes succeed even if the disk is full.
         let slots = if count == 0 { 2 } else { 1 };
         text.resize((SLOT * slots) as usize, b' ');
-        // An ext4 that is shut down meanwhile may call the sync a success, but then it reads nothing any more.
+        // If ext4 shuts down meanwhile, the sync may report success; but then a read fails.
         let written = file
             .write_all_at(&text, (count % 2) * SLOT)
             .and_then(|()| file.sync_data())
             .and_then(|()| file.read_exact_at(&mut [0], 0));
         if written.is_err() && count == 0 {
-            // A part of it would count as damaged, and nothing was sent.
+            // A partial file would count as damaged, although nothing was sent.
             let _ = file.set_len(0);
         }
         written
