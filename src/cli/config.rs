@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use lexopt::{Arg, Parser};
@@ -34,6 +35,9 @@ pub(super) fn color(arguments: &[OsString]) -> Option<Color> {
 
 /// Whether the URL is in a file, so that no word is the URL.
 pub(super) fn has_url_file(arguments: &[OsString]) -> bool {
+    if !may_have("--url-file", arguments) {
+        return false;
+    }
     let mut options = Scan::of(arguments).options.into_iter();
     options.any(|(flag, _)| flag.long == "url-file")
 }
@@ -84,6 +88,10 @@ impl Scan {
 /// The last `--config` of the command line, else `AUTHPOST_CONFIG`; none if a help page is requested, because no config
 /// file affects it. The file is parsed before the command line, so its name has to be found first.
 pub(super) fn file(arguments: &[OsString]) -> Option<PathBuf> {
+    let variable = std::env::var_os("AUTHPOST_CONFIG").filter(|path| !path.is_empty());
+    if variable.is_none() && !may_have("--config", arguments) {
+        return None;
+    }
     let Scan { options, help, .. } = Scan::of(arguments);
     let is_page = |flag: &Flag| matches!(flag.long, "help" | "man" | "completions" | "version");
     if help || options.iter().any(|(flag, _)| is_page(flag)) {
@@ -93,8 +101,13 @@ pub(super) fn file(arguments: &[OsString]) -> Option<PathBuf> {
         .into_iter()
         .rfind(|(flag, _)| flag.long == "config")
         .and_then(|(_, value)| value);
-    last.or_else(|| std::env::var_os("AUTHPOST_CONFIG").filter(|path| !path.is_empty()))
-        .map(PathBuf::from)
+    last.or(variable).map(PathBuf::from)
+}
+
+/// Whether an argument begins like this option. Most runs have none that does, and so need no [`Scan`].
+fn may_have(option: &str, arguments: &[OsString]) -> bool {
+    let mut arguments = arguments.iter();
+    arguments.any(|argument| argument.as_bytes().starts_with(option.as_bytes()))
 }
 
 /// Reads one argument per line; skips blank lines and lines that start with `#`.
