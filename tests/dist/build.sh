@@ -104,7 +104,8 @@ for ((i = 0; i < ${#targets[@]}; i += 2)); do
     install -D -m 755 "$binary" "$context/usr/bin/authpost"
     cp -r "$work/$tree/share/doc" -t "$(mkdir -p "$context/usr/share" && echo "$context/usr/share")"
     storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
-    buildah --log-level error "${storage[@]}" build --quiet --format oci --isolation chroot --platform "$platform" --identity-label=false \
+    # Newer versions take the time from SOURCE_DATE_EPOCH as well, and refuse to be told it twice.
+    env -u SOURCE_DATE_EPOCH buildah --log-level error "${storage[@]}" build --quiet --format oci --isolation chroot --platform "$platform" --identity-label=false \
         --timestamp "$SOURCE_DATE_EPOCH" --label "org.opencontainers.image.version=$version" \
         --file tests/deploy/Containerfile --tag "authpost:$machine" "$context" >/dev/null
     buildah --log-level error "${storage[@]}" push --quiet --format oci "authpost:$machine" "oci:$work/oci-$machine:authpost:$version"
