@@ -618,22 +618,21 @@ fn nginx_knows_us_by_our_certificate() {
         .run()
         .stdout("CN=me\n")
         .code(0);
-    let refused = |said: &str| {
+    let refused = |hint: &str, said: &str| {
         format!(
-            "authpost: the API answered 400 Bad Request\n  \
-            <html>\r\n**<center>{said}</center>**"
+            "authpost: the API answered 400 Bad Request\n{hint}  <html>\n**<center>{said}</center>**"
         )
-        .replace('\r', "")
     };
+    let hint = "hint: the API asks for a client certificate: give one with --cert and --key\n";
     trusting(&ca.pem())
         .args(["--pick", "/you", &url])
         .run()
-        .stderr_like(&refused("No required SSL certificate was sent"))
+        .stderr_like(&refused(hint, "No required SSL certificate was sent"))
         .code(76);
     let stranger = Ca::new("Other CA").issue(Leaf::client("me"));
     showing(&ca, &stranger.pem(), &stranger.key_pem())
         .args(["--pick", "/you", &url])
         .run()
-        .stderr_like(&refused("The SSL certificate error"))
+        .stderr_like(&refused("", "The SSL certificate error"))
         .code(76);
 }
