@@ -361,9 +361,9 @@ pub(super) const FLAGS: &[Flag] = &[
         value: Some("TIME"),
         group: HelpSection::Delivery,
         verbs: SENDING,
-        brief: "DNS timeout, and connect timeout [default: 10s]",
-        text: "TIME limits DNS; then it limits connecting and TLS together. If the host has several addresses, one \
-               that does not answer takes 2 seconds at most, and is not tried again in this run.\n\n\
+        brief: "timeout for DNS, then for connect and TLS [default: 10s]",
+        text: "If the host has several addresses, one that does not answer takes 2 seconds at most, and is not \
+               tried again in this run while another is left.\n\n\
                Names are looked up in /etc/hosts and with the servers of /etc/resolv.conf, and nowhere else: \
                /etc/nsswitch.conf is not consulted.",
         set: |draft, value| {

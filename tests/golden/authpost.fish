@@ -42,7 +42,7 @@ complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry d
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -s H -l header -x -d 'add a request header; may be repeated'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l header-file -r -F -d 'add the headers in FILE, one per line'
 complete -c authpost -n 'not __fish_seen_subcommand_from list show retry drop from-curl' -l timeout -x -d 'total deadline per document [default: 60s]'
-complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l connect-timeout -x -d 'DNS timeout, and connect timeout [default: 10s]'
+complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l connect-timeout -x -d 'timeout for DNS, then for connect and TLS [default: 10s]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l tries -x -d 'maximum number of attempts per document'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l wait -x -d 'backoff before the first retry [default: 1s]'
 complete -c authpost -n 'not __fish_seen_subcommand_from flush list show retry drop from-curl' -l max-wait -x -d 'longest backoff [default: 30s]'
