@@ -79,7 +79,7 @@ fn without_a_key_tries_are_still_safe_where_the_table_says_so() {
 
 #[test]
 fn keys_that_cannot_be_are_refused() {
-    let hint = "--idempotency-key KEY: same id on every attempt [default: random UUID]";
+    let hint = "--idempotency-key KEY: one id for all attempts [default: random UUID]";
     let why = "reading --idempotency-key: it must be 1 to 255 visible ASCII characters";
     let long = "x".repeat(256);
     for key in ["", "a b", "é", "a\nb", &long] {
