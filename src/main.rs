@@ -54,7 +54,8 @@ fn main() -> ExitCode {
 /// Does what the command line asks for.
 fn run(command: Command) -> Result<RunEnd> {
     let shown = match command {
-        Command::Send(plan) => return send::run(&plan),
+        // The process ends with the run, so freeing what it used is left to the system.
+        Command::Send(plan) => return send::run(Box::leak(plan)),
         Command::Check(plan) => return check::run(&plan),
         Command::Flush(plan) => return flush::run(&plan),
         Command::Retry(chosen) => return queue::retry(&chosen),
