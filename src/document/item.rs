@@ -72,40 +72,44 @@ impl Item {
             (None, Some(text)) if !text.starts_with('=') => ("=…", text),
             _ => return Err(not_an_item(argument, name, rest)),
         };
-        let item = quoted(&format!("{name}{form}"));
+        let item = || quoted(&format!("{name}{form}"));
         if name.is_empty() {
-            return Err(misread(&item, "no key before it", FORMS));
+            return Err(misread(&item(), "no key before it", FORMS));
         }
         let path = path(name).map_err(|why| {
             misread(
-                &item,
+                &item(),
                 why,
                 "in a key, write \\[ and \\] for brackets, and [\\1] for a member called 1",
             )
         })?;
         if path.len() > MAX_DEPTH {
             let why = format!("more than {MAX_DEPTH} keys deep");
-            return Err(misread(&item, &why, "give the inner part as JSON, with :="));
+            return Err(misread(
+                &item(),
+                &why,
+                "give the inner part as JSON, with :=",
+            ));
         }
         let too_high = |step: &Step| matches!(step.to, PathStep::Index(index) if index > MAX_INDEX);
         if path.iter().any(too_high) {
             let why = format!("an index above {MAX_INDEX}");
-            return Err(misread(&item, &why, "give the array as JSON, with :="));
+            return Err(misread(&item(), &why, "give the array as JSON, with :="));
         }
         let value = match (form, value.strip_prefix('@')) {
-            (_, Some("")) => return Err(misread(&item, "no file name behind the '@'", FORMS)),
+            (_, Some("")) => return Err(misread(&item(), "no file name behind the '@'", FORMS)),
             (_, Some("-")) => {
                 let remedy = "write @/dev/stdin for standard input, @./- for a file named '-'";
-                return Err(misread(&item, "'-' is no file here", remedy));
+                return Err(misread(&item(), "'-' is no file here", remedy));
             }
             (":=…", Some(file)) => ItemValue::JsonFile(file.into()),
             (_, Some(file)) => ItemValue::TextFile(file.into()),
             (":=…", None) if json::trim(value).is_empty() => {
                 let remedy = "write := null, or = for an empty text";
-                return Err(misread(&item, "no JSON behind it", remedy));
+                return Err(misread(&item(), "no JSON behind it", remedy));
             }
             (":=…", None) => {
-                let json = checked(value.as_bytes(), &format!("the item {item}"));
+                let json = checked(value.as_bytes(), &format!("the item {}", item()));
                 ItemValue::Json(json.map_err(|why| match value.as_bytes() {
                     [b'{' | b'[' | b'"', ..] => why,
                     _ => why.hint("write = instead of := for a text"),

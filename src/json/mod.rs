@@ -126,7 +126,8 @@ pub(crate) fn text_of(raw: &str) -> Option<String> {
 
 /// Encodes `text` as a JSON string.
 pub(crate) fn string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // Into memory, so it cannot fail.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// Writes `text` as a JSON string; invalid UTF-8 becomes a replacement character.

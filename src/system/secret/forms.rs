@@ -44,7 +44,7 @@ struct Needle {
 
 impl Forms {
     pub(super) fn of(traces: &[Trace]) -> Forms {
-        let mut needles: Vec<Needle> = Vec::new();
+        let mut needles: Vec<Needle> = Vec::with_capacity(5 * traces.len());
         for trace in traces {
             let bytes = trace.text.as_bytes();
             let encoded = (0..3).map(|prefix| base64_behind(prefix, bytes));
@@ -59,7 +59,7 @@ impl Forms {
                 }
             }
         }
-        let mut blocks = Vec::new();
+        let mut blocks = Vec::with_capacity(needles.len());
         for (number, needle) in needles.iter().enumerate() {
             // Every run contains at least one whole block.
             let starts = 0..=needle.text.len() - BLOCK;
@@ -179,9 +179,10 @@ fn hex(bytes: &[u8]) -> Vec<u8> {
 /// The Base64 digits of `bytes` after a prefix of this length, as far as they do not depend on other bytes.
 fn base64_behind(prefix: usize, bytes: &[u8]) -> Vec<u8> {
     let padded = [&[0; 2][..prefix], bytes].concat();
-    let digits = super::base64(&padded).into_bytes();
-    let (first, end) = ((prefix * 8).div_ceil(6), padded.len() * 8 / 6);
-    digits[first..end].to_vec()
+    let mut digits = super::base64(&padded).into_bytes();
+    digits.truncate(padded.len() * 8 / 6);
+    digits.drain(..(prefix * 8).div_ceil(6));
+    digits
 }
 
 /// `text` with one layer of URL, JSON and HTML escapes resolved; `None` if it contains none. An incomplete escape at the
