@@ -279,8 +279,12 @@ fn the_exit_codes_are_those_of_the_help() {
         .unwrap();
     let codes = codes.split("\n\n").next().unwrap();
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let is_row =
-        |line: &&str| line.starts_with("| ") && line[2..].starts_with(|c: char| c.is_ascii_digit());
+    let is_row = |line: &&str| {
+        let code = line
+            .strip_prefix("| ")
+            .and_then(|line| line.split_once(" |"));
+        code.is_some_and(|(code, _)| code.parse::<u8>().is_ok())
+    };
     let rows = README.lines().filter(is_row);
     let table: Vec<_> = rows.map(|row| words(&row.replace('|', " "))).collect();
     assert_eq!(words(&table.join(" ")), words(codes));
