@@ -75,7 +75,7 @@ fn proof_7_a_crowd_sends_each_message_once() {
     }
     oracle.one_key_each();
     println!(
-        "proof 7: {messages} messages by {SENDERS} senders and {} runs of {FLUSHERS} flushers, each taken once",
+        "proof 7: {messages} messages by {SENDERS} senders and {} runs of {FLUSHERS} flushers, each accepted once",
         flushes.into_inner()
     );
 }

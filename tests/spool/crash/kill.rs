@@ -324,7 +324,7 @@ fn proof_2_killed_at_random_under_load() {
     let next = fresh();
     let ended = place.run(&[], &place.sending(&body(next), false));
     println!(
-        "proof 2: {kills} kills, {kept} messages, {} of them dead, {twice} sent twice under their key",
+        "proof 2: {kills} kills, {kept} messages, {} of them dead-lettered, {twice} sent twice under their key",
         left.dead.len()
     );
     assert!(matches!(ended.code, Some(0 | 74)), "a fresh one: {ended:?}");
