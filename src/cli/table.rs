@@ -961,7 +961,9 @@ pub(super) const FLAGS: &[Flag] = &[
         group: HelpSection::Output,
         verbs: QUIET,
         brief: "print nothing on success",
-        text: "No progress is shown either. Without -q, an upload, --lines, flush or a wait that takes more than a \
+        text: "Two things are still told: pending messages, once a day (--alert-after), and a file with a secret that other \
+               users can access.\n\n\
+               No progress is shown either. Without -q, an upload, --lines, flush or a wait that takes more than a \
                second shows its progress in one line of standard error, if that is a terminal, and TERM is set and \
                not dumb.",
         set: |draft, _| {

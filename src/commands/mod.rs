@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::auth;
 use crate::document::Document;
 use crate::document::ndjson::NdjsonReader;
-use crate::output::Report;
+use crate::output::{self, Report};
 use crate::request::{Input, Lines, RunLimits, Target};
 use crate::system::error::Result;
 use crate::system::lock::Lock;
@@ -46,7 +46,8 @@ fn warn(target: &Target, limit: Duration, report: Report) {
     for path in files {
         if let Some(mode) = auth::exposed_mode(&path).filter(|mode| mode & 0o007 != 0) {
             let (text, remedy) = exposed_file(&path, mode);
-            report.unless_quiet(&format!("{text}; {remedy}"));
+            // With --quiet too: it lasts until somebody reads of it, and the secret outranks the silence.
+            output::info(&format!("{text}; {remedy}"));
         }
     }
 }

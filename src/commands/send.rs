@@ -37,9 +37,7 @@ fn all(plan: &Plan, report: Report) -> Result<RunEnd> {
         true => None,
         false => begin(&plan.run, &clock, report)?,
     };
-    if !plan.dry_run {
-        warn(&plan.target, plan.limit(clock.elapsed()), report);
-    }
+    warn(&plan.target, plan.limit(clock.elapsed()), report);
     match &plan.documents {
         Documents::One(input) => one(plan, input, report, &clock),
         Documents::Lines(lines) => lines::run(plan, lines, &clock),

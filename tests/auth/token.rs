@@ -275,9 +275,9 @@ fn a_failing_command_is_tried_again_until_the_deadline() {
         .arg("--token-command=exit 3")
         .run()
         .within(0.2, 1.0)
+        // Where the machine is busy, the deadline may come during the last attempt.
         .stderr_like(
-            "authpost: running --token-command: it failed (exit status: 3) (* attempts, no time left for another)\n\
-             hint: run it by hand, as this user and with 'env -i', to see why\n",
+            "authpost: running --token-command: it * (* attempts, no time left for another)\nhint: *\n",
         )
         .code(75);
 }
@@ -742,7 +742,13 @@ fn a_file_of_secrets_that_every_user_can_read_is_told_of_in_every_run() {
         .run()
         .stderr(format!("{both}{OK}"))
         .code(0);
-    run(&server).args(["-q", "a=1"]).run().code(0);
+    run(&server).args(["-q", "a=1"]).run().stderr(&both).code(0);
+    run(&server)
+        .args(["--dry-run", "a=1"])
+        .run()
+        .stdout_like("POST * HTTP/1.1\n**")
+        .stderr(&both)
+        .code(0);
     run(&server)
         .arg("--lines=lines")
         .run()
@@ -758,6 +764,7 @@ fn a_file_of_secrets_that_every_user_can_read_is_told_of_in_every_run() {
         .in_dir(&d)
         .args(["-q", "--tries=1", "--spool=spool", "a=1"])
         .run()
+        .stderr(&both)
         .code(0);
     let queue = fs::read_dir(d.join("spool/queue")).unwrap();
     let id = queue.last().unwrap().unwrap().file_name();
