@@ -912,9 +912,10 @@ fn a_hundred_thousand_messages_are_listed_in_time_and_memory() {
     let memory: usize = output.stderr.split(' ').next().unwrap().parse().unwrap();
     println!("{count} messages listed in {elapsed:?} with {memory} KiB");
     assert!(memory < 50_000, "{memory} KiB");
-    // Without optimizations it takes twenty times as long.
+    // 30 µs each on a slow machine; if each read the others, it would take minutes. Without optimizations it takes twenty
+    // times as long.
     if std::env::var_os("AUTHPOST_BIN").is_some() {
-        assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
+        assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
     }
 }
 
