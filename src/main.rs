@@ -68,7 +68,7 @@ fn run(command: Command) -> Result<RunEnd> {
         Command::Completions(shell) => page(&cli::completions::completions(shell)),
         Command::Version => page(&help::version()),
     };
-    // Nobody expects these to send anything.
+    // These never send anything, so their last line need not say so.
     shown
         .map(|()| Exit::Ok.into())
         .map_err(|error| error.after(Claim::Unstated))
@@ -79,7 +79,7 @@ fn page(text: &str) -> Result<()> {
     output::page(text.as_bytes())
 }
 
-/// Prints one line for a panic, because a backtrace in a cron mail helps nobody.
+/// Prints one line for a panic: a backtrace in a cron mail would not say what to do.
 fn report_panic(panic: &std::panic::PanicHookInfo) -> RunEnd {
     let what = panic.payload_as_str().unwrap_or("no reason given");
     // ureq takes the client's certificate and key for granted and panics where they do not fit together.

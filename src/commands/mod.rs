@@ -46,7 +46,7 @@ fn warn(target: &Target, limit: Duration, report: Report) {
     for path in files {
         if let Some(mode) = auth::exposed_mode(&path).filter(|mode| mode & 0o007 != 0) {
             let (text, remedy) = exposed_file(&path, mode);
-            // With --quiet too: it lasts until somebody reads of it, and the secret outranks the silence.
+            // With --quiet too: most runs have it, and a secret is worth more than silence.
             output::info(&format!("{text}; {remedy}"));
         }
     }

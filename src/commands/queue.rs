@@ -54,6 +54,8 @@ pub(crate) fn list(dir: &Path, format: ListFormat, clock: &dyn Clock) -> Result<
     let json = format == ListFormat::Json;
     let mut text = String::new();
     let mut entries = entries(&spool)?;
+    // Most messages have the same target.
+    let mut due_in = HashMap::new();
     let dead = entries.split_off(entries.partition_point(|(place, ..)| *place != Place::Dead));
     for (title, entries) in [("pending", entries), ("dead-lettered", dead)] {
         if !json {
@@ -75,7 +77,10 @@ pub(crate) fn list(dir: &Path, format: ListFormat, clock: &dyn Clock) -> Result<
                 bytes,
                 message,
                 retries: spool.retry_state(&name),
-                left: spool.left(&name, now),
+                left: Id::parse(&name).map_or(0, |id| {
+                    let due_in = due_in.entry(id.tag());
+                    *due_in.or_insert_with_key(|tag| spool.backoff(tag).left(now))
+                }),
                 why_unknown,
             };
             text.push_str(&if json { row.json(now) } else { row.text(now) });
@@ -140,11 +145,10 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
     let now = clock.unix();
     let state = match (why_unknown(&spool, place, &name, is_double), place) {
         (Some(why_unknown), _) => why_unknown.to_owned(),
-        (_, Place::Queue) if spool.left(&name, now) > 0 => {
-            let left = time::seconds_in_words(spool.left(&name, now));
-            format!("pending, due in {left}")
-        }
-        (_, Place::Queue) => "pending, and due".to_owned(),
+        (_, Place::Queue) => match spool.backoff(&message.id.tag()).left(now) {
+            0 => "pending, and due".to_owned(),
+            left => format!("pending, due in {}", time::seconds_in_words(left)),
+        },
         (_, Place::Active) => "being sent".to_owned(),
         (_, Place::Dead) => "dead-lettered".to_owned(),
     };

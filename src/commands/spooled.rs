@@ -54,7 +54,7 @@ pub(crate) fn send(
         context,
         report,
     };
-    // Whoever is sending may have to deliver it, so it is let go of then.
+    // Another run that is sending may have to deliver it too, so its lock is released then.
     let early = early.map(|backlog| (backlog, held));
     // Whatever fails from here on, the document is in the spool.
     run.take_turn(plan, early, older, start)

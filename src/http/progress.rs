@@ -81,7 +81,7 @@ struct Upload {
     sent: u64,
     /// Since the first byte.
     clock: Option<SystemClock>,
-    /// Somebody has seen how far it is.
+    /// Its progress was shown.
     is_seen: bool,
 }
 

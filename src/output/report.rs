@@ -212,7 +212,7 @@ impl Report<'_> {
     /// As for [`super::page`].
     pub(crate) fn spooled(self, job: &Job, outcome: &Outcome, text: &str) -> Result<Exit> {
         self.unless_quiet(text);
-        // Most outages end by themselves, but nobody else says what does not, such as a certificate that is not trusted.
+        // Most outages end by themselves, but one from a certificate that is not trusted does not.
         if let Some(remedy) = outcome.hint().filter(|_| !self.output.quiet)
             && outcome.verdict.fate == Fate::Unsent
         {

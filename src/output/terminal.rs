@@ -94,7 +94,7 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// Standard output. On a terminal, characters that it would interpret are written as JSON escapes, `\u001b`, so that
-/// JSON keeps its meaning, and invalid UTF-8 as `\x9b`. The same goes for coloured output, which somebody looks at, if
+/// JSON keeps its meaning, and invalid UTF-8 as `\x9b`. The same goes for coloured output, which people look at, if
 /// only with a pager. Each write must end with a whole character, and must not split a line ending.
 pub(super) struct Out {
     buffer: BufWriter<StdoutLock<'static>>,

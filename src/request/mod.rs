@@ -1,7 +1,7 @@
 //! What the user asked for: what to send, where, how long to retry and how to print the result.
 //!
-//! Nothing here performs I/O: no file is opened, no clock or environment is read. Whoever built a value of these types
-//! (`cli/draft/plan.rs`, or `spool/message.rs` from disk) has checked it, so the layers above need not check it again.
+//! Nothing here performs I/O: no file is opened, no clock or environment is read. What builds a value of these types
+//! (`cli/draft/plan.rs`, or `spool/message.rs` from disk) checks it, so the layers above need not check it again.
 //! The types hold where a secret is found, never the secret; the exception is a [`Url`] with a secret path.
 
 mod header;

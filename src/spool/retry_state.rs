@@ -7,6 +7,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -168,16 +169,18 @@ impl Backoff {
 impl Spool {
     /// What is remembered of the message called `name`.
     pub(crate) fn retry_state(&self, name: &OsStr) -> RetryState {
-        let mut text = Vec::new();
-        match guard::open_own(&self.dir.join("state").join(name), self.owner) {
-            Ok(Ok((file, metadata)))
-                if !guard::is_exposed(&metadata)
-                    && io::Read::read_to_end(&mut &file, &mut text).is_ok() =>
-            {
-                RetryState::parse(&text).unwrap_or_default()
+        let read = || {
+            let path = self.dir.join("state").join(name);
+            let (file, metadata) = guard::open_own(&path, self.owner).ok()?.ok()?;
+            if guard::is_exposed(&metadata) {
+                return None;
             }
-            _ => RetryState::default(),
-        }
+            // Its length is known. A long list would ask for it, and for the end, once more for each message.
+            let mut text = vec![0; usize::try_from(metadata.len()).ok()?];
+            file.read_exact_at(&mut text, 0).ok()?;
+            RetryState::parse(&text)
+        };
+        read().unwrap_or_default()
     }
 
     /// Saves it; errors are ignored, because nothing depends on it. The file is a new one, so that no link is followed.

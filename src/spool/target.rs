@@ -4,7 +4,7 @@
 //! by the holder or by no run. The locked file also says when the target is due again. The holder writes it in place, and
 //! never syncs it: nothing depends on it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -64,11 +64,6 @@ impl Spool {
             Ok(Ok((file, _))) => read(&file),
             _ => Backoff::default(),
         }
-    }
-
-    /// In how many seconds the target of the message called `name` is due.
-    pub(crate) fn left(&self, name: &OsStr, now: u64) -> u64 {
-        Id::parse(name).map_or(0, |id| self.backoff(&id.tag()).left(now))
     }
 
     /// The messages of the target in `place`, oldest first. Those accepted from now on sort after all of them.

@@ -3,7 +3,7 @@
 //! If a step of our own failed, the [`Error`](super::error::Error) has the claim; else it follows from the outcome.
 //! What is not certain is never claimed: if two claims apply, the more cautious one is used.
 
-/// What became of the documents of the run.
+/// What the last line of a run says of its documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
     /// Nothing is claimed: the run sends nothing, or its other messages have said it.

@@ -271,6 +271,15 @@ fn a_failing_command_is_tried_again_until_the_deadline() {
 
     let server = Server::never();
     test()
+        .args(["--tries=3", "--wait=1ms", server.url("/"), "k=v"])
+        .arg("--token-command=exit 3")
+        .run()
+        .stderr(
+            "authpost: running --token-command: it failed (exit status: 3) (3 attempts)\n\
+             hint: run it by hand, as this user and with 'env -i', to see why\n",
+        )
+        .code(75);
+    test()
         .args(["--timeout=300ms", "--wait=20ms", server.url("/"), "k=v"])
         .arg("--token-command=exit 3")
         .run()

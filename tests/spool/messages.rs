@@ -900,22 +900,27 @@ fn a_hundred_thousand_messages_are_listed_in_time_and_memory() {
         let hint = r#"{"tries":1,"last":1,"wait":60,"waited":0,"error":"the API answered 503"}"#;
         fs::write(made.path().join(format!("s/state/{other}")), hint).unwrap();
     }
-    let ran = authpost(&d)
-        .args(["list", spool])
-        .shell("exec /usr/bin/time -f '%M KiB' \"$@\"")
-        .run()
-        .stdout_like("**")
-        .stderr_like("* KiB\n");
-    let elapsed = ran.elapsed();
-    let output = ran.code(0);
-    assert_eq!(output.stdout.lines().count(), count + 3);
-    let memory: usize = output.stderr.split(' ').next().unwrap().parse().unwrap();
+    let mut elapsed = Duration::MAX;
+    let mut memory = 0;
+    // What else runs on the machine can only make it slower.
+    for _ in 0..3 {
+        let ran = authpost(&d)
+            .args(["list", spool])
+            .shell("exec /usr/bin/time -f '%M KiB' \"$@\"")
+            .run()
+            .stdout_like("**")
+            .stderr_like("* KiB\n");
+        elapsed = elapsed.min(ran.elapsed());
+        let output = ran.code(0);
+        assert_eq!(output.stdout.lines().count(), count + 3);
+        let used: usize = output.stderr.split(' ').next().unwrap().parse().unwrap();
+        memory = memory.max(used);
+    }
     println!("{count} messages listed in {elapsed:?} with {memory} KiB");
     assert!(memory < 50_000, "{memory} KiB");
-    // 30 µs each on a slow machine; if each read the others, it would take minutes. Without optimizations it takes twenty
-    // times as long.
+    // Without optimizations it takes twenty times as long.
     if std::env::var_os("AUTHPOST_BIN").is_some() {
-        assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+        assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
     }
 }
 

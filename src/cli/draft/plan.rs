@@ -275,7 +275,7 @@ impl Draft {
         }
         self.sources.dedup();
         let source = match self.sources.len() {
-            // Whoever may know the URL may use it. The token in the variable may be another API's.
+            // Knowing the URL is enough to use it. The token in the variable may be another API's.
             0 if self.url_file.is_some() => TokenSource::None,
             0 => TokenSource::Env(request::DEFAULT_TOKEN.to_owned()),
             1 => self.sources.remove(0),

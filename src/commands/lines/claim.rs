@@ -5,7 +5,7 @@ use crate::document::ndjson::{Batch, lines_in_words};
 use crate::request::job::Job;
 use crate::system::claim::Claim;
 
-/// What became of the lines so far.
+/// The outcome of the lines so far.
 #[derive(Debug, Default)]
 pub(super) struct LinesClaim {
     /// The API answered something, or may have accepted something.
