@@ -32,9 +32,12 @@ pub(crate) enum Kind {
     Interrupted,
 }
 
-/// What stopped us, as a message for the reader of the log.
+/// What stopped us, as a message for the reader of the log. It is boxed, because every result has room for one.
 #[derive(Debug)]
-pub(crate) struct Error {
+pub(crate) struct Error(Box<Contents>);
+
+#[derive(Debug)]
+struct Contents {
     kind: Kind,
     what: String,
     hint: Option<String>,
@@ -47,12 +50,12 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// `what` reads *doing what, on what: why*, on one line without a full stop.
     pub(crate) fn new(kind: Kind, what: impl Into<String>) -> Error {
-        Error {
+        Error(Box::new(Contents {
             kind,
             what: what.into(),
             hint: None,
             claim: Claim::Nothing,
-        }
+        }))
     }
 
     /// A failed system call: `doing` names the action and its object (`reading the token file 'x'`).
@@ -62,19 +65,19 @@ impl Error {
 
     /// Adds the remedy, in the imperative, without a full stop.
     pub(crate) fn hint(mut self, remedy: impl Into<String>) -> Error {
-        self.hint = Some(remedy.into());
+        self.0.hint = Some(remedy.into());
         self
     }
 
     /// Records what had become of the document before this happened.
     pub(crate) fn after(mut self, claim: Claim) -> Error {
-        self.claim = claim;
+        self.0.claim = claim;
         self
     }
 
     /// The same, unless that is recorded.
     pub(crate) fn after_if_unsaid(self, claim: Claim) -> Error {
-        match self.claim {
+        match self.0.claim {
             Claim::Nothing => self.after(claim),
             _ => self,
         }
@@ -82,23 +85,23 @@ impl Error {
 
     /// What had become of the document before this happened. Nothing was sent, unless it was recorded.
     pub(crate) fn claim(&self) -> &Claim {
-        &self.claim
+        &self.0.claim
     }
 
     /// Who is at fault.
     pub(crate) fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The remedy, if there is one.
     pub(crate) fn remedy(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.0.what)
     }
 }
 
