@@ -3,8 +3,9 @@
 this file; the README's table and figures.svg are rendered from that.
 
 Contenders take turns, so that what else the machine does befalls them alike; times are medians. Server and contenders
-have cores of their own: left to the scheduler, who shares a core with whom would decide. What is not installed is left
-out, and said.
+have cores of their own: left to the scheduler, who shares a core with whom would decide. What was linked here is copied
+first, as installing it does: a file as a linker writes it lies in small pieces in the page cache, and each page fault takes
+longer. What is not installed is left out, and said.
 usage: bench.py BINARY [--quick]   measures all; --quick in fewer rounds, which writes nothing
        bench.py BINARY --check     compares what needs no quiet machine with figures.json; exit 1 where it is 3 % worse
        bench.py --render           renders README and chart from figures.json
@@ -340,8 +341,12 @@ def musl_binary():
 
 
 def build(compiler, program, name):
-    subprocess.run([compiler, "-O2", "-static", "-o", work(name), f"{HERE}/{program}.c"], check=True)
-    return work(name)
+    subprocess.run([compiler, "-O2", "-static", "-o", work("linked"), f"{HERE}/{program}.c"], check=True)
+    return installed(work("linked"), name)
+
+
+def installed(binary, name):
+    return shutil.copy(binary, work(name))
 
 
 def finish():
@@ -387,6 +392,7 @@ try:
         left_out.append("Python's requests (not installed)")
     LIBC = counts.library(BINARY)
     MUSL = musl_binary() if LIBC == "glibc" else None
+    BINARY, MUSL = installed(BINARY, "authpost"), MUSL and installed(MUSL, "authpost-musl")
     FLOORS = {FLOOR: build(cc, "floor", "floor")}
     if musl_gcc := tool("musl-gcc"):
         FLOORS[FLOOR_MUSL] = build(musl_gcc, "floor", "floor-musl")
