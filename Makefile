@@ -18,17 +18,24 @@ UNPACKS = $(if $(filter %-musl,$(TARGET)),[ "0$(RUST)" -ge 93 ],$(if $(filter %-
 PACKED := $(shell $(UNPACKS) && echo -C link-arg=-Wl,-z,pack-relative-relocs)
 FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-T,src/no-unwind.ld $(PACKED)
 
+# BUILD_STD=1 builds Rust's own library too, for size and without its code for backtraces, which our panic hook leaves unused.
+# It needs rust-src. Cargo takes these options from a stable compiler only with RUSTC_BOOTSTRAP.
+STD := -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
+STD_SOURCE := $(if $(BUILD_STD),$(shell $(RUSTC) --print sysroot)/lib/rustlib/src/rust)
+
 # Where the source and the crates lie stays out of the binary, so that one source gives the same bytes anywhere. Cargo takes
 # the flags with 0x1f between them, whatever characters are in these paths.
 CARGO_HOME ?= $(HOME)/.cargo
-ENCODED = $$(printf '%s\037' $(RUSTFLAGS) $(FLAGS) "--remap-path-prefix=$(CURDIR)=.")--remap-path-prefix=$(CARGO_HOME)=cargo
+REMAPPED = "--remap-path-prefix=$(CURDIR)=." $(if $(BUILD_STD),"--remap-path-prefix=$(STD_SOURCE)=rust")
+ENCODED = $$(printf '%s\037' $(RUSTFLAGS) $(FLAGS) $(REMAPPED))--remap-path-prefix=$(CARGO_HOME)=cargo
 
 # The little C that TLS needs does without a compiler of musl's own.
 COMPILER := $(if $(filter $(MUSL),$(TARGET)),CC_$(subst -,_,$(MUSL))="$(CC)" CFLAGS_$(subst -,_,$(MUSL))=-U_FORTIFY_SOURCE)
 
 # What is built for another machine by name lies apart, so that it is never installed or run in the host's place.
 BINARY := target/$(if $(filter file,$(origin TARGET)),,$(TARGET)/release/)authpost
-BUILD = $(COMPILER) CARGO_ENCODED_RUSTFLAGS="$(ENCODED)" $(CARGO) build --locked --release --target $(TARGET)
+BUILD = $(COMPILER) $(if $(BUILD_STD),RUSTC_BOOTSTRAP=1) CARGO_ENCODED_RUSTFLAGS="$(ENCODED)" \
+	$(CARGO) build --locked --release --target $(TARGET) $(if $(BUILD_STD),$(STD))
 TO = $(DESTDIR)$(PREFIX)
 MAN = $(TO)/share/man/man1/authpost.1
 MAN_SPOOL = $(TO)/share/man/man7/authpost-spool.7
@@ -53,6 +60,8 @@ toolchain:
 		echo "make: cargo is not installed; authpost needs Rust 1.$$need or later: https://rustup.rs" >&2; exit 1; \
 	elif [ "$$have" -lt "$$need" ]; then \
 		echo "make: this is Rust 1.$$have; authpost needs Rust 1.$$need or later: rustup update" >&2; exit 1; \
+	elif [ -n "$(BUILD_STD)" ] && [ ! -d "$(STD_SOURCE)/library" ]; then \
+		echo "make: BUILD_STD needs the source of Rust's library: rustup component add rust-src" >&2; exit 1; \
 	fi
 
 demo: build target/demo-api ## make a POST for real, to a small API on this machine; KEEP=1 keeps the API running

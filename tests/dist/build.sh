@@ -47,6 +47,10 @@ i686-unknown-linux-gnu        linux/386
 END
 [ ${#targets[@]} -gt 0 ] || fail "no target can be built here"
 
+# Smaller where the source of Rust's library is installed, see the Makefile.
+build_std=
+if [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ]; then build_std=1; fi
+
 rm -rf "$dist" target/packages
 mkdir -p "$dist" target/packages
 dist=$(realpath "$dist")
@@ -83,7 +87,7 @@ for ((i = 0; i < ${#targets[@]}; i += 2)); do
     target=${targets[i]} platform=${targets[i + 1]}
     machine=${target%%-*}
     say "$target"
-    make --no-print-directory build TARGET="$target"
+    make --no-print-directory build TARGET="$target" BUILD_STD=$build_std
     binary=target/$target/release/authpost
 
     # A tree as below /usr/local. cargo-generate-rpm takes the times of the files as they are.
