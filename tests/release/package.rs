@@ -229,6 +229,17 @@ fn make_says_what_is_missing_in_one_line() {
     says(&format!(
         "make: cargo is not installed; {needed}: https://rustup.rs"
     ));
+    path.write("cargo", "#!/bin/sh\necho 'cargo 1.999.0'\n", 0o755);
+    path.write("rustc", "#!/bin/sh\necho /nowhere\n", 0o755);
+    make()
+        .env("PATH", path.path())
+        .args(["build", "BUILD_STD=1"])
+        .run()
+        .stderr_like(
+            "make: BUILD_STD needs the source of Rust's library: rustup component add rust-src\n\
+             make: *** [Makefile:*: toolchain] Error 1\n",
+        )
+        .code(2);
 }
 
 /// The API of the demo, which cargo built as an example.
