@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use ureq::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
 use ureq::http::{self, HeaderMap, HeaderName, HeaderValue, Uri, Version};
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, SendBody};
 
+use super::connector::LayeredConnector;
 use super::error::{ErrorContext, Sent, UnknownFraming, explain, plain, refuses_our_certificate};
-use super::exchange::{Ready, RequestConnector};
-use super::handshake::WatchConnector;
+use super::exchange::Ready;
 use super::progress::{Phase, Progress, Purpose};
 use super::resolver::{CachingResolver, KnownAddresses, lock};
-use super::transport::{BUFFER, TcpConnector};
+use super::transport::BUFFER;
 use super::{Answer, Attempt, Body, End, Probe, Request, USER_AGENT, proxy, redact, tls};
 use crate::dns;
 use crate::document::Document;
@@ -83,15 +82,8 @@ impl Client {
         }
         let progress = Progress::new();
         let uri = uri(url)?;
-        let connector =
-            ().chain(ConnectProxyConnector::default())
-                .chain(TcpConnector::new(progress.clone()))
-                .chain(WatchConnector(progress.clone()))
-                .chain(RustlsConnector::default())
-                .chain(RequestConnector {
-                    progress: progress.clone(),
-                    authority: uri.authority().map(ToString::to_string).unwrap_or_default(),
-                });
+        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let connector = LayeredConnector::new(progress.clone(), authority);
         let names = CachingResolver {
             resolver: dns::Resolver::system(connection.family),
             progress: progress.clone(),

@@ -9,9 +9,7 @@ use std::iter::zip;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
 use super::error::SpeaksTls;
@@ -51,46 +49,13 @@ fn behind_interim(mut input: &[u8]) -> &[u8] {
     input
 }
 
-/// Wraps the connection to the API in a [`RequestTransport`]; leaves a connection to a proxy as it is.
-#[derive(Debug)]
-pub(super) struct RequestConnector {
-    /// Shared with the client.
-    pub(crate) progress: Arc<Progress>,
-    /// The host and port of the API.
-    pub(crate) authority: String,
-}
-
-impl<In: Transport> Connector<In> for RequestConnector {
-    type Out = Either<In, RequestTransport<In>>;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        below: Option<In>,
-    ) -> Result<Option<Self::Out>, Error> {
-        let to_api = details
-            .uri
-            .authority()
-            .is_some_and(|authority| authority.as_str() == self.authority);
-        Ok(below.map(|below| match to_api {
-            true => Either::B(RequestTransport {
-                below,
-                progress: self.progress.clone(),
-                head: Vec::new(),
-                early: false,
-            }),
-            false => Either::A(below),
-        }))
-    }
-}
-
 /// The start of a TLS alert: its type, and the first byte of each version.
 const ALERT: &[u8] = &[21, 3];
 
 /// The connection, as the layers for the request and its answer see it.
 #[derive(Debug)]
-pub(super) struct RequestTransport<T> {
-    below: T,
+pub(super) struct RequestTransport {
+    below: Box<dyn Transport>,
     progress: Arc<Progress>,
     /// The head of the request, kept until the first part of the body is written.
     head: Vec<u8>,
@@ -98,7 +63,16 @@ pub(super) struct RequestTransport<T> {
     early: bool,
 }
 
-impl<T: Transport> RequestTransport<T> {
+impl RequestTransport {
+    pub(super) fn new(below: Box<dyn Transport>, progress: Arc<Progress>) -> RequestTransport {
+        RequestTransport {
+            below,
+            progress,
+            head: Vec::new(),
+            early: false,
+        }
+    }
+
     /// Writes the first `amount` bytes of the output, preceded by the head.
     fn send(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         if self.progress.phase() < Phase::Ready {
@@ -189,7 +163,7 @@ impl<T: Transport> RequestTransport<T> {
     }
 }
 
-impl<T: Transport> Transport for RequestTransport<T> {
+impl Transport for RequestTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.below.buffers()
     }

@@ -7,40 +7,29 @@
 use std::sync::Arc;
 
 use ureq::Error;
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::error::Unsupported;
 use super::progress::{Phase, Progress};
 
-/// Wraps every connection in a [`Watch`].
-#[derive(Debug)]
-pub(super) struct WatchConnector(pub Arc<Progress>);
-
-impl<In: Transport> Connector<In> for WatchConnector {
-    type Out = Watch<In>;
-
-    fn connect(
-        &self,
-        _: &ConnectionDetails,
-        below: Option<In>,
-    ) -> Result<Option<Self::Out>, Error> {
-        self.0.connected();
-        Ok(below.map(|below| Watch {
-            below,
-            progress: self.0.clone(),
-            sent: Records::default(),
-            received: Records::default(),
-        }))
-    }
-}
-
 /// A connection whose TLS records are examined until the answer arrives.
 #[derive(Debug)]
-pub(super) struct Watch<T> {
-    below: T,
+pub(super) struct Watch {
+    below: Box<dyn Transport>,
     progress: Arc<Progress>,
     sent: Records,
     received: Records,
+}
+
+impl Watch {
+    pub(super) fn new(below: Box<dyn Transport>, progress: Arc<Progress>) -> Watch {
+        Watch {
+            below,
+            progress,
+            sent: Records::default(),
+            received: Records::default(),
+        }
+    }
 }
 
 /// The type of an encrypted record; in the handshake it means TLS 1.3.
@@ -58,7 +47,7 @@ const CERTIFICATE: u8 = 11;
 /// be an empty list, precedes it.
 const FINISHED: [usize; 2] = [4 + 32 + 1 + 16, 4 + 48 + 1 + 16];
 
-impl<T: Transport> Transport for Watch<T> {
+impl Transport for Watch {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.below.buffers()
     }

@@ -6,6 +6,7 @@
 mod buffers;
 mod challenge;
 mod client;
+mod connector;
 mod error;
 mod exchange;
 mod handshake;

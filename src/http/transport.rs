@@ -10,9 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
 use super::buffers::GrowingBuffers;
@@ -28,7 +26,10 @@ pub(super) fn reason(why: &io::Error) -> String {
     }
 }
 
-/// Opens the TCP connection, unless a proxy's tunnel is already open.
+/// How long an address may take to answer while there is another one to try.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Opens TCP connections.
 #[derive(Debug)]
 pub(super) struct TcpConnector {
     progress: Arc<Progress>,
@@ -43,23 +44,9 @@ impl TcpConnector {
             silent: Mutex::default(),
         }
     }
-}
 
-/// How long an address may take to answer while there is another one to try.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
-
-impl<In: Transport> Connector<In> for TcpConnector {
-    type Out = Either<In, TcpTransport>;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        tunnel: Option<In>,
-    ) -> Result<Option<Self::Out>, Error> {
-        if let Some(tunnel) = tunnel {
-            self.progress.reach(Phase::Securing);
-            return Ok(Some(Either::A(tunnel)));
-        }
+    /// Connects to the first address that answers.
+    pub(super) fn connect(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
         self.progress.reach(Phase::Connecting);
         let deadline = self.progress.deadline().at_most(*details.timeout.after);
         let mut failure = Error::HostNotFound;
@@ -83,18 +70,16 @@ impl<In: Transport> Connector<In> for TcpConnector {
             match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    self.progress.reach(Phase::Securing);
-                    let config = details.config;
-                    return Ok(Some(Either::B(TcpTransport {
+                    return Ok(Box::new(TcpTransport {
                         stream,
-                        buffers: GrowingBuffers::new(config.input_buffer_size()),
+                        buffers: GrowingBuffers::new(details.config.input_buffer_size()),
                         progress: self.progress.clone(),
                         limits: [None; 2],
                         blocking: true,
                         prompt: false,
                         poll_pause: Deadline::after(Duration::ZERO),
                         unsent: Vec::new(),
-                    })));
+                    }));
                 }
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
                     if !is_last {
