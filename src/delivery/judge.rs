@@ -253,8 +253,8 @@ pub(crate) fn is_rate_limit(answer: &Answer) -> bool {
 }
 
 fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acceptance) -> Verdict {
-    let challenges: Vec<_> = match answer.status {
-        401 | 403 => answer.challenges().collect(),
+    let challenges = match answer.status {
+        401 | 403 => answer.challenges(),
         _ => Vec::new(),
     };
     let (fate, exit, retry, remedy) = match answer.status {

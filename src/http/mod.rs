@@ -125,10 +125,14 @@ impl Answer {
     }
 
     /// The challenges of all `WWW-Authenticate` headers.
-    pub(crate) fn challenges(&self) -> impl Iterator<Item = Challenge> {
-        let values = self.headers.iter();
-        let values = values.filter(|(name, _)| name == "www-authenticate");
-        values.flat_map(|(_, value)| Challenge::parse(value))
+    pub(crate) fn challenges(&self) -> Vec<Challenge> {
+        let mut challenges = Vec::new();
+        for (name, value) in &self.headers {
+            if name == "www-authenticate" {
+                challenges.extend(Challenge::parse(value));
+            }
+        }
+        challenges
     }
 }
 
