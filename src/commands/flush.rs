@@ -5,7 +5,7 @@
 //! dead-letters a message. A disk that cannot be written is an error for every target, because no message is sent without
 //! being marked first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) fn run(flush: &Flush) -> Result<RunEnd> {
 ///
 /// # Errors
 /// As for [`run`].
-pub(crate) fn only(chosen: &Chosen, tags: HashSet<Tag>) -> Result<RunEnd> {
+pub(crate) fn only(chosen: &Chosen, mut tags: Vec<Tag>) -> Result<RunEnd> {
     let flush = Flush {
         dir: chosen.dir.clone(),
         timeout: Duration::from_secs(60),
@@ -47,7 +47,8 @@ pub(crate) fn only(chosen: &Chosen, tags: HashSet<Tag>) -> Result<RunEnd> {
         },
         alert_after: Duration::MAX,
     };
-    let end = deliver(&flush, Some(tags)).map_err(|error| error.after(Claim::Unstated))?;
+    tags.sort_unstable();
+    let end = deliver(&flush, Some(&tags)).map_err(|error| error.after(Claim::Unstated))?;
     // A second `retry` sends again what the first one dead-lettered.
     let claim = end.claim.map(|claim| match claim {
         Claim::Flushed => Claim::Unstated,
@@ -56,7 +57,8 @@ pub(crate) fn only(chosen: &Chosen, tags: HashSet<Tag>) -> Result<RunEnd> {
     Ok(RunEnd { claim, ..end })
 }
 
-fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
+/// Delivers what is pending, for `only` these sorted tags if they are given.
+fn deliver(flush: &Flush, only: Option<&[Tag]>) -> Result<RunEnd> {
     let clock = &SystemClock::start();
     let report = Report::new(&flush.output);
     report.watch();
@@ -85,7 +87,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
             report,
             limit: flush.timeout,
             clock,
-            reported: HashSet::new(),
+            reported: Vec::new(),
             exit: Exit::Ok,
             counts: Counts::default(),
             unknown: Vec::new(),
@@ -95,8 +97,8 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
         },
     };
     let mut targets = run.targets()?;
-    targets.retain(|target| only.as_ref().is_none_or(|tags| tags.contains(&target.tag)));
-    let total: usize = targets.iter().map(|target| target.names.len()).sum();
+    targets.retain(|target| only.is_none_or(|tags| tags.binary_search(&target.tag).is_ok()));
+    let total: usize = targets.iter().map(|target| target.count).sum();
     run.tally.all = total;
     let mut done = 0;
     for target in targets {
@@ -104,7 +106,7 @@ fn deliver(flush: &Flush, only: Option<HashSet<Tag>>) -> Result<RunEnd> {
             run.tally.timed_out(total - done);
             break;
         }
-        done += target.names.len();
+        done += target.count;
         run.target(&target, total - done)?;
         run.tally.progress();
     }
@@ -141,10 +143,11 @@ impl Counts {
     }
 }
 
-/// The messages of a target that were there when the run began, oldest first.
+/// The messages of a target that were there when the run began.
 struct PendingTarget {
     tag: Tag,
-    names: Vec<OsString>,
+    oldest: OsString,
+    count: usize,
 }
 
 struct FlushRun<'a> {
@@ -158,11 +161,11 @@ struct FlushRun<'a> {
 impl FlushRun<'_> {
     /// All targets with messages: first those that did not fail the last time, sorted by their oldest message.
     fn targets(&mut self) -> Result<Vec<PendingTarget>> {
-        let mut found: HashMap<Tag, Vec<OsString>> = HashMap::new();
+        let mut ids = Vec::new();
         for place in [Place::Active, Place::Queue] {
             for name in self.spool.names(place)? {
                 match Id::parse(&name) {
-                    Some(id) => found.entry(id.tag()).or_default().push(name),
+                    Some(id) => ids.push(id),
                     None => {
                         let why = crate::spool::NO_NAME;
                         let observer = &mut |event: MessageEvent| self.tally.event(event);
@@ -171,24 +174,30 @@ impl FlushRun<'_> {
                 }
             }
         }
-        let mut targets: Vec<_> = found
-            .into_iter()
-            .map(|(tag, mut names)| {
-                names.sort_unstable();
-                names.dedup();
-                PendingTarget { tag, names }
-            })
-            .collect();
-        targets.sort_by_cached_key(|target| {
-            let has_failed = self.spool.backoff(&target.tag).failures > 0;
-            (has_failed, target.names.first().cloned())
-        });
+        ids.sort_unstable();
+        ids.dedup();
+        let mut targets: Vec<PendingTarget> = Vec::new();
+        let mut places = HashMap::new();
+        for id in ids {
+            let place = *places.entry(id.tag()).or_insert(targets.len());
+            match targets.get_mut(place) {
+                Some(target) => target.count += 1,
+                None => targets.push(PendingTarget {
+                    tag: id.tag(),
+                    oldest: id.as_str().into(),
+                    count: 1,
+                }),
+            }
+        }
+        let has_failed = |target: &PendingTarget| self.spool.backoff(&target.tag).failures > 0;
+        let (failed, mut targets): (Vec<_>, Vec<_>) = targets.into_iter().partition(has_failed);
+        targets.extend(failed);
         Ok(targets)
     }
 
     /// Delivers the messages of a target, if it is due; `others` is how many messages the targets after it have.
     fn target(&mut self, target: &PendingTarget, others: usize) -> Result<()> {
-        let count = target.names.len();
+        let count = target.count;
         if self.cannot_reach(target) {
             self.tally.counts.pending += count;
             return Ok(());
@@ -207,9 +216,7 @@ impl FlushRun<'_> {
         };
         if lock.backoff().left(self.clock.unix()) > 0 {
             self.tally.counts.early += count;
-            if let Some(oldest) = target.names.first() {
-                self.alert(&mut lock, oldest, count);
-            }
+            self.alert(&mut lock, &target.oldest, count);
             return Ok(());
         }
         let (flush, clock) = (self.flush, self.clock);
@@ -253,11 +260,8 @@ impl FlushRun<'_> {
 
     /// Whether this run already failed to send to the target of its oldest message.
     fn cannot_reach(&self, target: &PendingTarget) -> bool {
-        let read = |name| {
-            self.spool
-                .read_unlocked(Place::Queue, name, Message::glance)
-        };
-        match target.names.first().and_then(|name| read(name)) {
+        let (spool, oldest) = (self.spool, &target.oldest);
+        match spool.read_unlocked(Place::Queue, oldest, Message::glance) {
             Some((_, Ok(message))) => self.connections.cannot_reach(&message.target),
             _ => false,
         }
@@ -270,7 +274,7 @@ struct Tally<'a> {
     /// How long a delivery may take.
     limit: Duration,
     /// The failures already reported: a reason that many messages share is reported once.
-    reported: HashSet<String>,
+    reported: Vec<String>,
     exit: Exit,
     counts: Counts,
     /// The messages that were dead-lettered or left as they are, because the API may have accepted them.
@@ -398,12 +402,13 @@ impl Tally<'_> {
         self.has_spoken = true;
         let why = format!("to {}: {}", message.target.url, outcome.why());
         let wait = time::in_words(Duration::from_secs(wait));
-        if self.reported.insert(why.clone()) {
+        if !self.reported.contains(&why) {
             let text = format!(
                 "{} {why}; next attempt in {wait} at the earliest",
                 message.id
             );
             output::warn(&text, outcome.hint());
+            self.reported.push(why);
         }
     }
 

@@ -7,7 +7,7 @@ mod metrics;
 mod row;
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -95,25 +95,28 @@ pub(crate) fn list(dir: &Path, format: ListFormat, clock: &dyn Clock) -> Result<
 
 /// Every message, in the order of the list, and whether it is in two places. Each is listed only once.
 fn entries(spool: &Spool) -> Result<Vec<(Place, OsString, bool)>> {
-    let mut entries = Vec::new();
+    let mut places: Vec<(Place, Vec<OsString>)> = Vec::new();
+    let mut doubles = Vec::new();
     for place in Place::ALL {
-        let names = spool.names(place)?.into_iter();
-        entries.extend(names.map(|name| (place, name, false)));
+        let mut names = spool.names(place)?;
+        names.retain(|name| {
+            let is_known = |(_, names): &(_, Vec<_>)| names.binary_search(name).is_ok();
+            // A message that is being moved may also be found twice.
+            let is_double = places.iter().any(is_known) && spool.is_double(name);
+            if is_double {
+                doubles.push(name.clone());
+            }
+            !is_double
+        });
+        places.push((place, names));
     }
-    let mut names: Vec<&OsString> = entries.iter().map(|(_, name, _)| name).collect();
-    names.sort();
-    // A message that is being moved may also be found twice.
-    let mut doubles: HashMap<OsString, bool> = names
-        .windows(2)
-        .filter(|pair| pair[0] == pair[1] && spool.is_double(pair[0]))
-        .map(|pair| (pair[0].clone(), false))
-        .collect();
-    entries.retain_mut(|(_, name, is_double)| {
-        doubles.get_mut(name).is_none_or(|was_here| {
-            *is_double = true;
-            !std::mem::replace(was_here, true)
-        })
-    });
+    let mut entries = Vec::new();
+    for (place, names) in places {
+        for name in names {
+            let is_double = doubles.contains(&name);
+            entries.push((place, name, is_double));
+        }
+    }
     Ok(entries)
 }
 
@@ -180,7 +183,7 @@ pub(crate) fn show(chosen: &Chosen, clock: &dyn Clock) -> Result<()> {
 /// # Errors
 /// If the spool cannot be used.
 pub(crate) fn retry(chosen: &Chosen) -> Result<RunEnd> {
-    let tags = RefCell::new(HashSet::new());
+    let tags = RefCell::new(Vec::new());
     let done = match chosen.now {
         true => "requeued",
         false => "requeued; due at the next flush",
@@ -213,7 +216,7 @@ pub(crate) fn retry(chosen: &Chosen) -> Result<RunEnd> {
         if let Some(mut lock) = spool.lock_target(&message.id.tag())? {
             lock.reset();
         }
-        tags.borrow_mut().insert(message.id.tag());
+        tags.borrow_mut().push(message.id.tag());
         Ok(Exit::Ok)
     })?;
     let tags = tags.into_inner();

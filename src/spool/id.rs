@@ -15,7 +15,7 @@ fn is_hexadecimal(text: &str) -> bool {
 
 /// Identifies a target in names: 48 bits of the checksum of `METHOD URL`, in hexadecimal, or of `METHOD FILE` if the URL is
 /// read from a file. Two targets with the same tag would share their order and their backoff, nothing else.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Tag(String);
 
 impl Tag {
