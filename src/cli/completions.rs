@@ -47,20 +47,19 @@ impl Values {
     }
 }
 
-/// Groups the options by the verbs that accept them.
-fn parts() -> Vec<(&'static [Verb], Vec<&'static Flag>)> {
-    let mut parts: Vec<(&[Verb], Vec<&Flag>)> = Vec::new();
+/// Each group of verbs that accepts the same options.
+fn parts() -> Vec<&'static [Verb]> {
+    let mut parts = Vec::new();
     for flag in FLAGS {
-        match parts.iter_mut().find(|(verbs, _)| *verbs == flag.verbs) {
-            Some((_, flags)) => flags.push(flag),
-            None => parts.push((flag.verbs, vec![flag])),
+        if !parts.contains(&flag.verbs) {
+            parts.push(flag.verbs);
         }
     }
     parts
 }
 
 /// The words of the wanted verbs, joined with `between`.
-fn words(wanted: impl Fn(Verb) -> bool, between: &str) -> String {
+fn words(wanted: &dyn Fn(Verb) -> bool, between: &str) -> String {
     let word = |row: &VerbRow| match row.verb {
         Verb::Send => "send",
         _ => row.word,
@@ -71,7 +70,7 @@ fn words(wanted: impl Fn(Verb) -> bool, between: &str) -> String {
 
 /// The verbs that have a word.
 fn typed() -> String {
-    words(|verb| verb != Verb::Send, " ")
+    words(&|verb| verb != Verb::Send, " ")
 }
 
 /// What 'help' is asked about.
@@ -83,18 +82,14 @@ fn topics() -> String {
     )
 }
 
-fn names(flag: &Flag) -> Vec<String> {
-    let short = flag.short.map(|letter| format!("-{letter}"));
-    short
-        .into_iter()
-        .chain([format!("--{}", flag.long)])
-        .collect()
-}
-
-/// The options that need a value.
-fn names_with_value() -> String {
-    let flags = FLAGS.iter().filter(|flag| flag.needs_value());
-    flags.flat_map(names).collect::<Vec<_>>().join("|")
+/// The names of the wanted options, joined with `between`.
+fn names(wanted: &dyn Fn(&Flag) -> bool, between: &str) -> String {
+    let mut names = Vec::new();
+    for flag in FLAGS.iter().filter(|flag| wanted(flag)) {
+        names.extend(flag.short.map(|letter| format!("-{letter}")));
+        names.push(format!("--{}", flag.long));
+    }
+    names.join(between)
 }
 
 /// Whether the verb's operands behind the spool are messages.
@@ -134,13 +129,10 @@ fn bash() -> String {
 ",
     );
     let mut case = |wanted: &dyn Fn(&Values) -> bool, body: &str| {
-        let flags = FLAGS
-            .iter()
-            .filter(|flag| Values::of(flag).is_some_and(|values| wanted(&values)));
-        let names: Vec<_> = flags.flat_map(names).collect();
+        let is_wanted = |flag: &Flag| Values::of(flag).is_some_and(|values| wanted(&values));
         out.push_str(&format!(
             "    {})\n        {body}\n        return ;;\n",
-            names.join("|\\\n    ")
+            names(&is_wanted, "|\\\n    ")
         ));
     };
     let all = FLAGS.iter().filter_map(Values::of);
@@ -180,15 +172,14 @@ fn bash() -> String {
     [[ ${{operands[0]}} == @({}|help) ]] && verb=${{operands[0]}}
     if [[ $word == -* ]]; then
 ",
-        names_with_value(),
-        words(|_| true, "|")
+        names(&Flag::needs_value, "|"),
+        words(&|_| true, "|")
     ));
-    for (verbs, flags) in parts() {
-        let names: Vec<_> = flags.into_iter().flat_map(names).collect();
+    for verbs in parts() {
         out.push_str(&format!(
             "        [[ $verb == @({}) ]] && options+='\n{}        '\n",
-            words(|verb| verbs.contains(&verb), "|"),
-            wrapped(&names.join(" "), 12, WIDTH)
+            words(&|verb| verbs.contains(&verb), "|"),
+            wrapped(&names(&|flag| flag.verbs == verbs, " "), 12, WIDTH)
         ));
     }
     out.push_str(&format!(
@@ -214,8 +205,8 @@ complete -o default -F _authpost authpost
 "#,
         typed = typed(),
         topics = topics(),
-        of_spool = words(Verb::takes_spool, "|"),
-        of_messages = words(takes_messages, "|"),
+        of_spool = words(&Verb::takes_spool, "|"),
+        of_messages = words(&takes_messages, "|"),
     ));
     out
 }
@@ -240,10 +231,10 @@ _authpost() {{
         *) operands=('*:item:_authpost_behind_at') ;;
     esac
 ",
-        all = words(|_| true, "|") + "|help",
+        all = words(&|_| true, "|") + "|help",
         topics = topics(),
-        of_spool = words(Verb::takes_spool, "|"),
-        of_messages = words(takes_messages, "|"),
+        of_spool = words(&Verb::takes_spool, "|"),
+        of_messages = words(&takes_messages, "|"),
     );
     let quoted = |text: &str| {
         text.replace('\'', "'\\''")
@@ -251,12 +242,12 @@ _authpost() {{
             .replace(']', "\\]")
             .replace(':', "\\:")
     };
-    for (verbs, flags) in parts() {
+    for verbs in parts() {
         out.push_str(&format!(
             "    [[ $verb == ({}) ]] && options+=(\n",
-            words(|verb| verbs.contains(&verb), "|")
+            words(&|verb| verbs.contains(&verb), "|")
         ));
-        for flag in flags {
+        for flag in FLAGS.iter().filter(|flag| flag.verbs == verbs) {
             let value = quoted(&flag.value.unwrap_or_default().replace('\'', ""));
             let action = match Values::of(flag) {
                 None => None,
@@ -337,9 +328,9 @@ complete -c authpost -n '__fish_seen_subcommand_from from-curl; and test (count 
 complete -c authpost -n '__fish_seen_subcommand_from from-curl; and test (count (__authpost_operands)) -ge 2' -a '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c authpost -n __fish_use_subcommand -a help -d 'list the options of a topic'
 "#,
-        not_sending = words(|verb| !matches!(verb, Verb::Send | Verb::Check), " ") + " help",
-        of_spool = words(Verb::takes_spool, " "),
-        of_messages = words(takes_messages, " "),
+        not_sending = words(&|verb| !matches!(verb, Verb::Send | Verb::Check), " ") + " help",
+        of_spool = words(&Verb::takes_spool, " "),
+        of_messages = words(&takes_messages, " "),
         topics = topics(),
     );
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
@@ -353,8 +344,8 @@ complete -c authpost -n __fish_use_subcommand -a help -d 'list the options of a 
     for flag in FLAGS {
         // Sending has no word to test for, so its options are those that no other verb excludes.
         let (not, verbs) = match flag.verbs.contains(&Verb::Send) {
-            true => ("not ", words(|verb| !flag.verbs.contains(&verb), " ")),
-            false => ("", words(|verb| flag.verbs.contains(&verb), " ")),
+            true => ("not ", words(&|verb| !flag.verbs.contains(&verb), " ")),
+            false => ("", words(&|verb| flag.verbs.contains(&verb), " ")),
         };
         let condition = match verbs.is_empty() {
             true => String::new(),

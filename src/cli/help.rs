@@ -79,14 +79,10 @@ impl Page {
                 );
             }
         }
-        match all {
-            true => own.into_iter().for_each(|flag| self.described(flag)),
-            false => {
-                let rows = own.into_iter();
-                self.table(
-                    COLUMN,
-                    rows.map(|flag| (aligned(flag), flag.brief.to_owned())),
-                );
+        for flag in own {
+            match all {
+                true => self.described(flag),
+                false => self.row(COLUMN, &aligned(flag), flag.brief),
             }
         }
         self.line("");
@@ -115,17 +111,16 @@ impl Page {
         self.line(&format!("authpost {VERSION}"));
         self.paragraph(ABOUT, 0);
         self.line("\nUsage:");
-        let calls = VERBS.iter().map(|row| {
-            let words = ["authpost", row.word, row.operands];
-            let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
-            (words.join(" "), row.brief.to_owned())
-        });
-        self.table(34, calls);
+        for row in VERBS {
+            let call = joined(&["authpost", row.word, row.operands]);
+            self.row(34, &call, row.brief);
+        }
         self.line("\nItems build a JSON object:");
-        self.table(COLUMN, owned(ITEMS));
+        self.table(ITEMS);
         self.line("\nOptions used most:");
-        let common = FLAGS.iter().filter(|flag| COMMON.contains(&flag.long));
-        self.table(COLUMN, common.map(|flag| (aligned(flag), brief(flag))));
+        for flag in FLAGS.iter().filter(|flag| COMMON.contains(&flag.long)) {
+            self.row(COLUMN, &aligned(flag), &brief(flag));
+        }
         self.line("\nExample:");
         self.command(EXAMPLES[0].0);
         self.line("");
@@ -143,8 +138,9 @@ impl Page {
         self.paragraph(ABOUT, 0);
         self.paragraph(OUTPUT, 0);
         self.line("\nUsage:");
-        let calls = VERBS.iter().map(|row| (call(row), row.brief.to_owned()));
-        self.table(40, calls);
+        for row in VERBS {
+            self.row(40, &call(row), row.brief);
+        }
         self.line("\nExample:");
         self.command(EXAMPLES[0].0);
         self.line("");
@@ -154,7 +150,7 @@ impl Page {
             self.section(section, true);
         }
         self.line("\nEnvironment:");
-        self.table(COLUMN, owned(ENVIRONMENT));
+        self.table(ENVIRONMENT);
         for row in VERBS.iter().filter(|row| !row.word.is_empty()) {
             self.line(&format!("\n{}:", call(row)));
             for text in [sentence(row.brief), options(row)] {
@@ -162,10 +158,10 @@ impl Page {
             }
         }
         self.line("\nExit codes, as in sysexits(3):");
-        let exits = EXITS
-            .iter()
-            .map(|row| (format!("{:>2} {}", row.code, row.name), consequence(row)));
-        self.table(16, exits);
+        for row in EXITS {
+            let code = format!("{:>2} {}", row.code, row.name);
+            self.row(16, &code, &consequence(row));
+        }
         self.line("\nMore examples:");
         for (command, what) in &EXAMPLES[1..] {
             for line in wrapped(what, 0, self.width - "  # ".len()).lines() {
@@ -178,15 +174,16 @@ impl Page {
 
     fn items(&mut self) {
         self.paragraph(ITEMS_ARE, 0);
-        self.table(COLUMN, owned(ITEMS));
+        self.table(ITEMS);
     }
 
     fn section(&mut self, section: HelpSection, all: bool) {
         self.line(&format!("{}:", section.title()));
-        let flags = FLAGS.iter().filter(|flag| flag.group == section);
-        match all {
-            true => flags.for_each(|flag| self.described(flag)),
-            false => self.table(COLUMN, flags.map(|flag| (aligned(flag), brief(flag)))),
+        for flag in FLAGS.iter().filter(|flag| flag.group == section) {
+            match all {
+                true => self.described(flag),
+                false => self.row(COLUMN, &aligned(flag), &brief(flag)),
+            }
         }
     }
 
@@ -202,8 +199,8 @@ impl Page {
     /// An option with all there is to know.
     fn described(&mut self, flag: &Flag) {
         self.line(&format!("  {}", usage(flag)));
-        for paragraph in paragraphs(flag) {
-            self.paragraph(&paragraph, 6);
+        for paragraph in explanation(flag).split("\n\n") {
+            self.paragraph(paragraph, 6);
         }
     }
 
@@ -218,21 +215,23 @@ impl Page {
         self.line(&format!("  {lines}"));
     }
 
+    fn table(&mut self, rows: &[(&str, &str)]) {
+        for (name, text) in rows {
+            self.row(COLUMN, name, text);
+        }
+    }
+
     /// Two columns. A name that is too long for the first column gets its own line.
-    fn table(&mut self, column: usize, rows: impl Iterator<Item = (String, String)>) {
+    fn row(&mut self, column: usize, name: &str, text: &str) {
         let column = match self.width < WIDTH {
             true => column.min(24),
             false => column,
         };
-        for (name, text) in rows {
-            let text = wrapped(&text, column + 2, self.width);
-            if name.chars().count() < column {
-                self.text
-                    .push_str(&format!("  {name:<column$}{}", text.trim_start()));
-            } else {
-                self.text.push_str(&format!("  {name}\n{text}"));
-            }
-        }
+        let text = wrapped(text, column + 2, self.width);
+        self.text.push_str(&match name.chars().count() < column {
+            true => format!("  {name:<column$}{}", text.trim_start()),
+            false => format!("  {name}\n{text}"),
+        });
     }
 }
 
@@ -259,12 +258,13 @@ pub(crate) fn version() -> String {
 
 /// `authpost check [OPTIONS] URL [ITEM]...`.
 pub(super) fn call(row: &VerbRow) -> String {
-    let words = ["authpost", row.word, options_of(row), row.operands];
-    words
-        .into_iter()
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    joined(&["authpost", row.word, options_of(row), row.operands])
+}
+
+/// The words that are not empty.
+fn joined(words: &[&str]) -> String {
+    let words = words.iter().filter(|word| !word.is_empty());
+    words.copied().collect::<Vec<_>>().join(" ")
 }
 
 /// `[OPTIONS]`, for a verb that takes some.
@@ -298,14 +298,17 @@ pub(super) fn brief(flag: &Flag) -> String {
     }
 }
 
-/// The brief as a sentence, followed by the text.
-pub(super) fn paragraphs(flag: &Flag) -> Vec<String> {
-    let mut first = sentence(flag.brief);
+/// The brief as a sentence, followed by the text; empty lines separate paragraphs.
+pub(super) fn explanation(flag: &Flag) -> String {
+    let mut text = sentence(flag.brief);
     if let Some(verbs) = only_for(flag) {
-        first.push_str(&format!(" Only for {verbs}."));
+        text.push_str(&format!(" Only for {verbs}."));
     }
-    let text = flag.text.split("\n\n").filter(|text| !text.is_empty());
-    [first].into_iter().chain(text.map(str::to_owned)).collect()
+    if !flag.text.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(flag.text);
+    }
+    text
 }
 
 /// Whether the line breaks of a paragraph are kept: a list or an example, which begins with a space.
@@ -363,11 +366,6 @@ pub(super) fn sentence(clause: &str) -> String {
         text.push('.');
     }
     text
-}
-
-pub(super) fn owned<'a>(rows: &'a [(&str, &str)]) -> impl Iterator<Item = (String, String)> + 'a {
-    let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
-    rows.iter().map(owned)
 }
 
 /// Wraps text at `most` characters, each line with this margin. Text in brackets is not broken.

@@ -1,7 +1,7 @@
 //! The manual pages, in roff with the man(7) macros: the only place that knows roff.
 
 use super::help::{
-    ABOUT, ITEMS_ARE, OUTPUT, VERSION, consequence, is_laid_out, options, options_of, paragraphs,
+    ABOUT, ITEMS_ARE, OUTPUT, VERSION, consequence, explanation, is_laid_out, options, options_of,
     sentence,
 };
 use super::manual::{DATE, JOBS, LAST_LINE, SPOOL, SPOOL_NAME};
@@ -37,7 +37,7 @@ fn authpost() -> String {
     for group in HelpSection::ALL {
         out.push_str(&format!(".SS {}\n", group.title()));
         for flag in FLAGS.iter().filter(|flag| flag.group == group) {
-            entry(&mut out, &option(flag), &paragraphs(flag).join("\n\n"));
+            entry(&mut out, &option(flag), &explanation(flag));
         }
     }
     out.push_str(".SH EXIT STATUS\nThe exit codes are those of\n.BR sysexits (3).\n");
@@ -98,7 +98,7 @@ fn spool() -> String {
         verb(&mut out, row);
     }
     for (title, what) in SPOOL {
-        out.push_str(&format!(".SH {}\n", roff(&title.to_uppercase())));
+        out.push_str(&format!(".SH {}\n", roff(&title.to_ascii_uppercase())));
         text(&mut out, what, ".PP");
     }
     see_also(&mut out, &[("authpost", 1), ("crontab", 5)]);

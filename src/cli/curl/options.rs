@@ -35,9 +35,9 @@ pub(super) struct CurlOption {
 
 /// The option with this long name.
 pub(super) fn long(name: &str) -> Option<CurlOption> {
-    find(|_, long| long == name).or_else(|| {
+    find(&|_, long| long == name).or_else(|| {
         // A switch can be turned off.
-        let option = find(|_, long| Some(long) == name.strip_prefix("no-"))?;
+        let option = find(&|_, long| Some(long) == name.strip_prefix("no-"))?;
         (!option.takes_value).then_some(CurlOption {
             takes_value: false,
             carry: Carry::Needless,
@@ -47,10 +47,10 @@ pub(super) fn long(name: &str) -> Option<CurlOption> {
 
 /// The option with this letter.
 pub(super) fn short(letter: char) -> Option<CurlOption> {
-    find(|short, _| short.starts_with(letter))
+    find(&|short, _| short.starts_with(letter))
 }
 
-fn find(is_meant: impl Fn(&str, &str) -> bool) -> Option<CurlOption> {
+fn find(is_meant: &dyn Fn(&str, &str) -> bool) -> Option<CurlOption> {
     let dropped = |names: &str, takes_value| {
         names
             .split_whitespace()
