@@ -79,15 +79,22 @@ impl Secret {
     /// The secret `text` of a URL: its path and query. They reveal it as a whole, and each of their parts does, unless it
     /// is a usual word.
     pub(crate) fn of_url(text: String) -> Secret {
-        let decoded = |text: &str| String::from_utf8(forms::unescaped(text.as_bytes())?).ok();
-        let both = |text: &str| [Some(text.to_owned()), decoded(text)].into_iter().flatten();
-        let parts = text.split(['/', '?', '&', ';', ',']);
-        let parts = parts.map(|part| part.split_once('=').map_or(part, |(_, value)| value));
-        let parts = parts.filter(|part| !USUAL.iter().any(|word| word.eq_ignore_ascii_case(part)));
-        let path = text.split('?').next().unwrap_or_default();
-        let traces = parts.flat_map(both).map(part);
-        let wholes = both(&text).chain(both(path)).map(whole);
-        let traces = traces.chain(wholes).collect();
+        let mut traces = Vec::new();
+        // Each as it is written, and decoded.
+        let mut add = |text: &str, trace: fn(String) -> Trace| {
+            let decoded = forms::unescaped(text.as_bytes());
+            let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+            traces.push(trace(text.to_owned()));
+            traces.extend(decoded.map(trace));
+        };
+        for word in text.split(['/', '?', '&', ';', ',']) {
+            let value = word.split_once('=').map_or(word, |(_, value)| value);
+            if !USUAL.iter().any(|word| word.eq_ignore_ascii_case(value)) {
+                add(value, part);
+            }
+        }
+        add(&text, whole);
+        add(text.split('?').next().unwrap_or_default(), whole);
         Secret::traced(text, traces)
     }
 
@@ -177,11 +184,14 @@ pub(crate) fn are_repeated<'a>(
 
 /// `text`, its words, and the values in them.
 fn traces(text: &str) -> Vec<Trace> {
-    let words = text.split([' ', ';', ',']);
-    let values = words.clone().filter_map(|word| word.split_once('='));
-    let values = values.map(|(_, value)| value.trim_matches('"'));
-    let all = std::iter::once(text).chain(words).chain(values);
-    all.map(|text| part(text.to_owned())).collect()
+    let mut traces = vec![part(text.to_owned())];
+    for word in text.split([' ', ';', ',']) {
+        traces.push(part(word.to_owned()));
+        if let Some((_, value)) = word.split_once('=') {
+            traces.push(part(value.trim_matches('"').to_owned()));
+        }
+    }
+    traces
 }
 
 /// A text of which every part is secret.
