@@ -5,7 +5,7 @@
 //! responsible.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -33,25 +33,25 @@ pub(super) fn interprets_escapes() -> bool {
 /// The width of the terminal that standard output is; 80 without one, and if it cannot be learned.
 pub(crate) fn columns() -> usize {
     static ANSWER: OnceLock<usize> = OnceLock::new();
-    *ANSWER.get_or_init(|| columns_of(&io::stdout()).unwrap_or(80))
+    *ANSWER.get_or_init(|| columns_of(io::stdout().as_fd()).unwrap_or(80))
 }
 
 /// The same of standard error.
 pub(super) fn stderr_columns() -> usize {
     static ANSWER: OnceLock<usize> = OnceLock::new();
-    *ANSWER.get_or_init(|| columns_of(&io::stderr()).unwrap_or(80))
+    *ANSWER.get_or_init(|| columns_of(io::stderr().as_fd()).unwrap_or(80))
 }
 
 /// What COLUMNS says, else what stty says: the standard library has no call for it, and shells do not export COLUMNS. stty
 /// is the system's, and gets none of our variables, of which one may be the token.
-fn columns_of(terminal: &(impl IsTerminal + AsFd)) -> Option<usize> {
+fn columns_of(terminal: BorrowedFd) -> Option<usize> {
     let given = std::env::var("COLUMNS").ok();
     let given = given.and_then(|columns| columns.parse().ok());
     let ask = || {
         let stty = Command::new("stty")
             .arg("size")
             .env_clear()
-            .stdin(terminal.as_fd().try_clone_to_owned().ok()?)
+            .stdin(terminal.try_clone_to_owned().ok()?)
             .stderr(Stdio::null())
             .output()
             .ok()?;

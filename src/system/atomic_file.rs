@@ -60,10 +60,11 @@ pub(crate) fn interrupted(path: &Path, owner: u32) -> io::Result<Vec<PathBuf>> {
         }
         let metadata = entry.metadata()?;
         if metadata.is_file() && metadata.uid() == owner {
-            found.push((metadata.modified()?, entry.path()));
+            let file = (metadata.modified()?, entry.path());
+            let newer = found.partition_point(|other| *other > file);
+            found.insert(newer, file);
         }
     }
-    found.sort_unstable_by(|a, b| b.cmp(a));
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
