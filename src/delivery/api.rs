@@ -24,7 +24,6 @@ pub(crate) trait Endpoint {
 }
 
 /// The API of one target: a connection, and the credentials for it.
-#[derive(Debug)]
 pub(crate) struct Api {
     client: Client,
     credentials: Option<Credentials>,

@@ -10,7 +10,6 @@ use ureq::unversioned::transport::Buffers;
 const FIRST: usize = 4 << 10;
 
 /// The input that has not been consumed yet, and the output.
-#[derive(Debug)]
 pub(super) struct GrowingBuffers {
     input: Vec<u8>,
     /// The maximum size of the input buffer.

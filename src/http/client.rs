@@ -38,7 +38,6 @@ const HEAD: usize = 64 * 1024;
 const IDLE: Duration = Duration::from_secs(1);
 
 /// A connection to one API, kept between attempts.
-#[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
     /// The URL that most requests go to, parsed once.

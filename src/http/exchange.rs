@@ -53,7 +53,6 @@ fn behind_interim(mut input: &[u8]) -> &[u8] {
 const ALERT: &[u8] = &[21, 3];
 
 /// The connection, as the layers for the request and its answer see it.
-#[derive(Debug)]
 pub(super) struct RequestTransport {
     below: Box<dyn Transport>,
     progress: Arc<Progress>,

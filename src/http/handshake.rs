@@ -13,7 +13,6 @@ use super::error::Unsupported;
 use super::progress::{Phase, Progress};
 
 /// A connection whose TLS records are examined until the answer arrives.
-#[derive(Debug)]
 pub(super) struct Watch {
     below: Box<dyn Transport>,
     progress: Arc<Progress>,
@@ -102,7 +101,7 @@ impl Transport for Watch {
 const HEADER: usize = 5 + 1;
 
 /// The records of one direction, read in pieces of any size.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Records {
     header: [u8; HEADER],
     /// How many bytes of the header have been read.

@@ -30,6 +30,24 @@ pub(crate) use error::mismatched_identity;
 pub(crate) use progress::Phase;
 pub(crate) use tls::Origin as TrustOrigin;
 
+/// ureq asks for `Debug` of what it calls, and prints none of it.
+macro_rules! debug_by_name {
+    ($($name:ty),+) => {
+        $(impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        })+
+    };
+}
+debug_by_name!(
+    connector::LayeredConnector,
+    exchange::RequestTransport,
+    handshake::Watch,
+    resolver::CachingResolver,
+    transport::TcpTransport
+);
+
 /// `authpost/VERSION`, as a User-Agent (RFC 9110, section 10.1.5).
 pub(crate) const USER_AGENT: &str = concat!("authpost/", env!("CARGO_PKG_VERSION"));
 

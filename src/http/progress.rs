@@ -27,10 +27,8 @@ pub(crate) enum Phase {
 }
 
 /// What the transports of one client share: the deadline, how far they got, and how far they may go.
-#[derive(Debug)]
 pub(super) struct Progress(Mutex<ProgressState>);
 
-#[derive(Debug)]
 struct ProgressState {
     phase: Phase,
     deadline: Deadline,
@@ -75,7 +73,6 @@ impl ProgressState {
 }
 
 /// How far the upload of a large body is.
-#[derive(Debug)]
 struct Upload {
     total: u64,
     sent: u64,

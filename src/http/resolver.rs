@@ -1,6 +1,5 @@
 //! Adapts our resolver to ureq's interface, and caches the last addresses.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ureq::config::Config;
@@ -62,11 +61,5 @@ impl Resolver for CachingResolver {
         }
         *known = Some((authority.to_owned(), addresses.clone()));
         Ok(addresses)
-    }
-}
-
-impl fmt::Debug for CachingResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CachingResolver")
     }
 }

@@ -5,13 +5,13 @@
 //! moment when a byte of the request is sent, which decides whether a retry is safe. It reports to [`Progress`].
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::TcpStream;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, NextTimeout, Transport};
-use ureq::{Error, Timeout};
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::buffers::GrowingBuffers;
 use super::progress::{Phase, Progress, Purpose};
@@ -26,76 +26,7 @@ pub(super) fn reason(why: &io::Error) -> String {
     }
 }
 
-/// How long an address may take to answer while there is another one to try.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Opens TCP connections.
-#[derive(Debug)]
-pub(super) struct TcpConnector {
-    progress: Arc<Progress>,
-    /// The addresses that did not answer while there was another one to try.
-    silent: Mutex<Vec<SocketAddr>>,
-}
-
-impl TcpConnector {
-    pub(super) fn new(progress: Arc<Progress>) -> TcpConnector {
-        TcpConnector {
-            progress,
-            silent: Mutex::default(),
-        }
-    }
-
-    /// Connects to the first address that answers.
-    pub(super) fn connect(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
-        self.progress.reach(Phase::Connecting);
-        let deadline = self.progress.deadline().at_most(*details.timeout.after);
-        let mut failure = Error::HostNotFound;
-        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut addresses = details.addrs.to_vec();
-        if !addresses.iter().all(|address| silent.contains(address)) {
-            addresses.retain(|address| !silent.contains(address));
-        }
-        for (index, address) in addresses.iter().enumerate() {
-            let left = deadline.left();
-            if left.is_zero() {
-                return Err(Error::Timeout(Timeout::Connect));
-            }
-            // The last address may use all the remaining time; each one before it less, and only once, so that an
-            // unreachable address does not use up the whole deadline.
-            let is_last = index + 1 == addresses.len();
-            let share = match is_last {
-                true => left,
-                false => ADDRESS_TIMEOUT.min(left / 2),
-            };
-            match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(Box::new(TcpTransport {
-                        stream,
-                        buffers: GrowingBuffers::new(details.config.input_buffer_size()),
-                        progress: self.progress.clone(),
-                        limits: [None; 2],
-                        blocking: true,
-                        prompt: false,
-                        poll_pause: Deadline::after(Duration::ZERO),
-                        unsent: Vec::new(),
-                    }));
-                }
-                Err(error) if error.kind() == ErrorKind::TimedOut => {
-                    if !is_last {
-                        silent.push(*address);
-                    }
-                    failure = Error::Timeout(Timeout::Connect)
-                }
-                Err(error) => failure = Error::Io(error),
-            }
-        }
-        Err(failure)
-    }
-}
-
 /// A TCP connection that respects the deadline.
-#[derive(Debug)]
 pub(super) struct TcpTransport {
     stream: TcpStream,
     buffers: GrowingBuffers,
@@ -141,6 +72,20 @@ const POLL_TIME: Duration = Duration::from_micros(100);
 const POLL_PAUSE_FACTOR: u32 = 20;
 
 impl TcpTransport {
+    /// The transport of a new connection, with an input buffer of at most so many bytes.
+    pub(super) fn new(stream: TcpStream, most: usize, progress: Arc<Progress>) -> TcpTransport {
+        TcpTransport {
+            stream,
+            buffers: GrowingBuffers::new(most),
+            progress,
+            limits: [None; 2],
+            blocking: true,
+            prompt: false,
+            poll_pause: Deadline::after(Duration::ZERO),
+            unsent: Vec::new(),
+        }
+    }
+
     /// Sets the socket's blocking mode.
     fn block(&mut self, blocking: bool) -> io::Result<()> {
         if self.blocking != blocking {
