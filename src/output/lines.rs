@@ -16,6 +16,7 @@ use crate::document::ndjson::lines_in_words;
 use crate::request::job::Job;
 use crate::request::{Output, Show, Target};
 use crate::system::error::{Error, Result};
+use crate::system::time;
 
 /// How many lines had which result.
 #[derive(Clone, Debug, Default)]
@@ -276,7 +277,8 @@ impl LineReport<'_> {
         stopped: Option<(u64, Option<u64>)>,
     ) {
         if exit != Exit::Ok || !self.report.output.quiet {
-            print_line(&format!("{tally} in {:.1} s", elapsed.as_secs_f64()));
+            let seconds = time::decimal(elapsed.as_millis() as u64, 1000);
+            print_line(&format!("{tally} in {seconds} s"));
         }
         match stopped {
             None => {}

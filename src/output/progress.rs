@@ -76,10 +76,10 @@ pub(crate) struct LineProgress<'a> {
 impl LineProgress<'_> {
     /// The most important part comes first, because a narrow terminal cuts off the rest.
     pub(super) fn text(&self, elapsed: Duration) -> String {
-        let rate = self.tally.total() as f64 / elapsed.as_secs_f64();
-        let rate = match rate < 10.0 {
-            true => format!("{rate:.1} lines/s"),
-            false => format!("{rate:.0} lines/s"),
+        let (lines, millis) = (1000 * self.tally.total(), elapsed.as_millis() as u64);
+        let rate = match lines < 10 * millis {
+            true => format!("{} lines/s", time::decimal(lines, millis)),
+            false => format!("{} lines/s", (lines + millis / 2) / millis),
         };
         let counts = self.tally.so_far();
         let progress = match self.total {
@@ -152,27 +152,22 @@ fn write(text: &str) {
 /// `13 %, 27 s left, 3.1 MB/s`.
 fn pace(done: u64, total: u64, elapsed: Duration) -> String {
     let (share, left) = share_and_left(done, total, elapsed);
-    let rate = bytes((done as f64 / elapsed.as_secs_f64()) as u64);
+    let rate = bytes(1000 * done / elapsed.as_millis() as u64);
     format!("{share}, {left}, {rate}/s")
 }
 
 /// `13 %` and `27 s left`.
 fn share_and_left(done: u64, total: u64, elapsed: Duration) -> (String, String) {
-    let share = match total {
-        0 => 1.0,
-        total => done.min(total) as f64 / total as f64,
-    };
-    let left = match share > 0.0 {
-        true => {
-            let left = elapsed.as_secs_f64() * (1.0 - share) / share;
-            seconds(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
+    let done = done.min(total);
+    let share = (100 * done).checked_div(total).unwrap_or(100);
+    let left = match done {
+        0 if total > 0 => "?".to_owned(),
+        _ => {
+            let left = elapsed.as_nanos() * u128::from(total - done) / u128::from(done.max(1));
+            seconds(u64::try_from(left).map_or(Duration::MAX, Duration::from_nanos))
         }
-        false => "?".to_owned(),
     };
-    (
-        format!("{:.0} %", (share * 100.0).floor()),
-        format!("{left} left"),
-    )
+    (format!("{share} %"), format!("{left} left"))
 }
 
 /// A duration in whole seconds, rounded up, or in a longer unit.
@@ -182,11 +177,11 @@ fn seconds(time: Duration) -> String {
 }
 
 /// The unit for so many bytes, and its size.
-fn unit(bytes: u64) -> (&'static str, f64) {
+fn unit(bytes: u64) -> (&'static str, u64) {
     match bytes {
-        0..1_000_000 => ("kB", 1e3),
-        1_000_000..1_000_000_000 => ("MB", 1e6),
-        _ => ("GB", 1e9),
+        0..1_000_000 => ("kB", 1_000),
+        1_000_000..1_000_000_000 => ("MB", 1_000_000),
+        _ => ("GB", 1_000_000_000),
     }
 }
 
@@ -197,5 +192,5 @@ fn bytes(bytes: u64) -> String {
 
 /// `12.4`, in the unit for `whole` bytes.
 fn in_unit_of(bytes: u64, whole: u64) -> String {
-    format!("{:.1}", bytes as f64 / unit(whole).1)
+    time::decimal(bytes, unit(whole).1)
 }

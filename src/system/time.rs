@@ -215,12 +215,18 @@ pub(crate) fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.as_millis()),
-        1..10 => format!("{:.1} s", time.as_secs_f64()),
+        1..10 => format!("{} s", decimal(time.as_millis() as u64, 1000)),
         10..300 => format!("{seconds} s"),
         300..7200 => format!("{} min", seconds / 60),
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86_400),
     }
+}
+
+/// `count / unit` with one decimal, rounded.
+pub(crate) fn decimal(count: u64, unit: u64) -> String {
+    let tenths = (10 * count + unit / 2) / unit;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// Whole seconds for display: as [`in_words`], but never in parts of a second.
