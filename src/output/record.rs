@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::print;
 use super::terminal::Out;
@@ -70,43 +71,38 @@ impl Record<'_> {
     }
 
     fn write(&self, answer: Option<&Answer>, out: &mut Out) -> io::Result<()> {
-        let null = || "null".to_owned();
         let (attempts, took) = self
             .outcome
             .map_or_else(Default::default, |outcome| (outcome.attempts, outcome.took));
+        let rounded = took + Duration::from_micros(500);
+        let seconds = format!("{}.{:03}", rounded.as_secs(), rounded.subsec_millis());
         let status = answer.map(|answer| answer.status.to_string());
+        let key = self.key.map(|key| json::string(&key.0));
+        let method = self.target.map(|target| target.method.as_str());
+        let url = self.target.map(|target| target.url.to_string());
         let error = (!self.why.is_empty()).then(|| json::string(&self.why));
-        let of_target = |text: &dyn Fn(&Target) -> String| {
-            self.target
-                .map_or_else(null, |target| json::string(&text(target)))
-        };
+        let complete = answer.map(|answer| (answer.end == End::Whole).to_string());
         let mut members = vec![
-            ("outcome", json::string(&self.fate.to_string())),
-            ("exit", self.exit.code().to_string()),
-            ("status", status.unwrap_or_else(null)),
-            ("tries", attempts.to_string()),
-            ("seconds", format!("{:.3}", took.as_secs_f64())),
-            (
-                "key",
-                self.key.map_or_else(null, |key| json::string(&key.0)),
-            ),
-            (
-                "method",
-                of_target(&|target| target.method.as_str().to_owned()),
-            ),
-            ("url", of_target(&|target| target.url.to_string())),
+            ("outcome", Some(json::string(&self.fate.to_string()))),
+            ("exit", Some(self.exit.code().to_string())),
+            ("status", status),
+            ("tries", Some(attempts.to_string())),
+            ("seconds", Some(seconds)),
+            ("key", key),
+            ("method", method.map(json::string)),
+            ("url", url.as_deref().map(json::string)),
         ];
         if let Some(lines) = self.lines {
-            members.push(("line", lines.start().to_string()));
+            members.push(("line", Some(lines.start().to_string())));
             if lines.start() != lines.end() {
-                members.push(("last_line", lines.end().to_string()));
+                members.push(("last_line", Some(lines.end().to_string())));
             }
         }
-        let complete = answer.map(|answer| (answer.end == End::Whole).to_string());
-        members.push(("error", error.unwrap_or_else(null)));
-        members.push(("complete", complete.unwrap_or_else(null)));
+        members.push(("error", error));
+        members.push(("complete", complete));
         let mut separator = '{';
-        for (name, value) in members {
+        for (name, value) in &members {
+            let value = value.as_deref().unwrap_or("null");
             write!(out, "{separator}\"{name}\":{value}")?;
             separator = ',';
         }
