@@ -333,8 +333,8 @@ impl TokenRequest<'_> {
 
 /// In seconds: a number, which some endpoints send as a string, and some with a fraction.
 fn lifetime(said: &Value) -> Option<u64> {
-    let seconds: f64 = match said {
-        Value::String(text) => text.parse().ok()?,
+    let seconds = match said {
+        Value::String(text) => serde_json::from_str::<Value>(text).ok()?.as_f64()?,
         number => number.as_f64()?,
     };
     // A negative number means expired, and a number that is too large is limited to the maximum.
