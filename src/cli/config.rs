@@ -60,7 +60,7 @@ impl Scan {
             help: false,
         };
         let mut word = None;
-        let mut parser = Parser::from_args(arguments.iter().cloned());
+        let mut parser = Parser::from_args(arguments);
         while let Ok(Some(argument)) = parser.next() {
             let flag = match argument {
                 Arg::Long(name) => FLAGS.iter().find(|flag| flag.long == name),

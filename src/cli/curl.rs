@@ -48,14 +48,14 @@ pub(super) fn carry_over(arguments: &[OsString]) -> Result<Carried> {
 }
 
 /// The error for arguments that curl would not understand either.
-fn unreadable(why: impl AsRef<str>) -> Error {
-    let what = format!("reading the curl command: {}", why.as_ref());
+fn unreadable(why: &str) -> Error {
+    let what = format!("reading the curl command: {why}");
     Error::new(Kind::Usage, what).hint("authpost from-curl curl [OPTIONS] URL")
 }
 
 /// The error for a request that authpost does not make.
-fn impossible(why: impl AsRef<str>) -> Error {
-    let what = format!("carrying over the curl command: {}", why.as_ref());
+fn impossible(why: &str) -> Error {
+    let what = format!("carrying over the curl command: {why}");
     Error::new(Kind::Usage, what).hint("keep curl for this request")
 }
 
@@ -132,7 +132,7 @@ impl CurlCommand {
         for (at, letter) in letters.char_indices() {
             let name = format!("-{letter}");
             let option = options::short(letter)
-                .ok_or_else(|| unreadable(format!("curl has no option {name}")))?;
+                .ok_or_else(|| unreadable(&format!("curl has no option {name}")))?;
             if option.takes_value {
                 let value = match &letters[at + letter.len_utf8()..] {
                     "" => words.next(),
@@ -147,7 +147,7 @@ impl CurlCommand {
 
     /// Reads an option. `name` is as it was written. No error quotes the value, because it may be a secret.
     fn option(&mut self, name: &str, carry: Carry, value: Option<&str>) -> Result<()> {
-        let value = value.ok_or_else(|| unreadable(format!("{name}: its value is missing")))?;
+        let value = value.ok_or_else(|| unreadable(&format!("{name}: its value is missing")))?;
         let because = match suggest::why(name) {
             Some(why) => format!("{name}: {why}"),
             None => name.to_owned(),
@@ -157,7 +157,7 @@ impl CurlCommand {
             Carry::Same(option) => self.options.push((option, value.to_owned())),
             Carry::Seconds(option) => {
                 let time = seconds(value)
-                    .ok_or_else(|| unreadable(format!("{name}: it is not a number of seconds")))?;
+                    .ok_or_else(|| unreadable(&format!("{name}: it is not a number of seconds")))?;
                 // For curl, 0 means no limit. authpost's default then applies.
                 if time > 0 {
                     self.times.push((option, time));
@@ -171,7 +171,7 @@ impl CurlCommand {
             }
             Carry::Dropped => self.leave_out(&because),
             Carry::Refused => {
-                return Err(impossible(format!("authpost has nothing like {because}")));
+                return Err(impossible(&format!("authpost has nothing like {because}")));
             }
         }
         Ok(())
@@ -187,10 +187,10 @@ impl CurlCommand {
 /// value.
 fn unknown(name: &str) -> Error {
     match name.split_once('=') {
-        Some((name, _)) => unreadable(format!(
+        Some((name, _)) => unreadable(&format!(
             "curl has no option '--{name}=…', a space separates name and value"
         )),
-        None => unreadable(format!("curl has no option --{name}")),
+        None => unreadable(&format!("curl has no option --{name}")),
     }
 }
 

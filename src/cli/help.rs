@@ -324,17 +324,22 @@ pub(super) fn options(row: &VerbRow) -> String {
     if !row.text.is_empty() {
         return row.text.to_owned();
     }
-    let list = |wanted: &dyn Fn(&Flag) -> bool| {
-        let flags = FLAGS
-            .iter()
-            .filter(|flag| flag.group != HelpSection::Itself && wanted(flag));
-        flags
-            .map(|flag| format!("--{}", flag.long))
-            .collect::<Vec<_>>()
-    };
-    let own = list(&|flag| flag.verbs.contains(&row.verb));
-    let added = list(&|flag| flag.verbs.contains(&row.verb) && !flag.verbs.contains(&Verb::Send));
-    let lacking = list(&|flag| flag.verbs.contains(&Verb::Send) && !flag.verbs.contains(&row.verb));
+    let (mut own, mut added, mut lacking) = (Vec::new(), Vec::new(), Vec::new());
+    for flag in FLAGS
+        .iter()
+        .filter(|flag| flag.group != HelpSection::Itself)
+    {
+        let name = format!("--{}", flag.long);
+        let is_for = |verb| flag.verbs.contains(verb);
+        if is_for(&row.verb) {
+            own.push(name.clone());
+        }
+        match (is_for(&row.verb), is_for(&Verb::Send)) {
+            (true, false) => added.push(name),
+            (false, true) => lacking.push(name),
+            _ => {}
+        }
+    }
     if added.len() + lacking.len() >= own.len() {
         return match own.is_empty() {
             true => "Options: only those under Other.".to_owned(),

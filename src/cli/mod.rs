@@ -276,14 +276,14 @@ fn read(draft: &mut Draft, arguments: &[OsString]) -> Result<()> {
             .hint(hint)
         };
         draft.in_config = true;
-        read_arguments(draft, config::arguments(&path)?).map_err(in_file)?;
+        read_arguments(draft, &config::arguments(&path)?).map_err(in_file)?;
         draft.end_of_config();
     }
-    read_arguments(draft, arguments.to_vec())
+    read_arguments(draft, arguments)
 }
 
-fn read_arguments(draft: &mut Draft, arguments: Vec<OsString>) -> Result<()> {
-    draft.has_url_file |= config::has_url_file(&arguments);
+fn read_arguments(draft: &mut Draft, arguments: &[OsString]) -> Result<()> {
+    draft.has_url_file |= config::has_url_file(arguments);
     let mut parser = Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(unread)? {
         let (flag, name) = match argument {

@@ -93,8 +93,9 @@ impl Report<'_> {
                 job.target.method.as_str(),
                 job.target.url
             ));
-            let headers = open_headers(job, false).into_iter();
-            for (name, value) in headers.chain(masked(&job.target)) {
+            let mut headers = open_headers(job, false);
+            headers.extend(masked(&job.target));
+            for (name, value) in headers {
                 // What we have masked ourselves may be shown.
                 let key = job.target.idempotency_header.as_ref();
                 let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(&name));

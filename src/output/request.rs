@@ -33,8 +33,9 @@ pub(crate) fn dry_run(
         "{} {path} HTTP/1.1\nhost: {authority}\n",
         target.method.as_str()
     );
-    let secrets = secrets.unwrap_or_else(|| masked(&job.target));
-    for (name, value) in open_headers(job, key_is_random).into_iter().chain(secrets) {
+    let mut headers = open_headers(job, key_is_random);
+    headers.extend(secrets.unwrap_or_else(|| masked(target)));
+    for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\n"));
     }
     text.push('\n');

@@ -139,7 +139,7 @@ impl CurlCommand {
                     "GET" | "HEAD" | "DELETE" | "OPTIONS" => format!("it makes a {word}"),
                     _ => "its method is none of POST, PUT and PATCH".to_owned(),
                 };
-                return Err(impossible(format!("{what}: {why}")));
+                return Err(impossible(&format!("{what}: {why}")));
             }
         }
         Ok(())
@@ -271,7 +271,7 @@ impl CurlCommand {
                     true => suggest::why("--form"),
                     false => None,
                 };
-                impossible(match form {
+                impossible(&match form {
                     Some(why) => format!("the document is a form: {why}"),
                     None => {
                         format!("the document is not JSON, and authpost sends nothing else: {flaw}")
@@ -317,9 +317,9 @@ fn is_ndjson(data: &str) -> bool {
 
 /// Checks that authpost accepts these words and the URL.
 fn check(words: &Words, url: &Url) -> Result<()> {
-    let words = words.0.iter().map(String::as_str).chain([url.as_str()]);
-    let words = words.map(OsString::from).collect();
+    let mut words: Vec<_> = words.0.iter().map(OsString::from).collect();
+    words.push(url.as_str().into());
     let mut draft = Draft::default();
-    read_arguments(&mut draft, words)?;
+    read_arguments(&mut draft, &words)?;
     draft.into_command().map(drop)
 }
