@@ -257,24 +257,18 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
         401 | 403 => answer.challenges(),
         _ => Vec::new(),
     };
+    let denied = |retry, remedy| (Fate::Refused, Exit::NoPerm, retry, remedy);
+    let refused = |remedy| (Fate::Refused, Exit::Protocol, Retry::Never, remedy);
+    let unavailable = |retry, remedy| (Fate::Unavailable, Exit::Unavailable, retry, remedy);
     let (fate, exit, retry, remedy) = match answer.status {
         200..=299 => return judge_success(answer, acceptance, circumstances.is_message),
         status if accepts(acceptance, status) => return accepted_by_status(answer, acceptance),
-        401 => (
-            Fate::Refused,
-            Exit::NoPerm,
+        401 => denied(
             Retry::WithNewToken,
             remedy_for_401(circumstances.credentials, &challenges),
         ),
-        403 if is_rate_limit(answer) => (
-            Fate::Unavailable,
-            Exit::Unavailable,
-            Retry::Safe,
-            Remedy::Fix(""),
-        ),
-        403 => (
-            Fate::Refused,
-            Exit::NoPerm,
+        403 if is_rate_limit(answer) => unavailable(Retry::Safe, Remedy::Fix("")),
+        403 => denied(
             Retry::Never,
             match circumstances.credentials {
                 CredentialKind::None => Remedy::Anew(
@@ -286,21 +280,12 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
                 _ => Remedy::Fix("the token is known, but may not do this: ask for the right"),
             },
         ),
-        407 => (
-            Fate::Refused,
-            Exit::NoPerm,
+        407 => denied(
             Retry::Never,
             Remedy::Fix("give the proxy's user and password in HTTPS_PROXY"),
         ),
-        408 | 425 | 429 | 503 => (
-            Fate::Unavailable,
-            Exit::Unavailable,
-            Retry::Safe,
-            Remedy::Fix(""),
-        ),
-        500..=599 => (
-            Fate::Unavailable,
-            Exit::Unavailable,
+        408 | 425 | 429 | 503 => unavailable(Retry::Safe, Remedy::Fix("")),
+        500..=599 => unavailable(
             Retry::IfIdempotent,
             // What can be done with a message is said where it is dead-lettered.
             Remedy::Fix(match circumstances.is_message {
@@ -312,33 +297,17 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
         409 if circumstances.attempts > 0 => {
             (Fate::Refused, Exit::Protocol, Retry::Safe, Remedy::Fix(""))
         }
-        300..=399 => (
-            Fate::Refused,
-            Exit::Protocol,
-            Retry::Never,
-            Remedy::Anew(
-                "redirects are never followed, so that the token goes nowhere else: use the new address",
-            ),
-        ),
-        404 | 410 => (
-            Fate::Refused,
-            Exit::Protocol,
-            Retry::Never,
-            Remedy::Anew("check the path in the URL"),
-        ),
-        400 if says(answer, WANTS_TLS) => (
-            Fate::Refused,
-            Exit::Protocol,
-            Retry::Never,
-            Remedy::Anew("what answers there speaks TLS: begin the URL with https://"),
-        ),
-        400 if says(answer, WANTS_CERTIFICATE) => (
-            Fate::Refused,
-            Exit::Protocol,
-            Retry::Never,
-            Remedy::Anew("the API asks for a client certificate: give one with --cert and --key"),
-        ),
-        _ => (Fate::Refused, Exit::Protocol, Retry::Never, Remedy::Fix("")),
+        300..=399 => refused(Remedy::Anew(
+            "redirects are never followed, so that the token goes nowhere else: use the new address",
+        )),
+        404 | 410 => refused(Remedy::Anew("check the path in the URL")),
+        400 if says(answer, WANTS_TLS) => refused(Remedy::Anew(
+            "what answers there speaks TLS: begin the URL with https://",
+        )),
+        400 if says(answer, WANTS_CERTIFICATE) => refused(Remedy::Anew(
+            "the API asks for a client certificate: give one with --cert and --key",
+        )),
+        _ => refused(Remedy::Fix("")),
     };
     let location = answer
         .header("location")

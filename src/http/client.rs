@@ -308,19 +308,21 @@ impl Client {
     fn error(&self, error: &ureq::Error) -> Error {
         let phase = self.progress.phase();
         let origin = &self.origin;
-        let doing = match (phase, &self.proxy) {
-            (Phase::Resolving, None) => format!("looking up the host of {origin}"),
+        let proxy = self.proxy.as_ref();
+        let (doing, whom) = match (phase, proxy) {
+            (Phase::Resolving, None) => ("looking up the host of", origin),
             (Phase::Resolving | Phase::Connecting, Some(proxy)) => {
-                format!("connecting to the proxy {proxy}")
+                ("connecting to the proxy", proxy)
             }
-            (Phase::Securing, Some(proxy)) => {
-                format!("connecting to {origin} through the proxy {proxy}")
-            }
-            (Phase::Connecting, None) => format!("connecting to {origin}"),
-            (Phase::Securing, None) => format!("setting up TLS with {origin}"),
-            (Phase::Ready | Phase::Sending, _) => format!("sending to {origin}"),
-            (Phase::Waiting, _) => format!("waiting for the answer of {origin}"),
-            (Phase::Receiving, _) => format!("reading the answer of {origin}"),
+            (Phase::Connecting, None) | (Phase::Securing, Some(_)) => ("connecting to", origin),
+            (Phase::Securing, None) => ("setting up TLS with", origin),
+            (Phase::Ready | Phase::Sending, _) => ("sending to", origin),
+            (Phase::Waiting, _) => ("waiting for the answer of", origin),
+            (Phase::Receiving, _) => ("reading the answer of", origin),
+        };
+        let through = match proxy {
+            Some(proxy) if phase == Phase::Securing => format!(" through the proxy {proxy}"),
+            _ => String::new(),
         };
         let host = self.usual.1.host().unwrap_or_default();
         let reason = explain(
@@ -338,7 +340,7 @@ impl Client {
         );
         let what = match reason.kind {
             Kind::Input => reason.why,
-            _ => format!("{doing}: {}", reason.why),
+            _ => format!("{doing} {whom}{through}: {}", reason.why),
         };
         match reason.hint {
             Some(hint) => Error::new(reason.kind, what).hint(hint),

@@ -20,10 +20,10 @@ pub(super) struct Reason {
 }
 
 impl Reason {
-    fn new(kind: Kind, why: impl Into<String>, hint: &str) -> Reason {
+    fn new(kind: Kind, why: &str, hint: &str) -> Reason {
         Reason {
             kind,
-            why: why.into(),
+            why: why.to_owned(),
             hint: (!hint.is_empty()).then(|| hint.to_owned()),
         }
     }
@@ -102,7 +102,7 @@ pub(super) fn explain(error: &ureq::Error, context: &ErrorContext) -> Reason {
     match error {
         ureq::Error::Other(inner) if inner.is::<dns::ResolveError>() => {
             let remedy = inner.downcast_ref().map_or("", dns::ResolveError::remedy);
-            Reason::new(Kind::Unreached, inner.to_string(), remedy)
+            Reason::new(Kind::Unreached, &inner.to_string(), remedy)
         }
         ureq::Error::Timeout(_) => Reason::new(Kind::Unreached, "timed out", ""),
         ureq::Error::HostNotFound => Reason::new(Kind::Unreached, "it has no address", ""),
@@ -112,30 +112,30 @@ pub(super) fn explain(error: &ureq::Error, context: &ErrorContext) -> Reason {
                 // tinyproxy answers 401 to a wrong password.
                 Some(status @ ("407" | "401")) => Reason::new(
                     Kind::Denied,
-                    format!(
+                    &format!(
                         "the proxy asks for a user and a password, or refuses the ones given ({status})"
                     ),
                     "give them as http://USER:PASSWORD@HOST:PORT, in HTTPS_PROXY rather than in --proxy",
                 ),
                 Some(status) => Reason::new(
                     Kind::Unreached,
-                    format!("the proxy answered {status}"),
+                    &format!("the proxy answered {status}"),
                     "see whether the proxy lets anybody through to that host and port",
                 ),
                 None => Reason::new(Kind::Unreached, "the proxy did not answer", ""),
             }
         }
         ureq::Error::Io(why) if why.get_ref().is_some_and(|why| why.is::<Unreadable>()) => {
-            Reason::new(Kind::Input, why.to_string(), "")
+            Reason::new(Kind::Input, &why.to_string(), "")
         }
         ureq::Error::Other(inner) if inner.is::<SpeaksTls>() => Reason::new(
             Kind::Unreached,
-            inner.to_string(),
+            &inner.to_string(),
             "begin the URL with https://",
         ),
         error => {
             let text = plain(error);
-            tls::explain(&text, context).unwrap_or_else(|| Reason::new(Kind::Unreached, text, ""))
+            tls::explain(&text, context).unwrap_or_else(|| Reason::new(Kind::Unreached, &text, ""))
         }
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn explain(text: &str, context: &ErrorContext) -> Option<Reason> {
             return unreached(&broke_off, "");
         }
         if let Some((_, why, hint)) = ALERTS.iter().find(|(known, ..)| *known == alert) {
-            return Some(Reason::new(Kind::Untrusted, *why, hint));
+            return Some(Reason::new(Kind::Untrusted, why, hint));
         }
         return match (alert, context.may_refuse_certificate) {
             // TLS 1.2 has no alert for a missing certificate.
@@ -160,52 +160,48 @@ fn certificate(error: &str, host: &str) -> Reason {
         "tell the API's owner to renew it; or check this machine's clock with 'date'";
     const CHAIN: &str = "its certificate, or one that it sends along,";
     let is_address = host.parse::<IpAddr>().is_ok();
-    let (why, hint) = if error.starts_with("certificate expired") {
+    let untrusted = |why: &str, hint: &str| Reason::new(Kind::Untrusted, why, hint);
+    if error.starts_with("certificate expired") {
         let since = moment(error, "not valid after ");
-        (format!("{CHAIN} has expired{since}"), CLOCK.to_owned())
+        untrusted(&format!("{CHAIN} has expired{since}"), CLOCK)
     } else if error.starts_with("certificate not valid yet") {
         let until = moment(error, "not valid before ");
-        (format!("{CHAIN} is not valid yet{until}"), CLOCK.to_owned())
+        untrusted(&format!("{CHAIN} is not valid yet{until}"), CLOCK)
     } else if error.contains("not valid for any names") {
-        (
-            "its certificate is for no host: a name in its subject (CN) does not count".to_owned(),
-            "tell the API's owner to have it issued with the host as subjectAltName".to_owned(),
+        untrusted(
+            "its certificate is for no host: a name in its subject (CN) does not count",
+            "tell the API's owner to have it issued with the host as subjectAltName",
         )
     } else if is_address && error.contains(&format!("DnsName(\"{host}\")")) {
-        (
-            format!(
+        untrusted(
+            &format!(
                 "its certificate has the address {host} as a DNS name, where it does not count"
             ),
-            format!("tell the API's owner to have it issued with subjectAltName=IP:{host}"),
+            &format!("tell the API's owner to have it issued with subjectAltName=IP:{host}"),
         )
     } else if error.starts_with("certificate not valid for name") {
-        (
-            format!("its certificate is for another host{}", names(error)),
-            "check the host in the URL, or tell the API's owner".to_owned(),
+        untrusted(
+            &format!("its certificate is for another host{}", names(error)),
+            "check the host in the URL, or tell the API's owner",
         )
     } else if error.starts_with("UnknownIssuer") {
-        (
+        untrusted(
             "its certificate is not trusted here: it is self-signed, or from an authority that is not known, or the \
-             API leaves out an intermediate one"
-                .to_owned(),
+             API leaves out an intermediate one",
             "give that authority's certificate (or the self-signed one) with --cacert; or tell the API's owner to send \
-             the whole chain"
-                .to_owned(),
+             the whole chain",
         )
     } else if error.starts_with("BadSignature") {
-        (
+        untrusted(
             "its certificate is signed by another authority of the same name as one trusted here, or it has an RSA \
-             key of less than 2048 bits"
-                .to_owned(),
+             key of less than 2048 bits",
             "give that authority's present certificate with --cacert; or tell the API's owner to use RSA with 2048 bits \
-             or more"
-                .to_owned(),
+             or more",
         )
     } else if error.starts_with("UnsupportedSignatureAlgorithmForPublicKey") {
-        (
-            format!("{CHAIN} is signed by a key of a kind that is not accepted"),
-            "tell the API's owner to have it issued by an authority with RSA, ECDSA P-256 or P-384, or Ed25519"
-                .to_owned(),
+        untrusted(
+            &format!("{CHAIN} is signed by a key of a kind that is not accepted"),
+            "tell the API's owner to have it issued by an authority with RSA, ECDSA P-256 or P-384, or Ed25519",
         )
     } else if error.starts_with("UnsupportedSignatureAlgorithm") {
         let id = error.split_once("signature_algorithm_id: [");
@@ -214,34 +210,33 @@ fn certificate(error: &str, host: &str) -> Reason {
             .iter()
             .find(|(end, _)| id.is_some_and(|id| id.ends_with(end)));
         let with = known.map_or("an algorithm", |(_, with)| *with);
-        (
-            format!("{CHAIN} is signed with {with}, which is not accepted"),
-            "tell the API's owner to have it issued anew, signed with SHA-256".to_owned(),
+        untrusted(
+            &format!("{CHAIN} is signed with {with}, which is not accepted"),
+            "tell the API's owner to have it issued anew, signed with SHA-256",
         )
     } else if error.contains("CaUsedAsEndEntity") {
         let kind = if is_address { "IP" } else { "DNS" };
-        (
-            "its certificate is marked as an authority's (CA:TRUE), so it is not accepted as a server's".to_owned(),
-            format!(
+        untrusted(
+            "its certificate is marked as an authority's (CA:TRUE), so it is not accepted as a server's",
+            &format!(
                 "have the API use one made by: openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
                  -days 825 -subj /CN={host} -addext subjectAltName={kind}:{host} -addext \
                  basicConstraints=critical,CA:FALSE"
             ),
         )
     } else if error.contains("extended key usage") || error.contains("InvalidPurpose") {
-        (
-            "its certificate is not meant for servers".to_owned(),
-            "tell the API's owner to have one issued for the server".to_owned(),
+        untrusted(
+            "its certificate is not meant for servers",
+            "tell the API's owner to have one issued for the server",
         )
     } else {
         // The rest is for developers of rustls.
         let error = error.split(['{', '(']).next().unwrap_or_default().trim();
-        (
-            format!("its certificate is not valid ({error})"),
-            "tell the API's owner".to_owned(),
+        untrusted(
+            &format!("its certificate is not valid ({error})"),
+            "tell the API's owner",
         )
-    };
-    Reason::new(Kind::Untrusted, why, &hint)
+    }
 }
 
 /// ` (2001-01-01 00:00:00 UTC)`: the time given after `marker` in seconds since 1970.
