@@ -48,11 +48,9 @@ impl Credentials {
         for path in &target.header_files {
             headers.extend(header_file::read(path, deadline)?);
         }
-        let files = headers.iter().skip(usize::from(token.is_some()));
+        let mut of_files = headers.iter().skip(usize::from(token.is_some()));
         if let Some(key) = &target.idempotency_header
-            && let Some((name, _)) = files
-                .clone()
-                .find(|(name, _)| name.eq_ignore_ascii_case(key))
+            && let Some((name, _)) = of_files.find(|(name, _)| name.eq_ignore_ascii_case(key))
         {
             return Err(Error::new(
                 Kind::Config,
@@ -62,7 +60,7 @@ impl Credentials {
         }
         let given = target.headers.iter().map(|(name, _)| name);
         let mut others = headers.iter().map(|(name, _)| name).skip(1).chain(given);
-        if let (Some((name, _)), false) = (headers.first(), target.auth.source == TokenSource::None)
+        if let (Some(_), Some((name, _))) = (&token, headers.first())
             && others.any(|other| other.eq_ignore_ascii_case(name))
         {
             return Err(Error::new(

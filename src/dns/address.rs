@@ -31,11 +31,13 @@ pub(super) fn ordered(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         true => NO_ROUTE,
         false => NO_ROUTE - 1,
     };
-    (0..=worst)
-        .flat_map(|wanted| ranked.iter().filter(move |(rank, _)| *rank == wanted))
-        .map(|(_, address)| *address)
-        .take(MAX_ADDRESSES)
-        .collect()
+    let mut ordered = Vec::new();
+    for wanted in 0..=worst {
+        let wanted = ranked.iter().filter(|(rank, _)| *rank == wanted);
+        ordered.extend(wanted.map(|(_, address)| *address));
+    }
+    ordered.truncate(MAX_ADDRESSES);
+    ordered
 }
 
 pub(super) const NO_ROUTE: u8 = 3;

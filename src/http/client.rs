@@ -23,6 +23,7 @@ use crate::system::error::{Error, Kind};
 use crate::system::time::Deadline;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// The piece size for a streamed body.
 const STREAM_BUFFER: usize = 64 << 10;
@@ -179,12 +180,8 @@ impl Client {
     /// The size of the output buffer for a request. One that fits is sent with one write; a larger buffer would only be
     /// filled with zeros. What a proxy and TLS add is not known here.
     fn buffer(&self, request: &Request) -> usize {
-        let body = match &request.body {
-            Body::Json(document) => match document.bytes() {
-                Some(bytes) => bytes.len(),
-                None => return STREAM_BUFFER,
-            },
-            Body::Form(form) => form.len(),
+        let Some(body) = request.body.bytes() else {
+            return STREAM_BUFFER;
         };
         if self.proxy.is_some() || request.url.is_https() {
             return BUFFER;
@@ -197,7 +194,8 @@ impl Client {
             .chain(secrets)
             .map(|length| length + ": \r\n".len())
             .sum();
-        BUFFER.min(body.saturating_add(USUAL_LINES + request.url.as_str().len() + lines))
+        let head = USUAL_LINES + request.url.as_str().len() + lines;
+        BUFFER.min(body.len().saturating_add(head))
     }
 
     /// Whether the API closed the connection before the last attempt had written its whole request.
@@ -210,42 +208,18 @@ impl Client {
             true => self.usual.1.clone(),
             false => Uri::try_from(request.url.as_str()).map_err(http::Error::from)?,
         };
-        let mut head = http::Request::builder().method(request.method).uri(uri);
-        for (name, value) in request.headers {
-            head = head.header(*name, *value);
-        }
-        for (name, secret) in request.secrets {
-            let mut value =
-                HeaderValue::from_bytes(secret.expose().as_bytes()).map_err(http::Error::from)?;
-            value.set_sensitive(true);
-            head = head.header(name, value);
-        }
-        let given = |name| {
-            head.headers_ref()
-                .is_some_and(|headers| headers.contains_key(name))
-        };
-        let (typed, accepts) = (given(CONTENT_TYPE), given(ACCEPT));
-        if !accepts {
-            head = head.header(ACCEPT, JSON);
-        }
-        let response = match &request.body {
-            Body::Json(document) => {
-                if !document.is_empty() && !typed {
-                    head = head.header(CONTENT_TYPE, JSON);
-                }
-                match document.bytes() {
-                    Some(bytes) => self.agent.run(head.body(bytes)?),
-                    None => {
-                        let mut reader = Sent(document.reader());
-                        let head = head.header(CONTENT_LENGTH, document.len());
-                        self.agent
-                            .run(head.body(SendBody::from_reader(&mut reader))?)
-                    }
-                }
+        let head = http::Request::builder().method(request.method).uri(uri);
+        let (mut head, ()) = head.body(())?.into_parts();
+        head.headers = headers(request)?;
+        let response = match (request.body.bytes(), &request.body) {
+            (None, Body::Json(document)) => {
+                let mut reader = Sent(document.reader());
+                let body = SendBody::from_reader(&mut reader);
+                self.agent.run(http::Request::from_parts(head, body))
             }
-            Body::Form(form) => {
-                let head = head.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-                self.agent.run(head.body(form.expose())?)
+            (bytes, _) => {
+                let body = bytes.unwrap_or_default();
+                self.agent.run(http::Request::from_parts(head, body))
             }
         }?;
         if !is_framed(&response) {
@@ -352,6 +326,37 @@ impl Client {
 fn uri(url: &Url) -> system::error::Result<Uri> {
     Uri::try_from(url.as_str())
         .map_err(|why| Error::new(Kind::Usage, format!("reading the URL '{url}': {why}")))
+}
+
+/// The header lines of `request`, except those that ureq adds.
+fn headers(request: &Request) -> Result<HeaderMap, http::Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in request.headers {
+        let name = HeaderName::from_bytes(name.as_bytes())?;
+        headers.append(name, HeaderValue::from_str(value)?);
+    }
+    for (name, secret) in request.secrets {
+        let name = HeaderName::from_bytes(name.as_bytes())?;
+        let mut value = HeaderValue::from_bytes(secret.expose().as_bytes())?;
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    let typed = headers.contains_key(CONTENT_TYPE);
+    if !headers.contains_key(ACCEPT) {
+        headers.append(ACCEPT, JSON);
+    }
+    match &request.body {
+        Body::Form(_) => drop(headers.append(CONTENT_TYPE, FORM)),
+        Body::Json(document) => {
+            if !document.is_empty() && !typed {
+                headers.append(CONTENT_TYPE, JSON);
+            }
+            if document.bytes().is_none() {
+                headers.append(CONTENT_LENGTH, document.len().into());
+            }
+        }
+    }
+    Ok(headers)
 }
 
 /// Whether the end of the body of `response` is known. ureq searches Transfer-Encoding for `chunked` and ignores

@@ -77,6 +77,16 @@ pub(crate) enum Body<'a> {
     Form(&'a Secret),
 }
 
+impl Body<'_> {
+    /// The bytes, if they are in memory.
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Body::Json(document) => document.bytes(),
+            Body::Form(form) => Some(form.expose().as_bytes()),
+        }
+    }
+}
+
 /// The result of one attempt.
 #[derive(Debug)]
 pub(crate) enum Attempt {

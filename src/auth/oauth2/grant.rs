@@ -306,23 +306,23 @@ impl Grant {
 
     /// The body of the token request.
     pub(crate) fn form(&self, refresh_token: Option<&Secret>) -> Secret {
-        Secret::new(self.form_with(refresh_token, |_, value| encoded(value)))
+        Secret::new(self.form_with(refresh_token, &|_, value| encoded(value)))
     }
 
     /// The same with each secret replaced by `mask`.
     pub(crate) fn shown_form(&self, refresh_token: Option<&Secret>, mask: &str) -> String {
-        self.form_with(refresh_token, |name, value| {
-            match secret::is_named(name) || self.reveals_secret(value, refresh_token) {
-                true => mask.to_owned(),
-                false => encoded(value),
-            }
+        self.form_with(refresh_token, &|name, value| match secret::is_named(name)
+            || self.reveals_secret(value, refresh_token)
+        {
+            true => mask.to_owned(),
+            false => encoded(value),
         })
     }
 
     fn form_with(
         &self,
         refresh_token: Option<&Secret>,
-        written: impl Fn(&str, &str) -> String,
+        written: &dyn Fn(&str, &str) -> String,
     ) -> String {
         let grant = match refresh_token {
             None => "client_credentials",
@@ -338,15 +338,18 @@ impl Grant {
             ("client_id", in_body),
             ("client_secret", secret.map(Secret::expose)),
         ];
-        let others = self.parameters.iter();
-        let others = others.map(|(name, value)| (name.as_str(), Some(value.as_str())));
-        let fields: Vec<_> = fields
-            .into_iter()
-            .chain(others)
-            .filter_map(|(name, value)| Some((name, value?)))
-            .map(|(name, value)| format!("{}={}", encoded(name), written(name, value)))
-            .collect();
-        fields.join("&")
+        let mut form = Vec::new();
+        let mut add =
+            |name, value| form.push(format!("{}={}", encoded(name), written(name, value)));
+        for (name, value) in fields {
+            if let Some(value) = value {
+                add(name, value);
+            }
+        }
+        for (name, value) in &self.parameters {
+            add(name, value);
+        }
+        form.join("&")
     }
 
     /// Whether `text` reveals the client's secret or the refresh token, in any form.

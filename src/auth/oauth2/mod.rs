@@ -159,15 +159,11 @@ pub(crate) fn secret_files(
     deadline: Deadline,
 ) -> Result<Vec<PathBuf>> {
     let grant = Grant::read(file, connection, deadline)?;
-    let refresh_token_file = match grant.flow {
-        Flow::ClientCredentials => None,
-        Flow::RefreshToken(path) => Some(path),
-    };
-    Ok(grant
-        .secret_file
-        .into_iter()
-        .chain(refresh_token_file)
-        .collect())
+    let mut files = Vec::from_iter(grant.secret_file);
+    if let Flow::RefreshToken(path) = grant.flow {
+        files.push(path);
+    }
+    Ok(files)
 }
 
 const LATER: &str = "try later, it is safe: the document was not sent";
