@@ -110,10 +110,12 @@ fn entries(spool: &Spool) -> Result<Vec<(Place, OsString, bool)>> {
         });
         places.push((place, names));
     }
+    // After a backup was restored, all may be in two places.
+    doubles.sort_unstable();
     let mut entries = Vec::new();
     for (place, names) in places {
         for name in names {
-            let is_double = doubles.contains(&name);
+            let is_double = doubles.binary_search(&name).is_ok();
             entries.push((place, name, is_double));
         }
     }
