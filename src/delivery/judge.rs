@@ -309,31 +309,22 @@ fn judge_answer(answer: &Answer, circumstances: &Circumstances, acceptance: Acce
         )),
         _ => refused(Remedy::Fix("")),
     };
-    let location = answer
-        .header("location")
-        .filter(|_| (300..400).contains(&answer.status));
-    let mut why = match location {
-        Some(to) => format!(
-            "the API answered {} and points to {to}",
-            answer.status_and_reason()
-        ),
-        None => format!("the API answered {}", answer.status_and_reason()),
-    };
+    let mut why = format!("the API answered {}", answer.status_and_reason());
+    if let (300..=399, Some(to)) = (answer.status, answer.header("location")) {
+        why.push_str(&format!(" and points to {to}"));
+    }
     if answer.status == 403 && is_rate_limit(answer) {
         why.push_str(": a rate limit");
     }
     // RFC 6750, section 3.
-    let mut errors = challenges.iter().filter_map(|challenge| {
+    let said = challenges.iter().find_map(|challenge| {
         let error = challenge.parameter("error")?;
-        Some((error, challenge.parameter("error_description")))
+        Some(match challenge.parameter("error_description") {
+            Some(description) => format!(": {error} ({description})"),
+            None => format!(": {error}"),
+        })
     });
-    match errors.next() {
-        Some((error, Some(description))) => {
-            why.push_str(&shortened(&format!(": {error} ({description})"), 300));
-        }
-        Some((error, None)) => why.push_str(&shortened(&format!(": {error}"), 300)),
-        None => {}
-    }
+    why.push_str(&shortened(&said.unwrap_or_default(), 300));
     Verdict {
         hint: remedy.text(circumstances),
         ..Verdict::new(fate, exit, retry, why)

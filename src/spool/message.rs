@@ -66,47 +66,32 @@ impl Message {
     /// # Errors
     /// [`Kind::Usage`] if a path is not UTF-8, or if the head would be too long.
     pub(crate) fn new(plan: &Plan, job: &Job, now: u64) -> Result<Message> {
-        let target = &job.target;
-        let source = match &target.auth.source {
-            TokenSource::File(path) => TokenSource::File(absolute(path)?),
-            TokenSource::OAuth2(path) => TokenSource::OAuth2(absolute(path)?),
-            TokenSource::Env(_) | TokenSource::Command(_) | TokenSource::None => {
-                target.auth.source.clone()
-            }
-        };
-        let connection = &target.connection;
-        let identity = match &connection.identity {
-            Some((chain, key)) => Some((absolute(chain)?, absolute(key)?)),
-            None => None,
-        };
+        let mut target = Target::clone(&job.target);
+        if let TokenSource::File(path) | TokenSource::OAuth2(path) = &mut target.auth.source {
+            *path = absolute(path)?;
+        }
+        if let Some((chain, key)) = &mut target.connection.identity {
+            *chain = absolute(chain)?;
+            *key = absolute(key)?;
+        }
+        if let Some(file) = target.url.file() {
+            let file = absolute(file)?;
+            target.url = target.url.read_from(file);
+        }
+        for path in &mut target.header_files {
+            *path = absolute(path)?;
+        }
+        if let Some(path) = &mut target.connection.cacert {
+            *path = absolute(path)?;
+        }
         let message = Message {
-            id: Id::new(0, &Tag::of(target)),
+            id: Id::new(0, &Tag::of(&target)),
             created: now,
             key: job.key.clone(),
             idempotent: plan.policy.idempotent,
             expect: plan.expect.clone(),
             any_answer: plan.any_answer,
-            target: Rc::new(Target {
-                url: match target.url.file() {
-                    Some(file) => target.url.clone().read_from(absolute(file)?),
-                    None => target.url.clone(),
-                },
-                header_files: target
-                    .header_files
-                    .iter()
-                    .map(|path| absolute(path))
-                    .collect::<Result<_>>()?,
-                auth: Auth {
-                    source,
-                    form: target.auth.form.clone(),
-                },
-                connection: Connection {
-                    cacert: connection.cacert.as_deref().map(absolute).transpose()?,
-                    identity,
-                    ..connection.clone()
-                },
-                ..Target::clone(target)
-            }),
+            target: Rc::new(target),
         };
         if message.head(job.body.len()).len() as u64 >= LONGEST_HEAD {
             return Err(Error::new(
