@@ -121,7 +121,7 @@ fn remedy_for_word(word: &str) -> String {
         return hint;
     }
     let words = VERBS.iter().map(|row| row.word);
-    let row = suggest::nearest(word, words.filter(|word| !word.is_empty()))
+    let row = suggest::nearest(word, &mut words.filter(|word| !word.is_empty()))
         .and_then(|nearest| VERBS.iter().find(|row| row.word == nearest));
     let meant = || row.map(|row| format!("did you mean {}", synopsis(row.verb)));
     suggest::foreign(word).or_else(meant).unwrap_or_else(|| {

@@ -382,7 +382,7 @@ pub(super) fn wrapped(text: &str, margin: usize, most: usize) -> String {
             .collect();
     }
     let mut words: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    for word in text.split_ascii_whitespace() {
         match words.last_mut() {
             Some(open) if open.contains('[') && !open.contains(']') => {
                 open.push(' ');

@@ -176,7 +176,7 @@ fn laid_out(out: &mut String, lines: &str) {
 /// Wraps words into lines that are short enough for mandoc(1) and for a diff.
 fn fill(out: &mut String, paragraph: &str) {
     let mut width = 0;
-    for word in paragraph.split_whitespace() {
+    for word in paragraph.split_ascii_whitespace() {
         let word = roff(word);
         if width > 0 && width + 1 + word.len() > 80 {
             out.push('\n');

@@ -366,7 +366,7 @@ fn unknown(name: &str) -> Error {
 fn remedy_for(unknown: &str) -> String {
     let meant = || {
         let long = unknown.strip_prefix("--")?;
-        let nearest = suggest::nearest(long, FLAGS.iter().map(|flag| flag.long))?;
+        let nearest = suggest::nearest(long, &mut FLAGS.iter().map(|flag| flag.long))?;
         let flag = FLAGS.iter().find(|flag| flag.long == nearest)?;
         Some(format!("did you mean {}: {}", usage(flag), flag.brief))
     };

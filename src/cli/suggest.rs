@@ -238,7 +238,7 @@ fn row(word: &str) -> Option<&'static Foreign> {
 /// is ignored, and two swapped letters count as one difference.
 pub(crate) fn nearest<'a>(
     word: &str,
-    candidates: impl Iterator<Item = &'a str>,
+    candidates: &mut dyn Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let most = match word.len() {
         0..3 => 0,

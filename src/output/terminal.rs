@@ -56,7 +56,7 @@ fn columns_of(terminal: BorrowedFd) -> Option<usize> {
             .output()
             .ok()?;
         let size = String::from_utf8(stty.stdout).ok()?;
-        size.split_whitespace().nth(1)?.parse().ok()
+        size.trim_end().split_once(' ')?.1.parse().ok()
     };
     let columns = given.or_else(|| terminal.is_terminal().then(ask).flatten());
     columns.filter(|columns| *columns > 0)

@@ -53,7 +53,7 @@ pub(super) fn short(letter: char) -> Option<CurlOption> {
 fn find(is_meant: &dyn Fn(&str, &str) -> bool) -> Option<CurlOption> {
     let dropped = |names: &str, takes_value| {
         names
-            .split_whitespace()
+            .split_ascii_whitespace()
             .map(|word| word.split_once('/').unwrap_or(("", word)))
             .any(|(short, long)| is_meant(short, long))
             .then_some(CurlOption {
