@@ -1,6 +1,6 @@
 //! A token request and its answer, with their secrets redacted for display.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::grant::Grant;
 use crate::http::Answer;
@@ -55,16 +55,15 @@ impl TokenExchange<'_> {
 
 /// The JSON of an answer, with each string that may be a secret redacted.
 fn shown_body(answer: &Answer, is_plain: impl Fn(&str) -> bool) -> String {
-    let Ok(Value::Object(members)) = serde_json::from_slice(&answer.body) else {
+    let Ok(Value::Object(mut members)) = serde_json::from_slice(&answer.body) else {
         return format!("({} bytes that are no JSON object)", answer.body.len());
     };
-    let shown = members.into_iter().map(|(name, value)| {
-        let value = match &value {
-            Value::String(text) if PLAIN.contains(&&*name) && is_plain(text) => value,
-            Value::Null | Value::Bool(_) | Value::Number(_) => value,
-            _ => json!(MASK),
-        };
-        (name, value)
-    });
-    Value::Object(shown.collect::<Map<_, _>>()).to_string()
+    for (name, value) in &mut members {
+        match value {
+            Value::String(text) if PLAIN.contains(&name.as_str()) && is_plain(text) => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            _ => *value = json!(MASK),
+        }
+    }
+    Value::Object(members).to_string()
 }
