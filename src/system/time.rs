@@ -302,6 +302,13 @@ mod tests {
     }
 
     #[test]
+    fn one_decimal_is_rounded() {
+        assert_eq!(in_words(Duration::from_millis(1049)), "1.0 s");
+        assert_eq!(in_words(Duration::from_millis(9960)), "10.0 s");
+        assert_eq!(decimal(12_350_000, 1_000_000), "12.4");
+    }
+
+    #[test]
     fn a_part_of_a_budget_never_outlives_it() {
         let deadline = Deadline::after(Duration::from_millis(10));
         assert!(deadline.at_most(Duration::from_secs(9)).left() <= Duration::from_millis(10));
