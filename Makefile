@@ -70,7 +70,7 @@ demo: build target/demo-api ## make a POST for real, to a small API on this mach
 demo-svg: build target/demo-api ## draw the README's example, tests/demo/example.svg, from a run against that API
 	@python3 tests/demo/picture.py $(BINARY) target/demo-api >target/example.svg && mv target/example.svg tests/demo/
 
-target/demo-api: tests/demo/api.rs tests/support/http.rs tests/support/server.rs tests/support/wire.rs
+target/demo-api: tests/demo/api.rs tests/support/http.rs tests/support/server.rs tests/support/transport.rs
 	@$(RUSTC) --edition 2024 --cap-lints allow -o $@ tests/demo/api.rs
 
 test: build ## run all tests, against the static binary

@@ -190,6 +190,36 @@ fn the_crate_is_complete() {
     assert!(!list.contains(".github"), "{list}");
 }
 
+/// Names in comments, documents and the Makefile are checked by no compiler.
+#[test]
+fn files_that_are_named_exist() {
+    let mut dirs = vec![PathBuf::from(ROOT)];
+    let mut named = 0;
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let made = [".git", "target", "node_modules"].map(|name| path.ends_with(name));
+            if made.contains(&true) {
+                continue;
+            }
+            if path.is_dir() {
+                dirs.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let in_name = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+            for word in text.split(|c| !in_name(c)) {
+                if word.starts_with("src/") || word.starts_with("tests/") {
+                    let exists = Path::new(ROOT).join(word.trim_end_matches('.')).exists();
+                    assert!(exists, "{} names {word}", path.display());
+                    named += 1;
+                }
+            }
+        }
+    }
+    assert!(named > 50, "{named}");
+}
+
 #[test]
 fn make_says_what_is_missing_in_one_line() {
     if !need("make") {
