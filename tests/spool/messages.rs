@@ -900,27 +900,31 @@ fn a_hundred_thousand_messages_are_listed_in_time_and_memory() {
         let hint = r#"{"tries":1,"last":1,"wait":60,"waited":0,"error":"the API answered 503"}"#;
         fs::write(made.path().join(format!("s/state/{other}")), hint).unwrap();
     }
-    let mut elapsed = Duration::MAX;
-    let mut memory = 0;
-    // What else runs on the machine can only make it slower.
+    let mut seconds = f64::MAX;
+    let mut memory: f64 = 0.0;
+    // All is in the page cache, so it takes no time but the processor's. What else runs on the machine can only add to it.
     for _ in 0..3 {
-        let ran = authpost(&d)
+        let output = authpost(&d)
             .args(["list", spool])
-            .shell("exec /usr/bin/time -f '%M KiB' \"$@\"")
+            .shell("exec /usr/bin/time -f '%U %S %M' \"$@\"")
             .run()
             .stdout_like("**")
-            .stderr_like("* KiB\n");
-        elapsed = elapsed.min(ran.elapsed());
-        let output = ran.code(0);
+            .stderr_like("* * *\n")
+            .code(0);
         assert_eq!(output.stdout.lines().count(), count + 3);
-        let used: usize = output.stderr.split(' ').next().unwrap().parse().unwrap();
-        memory = memory.max(used);
+        let figures: Vec<f64> = output
+            .stderr
+            .split_whitespace()
+            .flat_map(str::parse)
+            .collect();
+        seconds = seconds.min(figures[0] + figures[1]);
+        memory = memory.max(figures[2]);
     }
-    println!("{count} messages listed in {elapsed:?} with {memory} KiB");
-    assert!(memory < 50_000, "{memory} KiB");
+    println!("{count} messages listed in {seconds} s with {memory} KiB");
+    assert!(memory < 50_000.0, "{memory} KiB");
     // Without optimizations it takes twenty times as long.
     if std::env::var_os("AUTHPOST_BIN").is_some() {
-        assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
+        assert!(seconds < 2.0, "{seconds} s");
     }
 }
 
