@@ -15,7 +15,7 @@ targets=(
 )
 packages=(
     ca-certificates rustc cargo rust-src gcc make musl-tools qemu-user
-    libc6-dev libstd-rust-dev {libc6-dev,libstd-rust-dev}:{arm64,armhf,i386}
+    libc6-dev libc6-dev:{arm64,armhf,i386}
     gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-i686-linux-gnu
 )
 
