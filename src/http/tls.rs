@@ -251,24 +251,29 @@ fn digits(text: &[u8], out: &mut [u8]) -> Option<()> {
         .iter()
         .zip(out.as_chunks_mut::<3>().0)
     {
-        let value = |at: usize| VALUES[usize::from(four[at])];
-        let word = value(0) << 18 | value(1) << 12 | value(2) << 6 | value(3);
-        *three = [(word >> 16) as u8, (word >> 8) as u8, word as u8];
+        let value = |at: usize| VALUES[at][usize::from(four[at])];
+        let word = value(0) | value(1) | value(2) | value(3);
+        [three[0], three[1], three[2], _] = word.to_be_bytes();
         all |= word;
     }
-    (all < NO_DIGIT).then_some(())
+    (all & NO_DIGIT == 0).then_some(())
 }
 
-/// Larger than any sum of digits, even after a shift.
-const NO_DIGIT: u64 = 1 << 24;
+/// A bit behind the three bytes.
+const NO_DIGIT: u32 = 1;
 
-/// The value of each digit of Base64 (RFC 4648, section 4).
-const VALUES: [u64; 256] = {
+/// The value of each digit of Base64 (RFC 4648, section 4), shifted to where the first, second, third and fourth of four
+/// digits have it in three bytes.
+static VALUES: [[u32; 256]; 4] = {
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut values = [NO_DIGIT; 256];
+    let mut values = [[NO_DIGIT; 256]; 4];
     let mut value = 0;
     while value < 64 {
-        values[digits[value] as usize] = value as u64;
+        let mut place = 0;
+        while place < 4 {
+            values[place][digits[value] as usize] = (value as u32) << (26 - 6 * place);
+            place += 1;
+        }
         value += 1;
     }
     values
