@@ -507,7 +507,7 @@ fn traced(run: Runner, strace: &str, code: i32) -> String {
     run.env("PATH", "/usr/bin:/bin")
         .shell(&format!(
             "exec strace -f -qq -y -s 4096 -o trace \
-             -e trace=write,writev,sendto,sendmsg,pwrite64,fdatasync,fsync {strace} \"$@\""
+             -e trace=write,writev,sendto,sendmsg,pwrite64,pwritev2,fdatasync,fsync {strace} \"$@\""
         ))
         .run()
         .stderr_like("**")
@@ -526,7 +526,8 @@ fn number(call: &str, name: &str) -> Option<u64> {
 fn sent_too_early(trace: &str) -> (Vec<u64>, usize) {
     let (mut written, mut on_disk, mut early, mut sent) = (0, 0, Vec::new(), 0);
     for call in trace.lines() {
-        if call.contains("pwrite64(") {
+        // musl calls the second.
+        if call.contains("pwrite64(") || call.contains("pwritev2(") {
             written = number(call, r#"\"reserved\":"#).unwrap();
         } else if call.contains("fdatasync(") && call.contains("/state>") && call.ends_with("= 0") {
             on_disk = written;

@@ -580,7 +580,10 @@ fn traced(d: &Dir, args: &[&str]) -> String {
 fn system_calls(d: &Dir, url: &str) -> usize {
     #[rustfmt::skip]
     let args = ["-q", "--no-auth", "--spool", "s", "--tries", "1", url, "-d", "1"];
-    traced(d, &args).lines().count()
+    let calls = traced(d, &args);
+    // The list of a directory comes in pieces whose size the C library chooses.
+    let calls = calls.lines().filter(|call| !call.contains("getdents64("));
+    calls.count()
 }
 
 #[test]

@@ -133,7 +133,8 @@ fn without_any_one_sync(oracle: &Oracle, disk: &mut Disk) {
     for (index, at) in syncs.iter().enumerate() {
         let no_sync = calls[*at].inject("retval=0");
         // The power goes before more is written, when what was reserved has been sent.
-        let more = calls[*at..].iter().find(|call| call.name == "pwrite64");
+        let is_write = |call: &&Call| call.name.starts_with("pwrite");
+        let more = calls[*at..].iter().find(is_write);
         let kill = more.map(|call| call.inject("signal=KILL"));
         let ends: Vec<_> = [Some(no_sync), kill].into_iter().flatten().collect();
         let judged = catch_unwind(AssertUnwindSafe(|| {
