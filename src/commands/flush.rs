@@ -5,7 +5,7 @@
 //! dead-letters a message. A disk that cannot be written is an error for every target, because no message is sent without
 //! being marked first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
@@ -87,7 +87,7 @@ fn deliver(flush: &Flush, only: Option<&[Tag]>) -> Result<RunEnd> {
             report,
             limit: flush.timeout,
             clock,
-            reported: Vec::new(),
+            reported: HashSet::new(),
             exit: Exit::Ok,
             counts: Counts::default(),
             unknown: Vec::new(),
@@ -274,7 +274,7 @@ struct Tally<'a> {
     /// How long a delivery may take.
     limit: Duration,
     /// The failures already reported: a reason that many messages share is reported once.
-    reported: Vec<String>,
+    reported: HashSet<String>,
     exit: Exit,
     counts: Counts,
     /// The messages that were dead-lettered or left as they are, because the API may have accepted them.
@@ -402,13 +402,12 @@ impl Tally<'_> {
         self.has_spoken = true;
         let why = format!("to {}: {}", message.target.url, outcome.why());
         let wait = time::in_words(Duration::from_secs(wait));
-        if !self.reported.contains(&why) {
+        if self.reported.insert(why.clone()) {
             let text = format!(
                 "{} {why}; next attempt in {wait} at the earliest",
                 message.id
             );
             output::warn(&text, outcome.hint());
-            self.reported.push(why);
         }
     }
 

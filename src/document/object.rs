@@ -3,7 +3,7 @@
 //! A value that was given as JSON stays one text, however large: an item that reaches into it records what it adds or
 //! changes there. So an item that adds one element to an array of millions takes no memory for each of these.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -88,8 +88,8 @@ enum Node {
 /// An object or array as it was given, and those of its values that items reach into.
 struct Given {
     json: JsonText,
-    /// Each such value and its range in the text, in order.
-    entered: Vec<(Range<usize>, Node)>,
+    /// Each such value, by where it begins and ends in the text.
+    entered: BTreeMap<usize, (usize, Node)>,
 }
 
 #[derive(Default)]
@@ -120,7 +120,7 @@ impl Given {
     fn from(json: JsonText) -> Given {
         Given {
             json,
-            entered: Vec::new(),
+            entered: BTreeMap::new(),
         }
     }
 
@@ -156,12 +156,9 @@ impl Given {
 
     /// The value at `range` of the text.
     fn value(&mut self, range: Range<usize>) -> &mut Node {
-        let entered = &mut self.entered;
-        let place = entered.partition_point(|(other, _)| other.start < range.start);
-        if entered.get(place).is_none_or(|(other, _)| *other != range) {
-            entered.insert(place, (range.clone(), Node::Raw(self.json.part(&range))));
-        }
-        &mut entered[place].1
+        let json = &self.json;
+        let raw = || (range.end, Node::Raw(json.part(&range)));
+        &mut self.entered.entry(range.start).or_insert_with(raw).1
     }
 
     /// Writes it without its last bracket. Returns whether values may follow without a comma.
@@ -169,10 +166,10 @@ impl Given {
         let json = self.json.as_str();
         let body = json::trim(&json[..json.len() - 1]);
         let mut written = 0;
-        for (range, node) in &self.entered {
-            out.push_str(&body[written..range.start]);
+        for (start, (end, node)) in &self.entered {
+            out.push_str(&body[written..*start]);
             node.write(out);
-            written = range.end;
+            written = *end;
         }
         out.push_str(&body[written..]);
         body.len() == 1
