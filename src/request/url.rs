@@ -25,7 +25,7 @@ impl Url {
             "http" => 80,
             _ => {
                 return Err(format!(
-                    "its scheme is '{scheme}', and only https and http are spoken here"
+                    "its scheme is '{scheme}', and only https and http are supported"
                 ));
             }
         };

@@ -793,7 +793,7 @@ fn what_is_no_line_of_curl_is_an_error_without_secrets() {
         ),
         (
             &["-d{}", "ftp://api.example.com/"],
-            "reading the URL of the curl command: its scheme is 'ftp', and only https and http are spoken here",
+            "reading the URL of the curl command: its scheme is 'ftp', and only https and http are supported",
             "write it as https://HOST/PATH, in quotes",
         ),
         (

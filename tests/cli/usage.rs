@@ -275,7 +275,7 @@ fn urls() {
     for (url, why) in [
         (
             "ftp://api.example.com/",
-            "its scheme is 'ftp', and only https and http are spoken here",
+            "its scheme is 'ftp', and only https and http are supported",
         ),
         ("https://", "it has no host"),
         ("https:///data", "it has no host"),
